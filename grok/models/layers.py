@@ -1,0 +1,31 @@
+"""Layers whose every tensor leads with the replica axis: R networks computed by batched matrix products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+
+class Linear(nn.Module):
+    """R affine maps side by side, y[r] = x[r] W[r] + b[r], each initialised from its own generator.
+
+    Weights and biases are uniform on ±1/sqrt(n_in), the default of `torch.nn.Linear`. They are drawn in float64, so that
+    a run in float32 starts from the rounded weights of the run in float64.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, generators: Sequence[Generator]) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(n_in)
+        weights, biases = [], []
+        for generator in generators:
+            weights.append(torch.empty(n_in, n_out, dtype=torch.float64).uniform_(-bound, bound, generator=generator))
+            biases.append(torch.empty(1, n_out, dtype=torch.float64).uniform_(-bound, bound, generator=generator))
+        self.weight = nn.Parameter(torch.stack(weights))
+        self.bias = nn.Parameter(torch.stack(biases))
+
+    def forward(self, inputs: Float[Tensor, "replica example in"]) -> Float[Tensor, "replica example out"]:
+        return torch.baddbmm(self.bias, inputs, self.weight)

@@ -1,0 +1,44 @@
+"""Writing files so that a kill at any moment leaves the old file or the new one, never a part."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from grok.checks import UserError
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in the place of `path` in one move.
+
+    Raises:
+        UserError: the folder is full or cannot be written; the old file is left as it was.
+    """
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        write(part)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); what was there before is unharmed") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_dataset(path: Path, dataset: xr.Dataset) -> None:
+    """Write a netCDF file atomically. It is made in memory first, so that a full disk is the file system's own error."""
+    content = dataset.to_netcdf(engine="h5netcdf")
+    write_atomically(path, lambda part: part.write_bytes(content))

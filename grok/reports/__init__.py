@@ -1,0 +1,1 @@
+"""What a person looks at: figures, pages and tables, drawn from records alone."""

@@ -1,0 +1,57 @@
+"""The numbers a run is remembered by: `summary.json` and the table on the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import xarray as xr
+from rich.table import Table
+
+from grok.science.delay import delay, settled_at
+from grok.science.phases import phase
+
+
+def summarize(record: xr.Dataset) -> dict[str, Any]:
+    """Final accuracies and losses, the steps of memorisation and generalisation, delay, phase and speed of a record.
+
+    A step is that of the first look from which the accuracy stays at or above the task's threshold; None: never.
+    """
+    steps, seconds = record["step"].values, float(record.attrs["seconds"])
+    memorized = settled_at(steps, record["train_accuracy"].values, record.attrs["memorization_threshold"])
+    generalized = settled_at(steps, record["test_accuracy"].values, record.attrs["generalization_threshold"])
+    final = {name: _json_number(record[name].values[-1]) for name, array in record.data_vars.items() if array.dims == ("step",)}
+    return {
+        **final,
+        "memorization_step": memorized,
+        "generalization_step": generalized,
+        "delay": delay(memorized, generalized),
+        "phase": phase(memorized, generalized, longest_delay=int(record.attrs["longest_delay"])),
+        "steps": int(steps[-1]),
+        "seconds": seconds,
+        "steps_per_second": int(steps[-1]) / seconds if seconds else None,
+    }
+
+
+def table(summary: dict[str, Any]) -> Table:
+    """The summary as a person reads it."""
+    def step(key: str) -> str:
+        return "never" if summary[key] is None else f"step {summary[key]:,}"
+
+    rows = {
+        "memorised at": step("memorization_step"),
+        "generalised at": step("generalization_step"),
+        "delay": "–" if summary["delay"] is None else f"{summary['delay']:,} steps",
+        "accuracy": f"train {summary['train_accuracy']:.4f}   test {summary['test_accuracy']:.4f}",
+        "phase": summary["phase"],
+        "time": f"{summary['seconds']:.0f} s for {summary['steps']:,} steps",
+    }
+    shown = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in rows.items():
+        shown.add_row(f"[bold]{name}", value)
+    return shown
+
+
+def _json_number(value: float) -> float | None:
+    """JSON has no infinity and no NaN: a diverged loss is null."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,29 @@
+"""A replica's random numbers: one seed, and a named stream for each purpose.
+
+A stream is a function of (seed, name, index), not a state that moves on: the batches of epoch 7 are the same whether or
+not epoch 6 was ever drawn. A resumed run therefore restores its random numbers by restoring its step, and no two
+purposes (`split`, `init`, `batches`, …) ever draw from each other's numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The random numbers of the replica with this seed."""
+
+    seed: int
+
+    def generator(self, name: str, index: int = 0) -> torch.Generator:
+        """A fresh generator on the CPU at the start of the stream `name`, or of its part number `index`.
+
+        torch's generator takes 32 bits of seed, so consecutive parts take consecutive seeds from a hashed start: within
+        a stream no two parts coincide.
+        """
+        start = int.from_bytes(hashlib.sha256(f"{name}:{self.seed}".encode()).digest()[:4], "big")
+        return torch.Generator().manual_seed((start + index) % 2**32)

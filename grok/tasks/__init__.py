@@ -1,0 +1,1 @@
+"""What is to be learned: data, split and loss, one file a task."""

@@ -1,0 +1,74 @@
+"""Digits (or garments) from few examples: the image task of Omnigrok (Liu et al. 2023, Sec. 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from grok.checks import UserError, choice, whole
+from grok.data import mnist
+from grok.science import losses
+from grok.streams import Streams
+from grok.tasks.task import Data, Examples, Thresholds
+
+LOSSES = {"squared_error": losses.one_hot_squared_error, "cross_entropy": losses.cross_entropy}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mnist:
+    """Classify 28 × 28 images in ten classes after seeing `n_train` of them."""
+
+    dataset: str
+    source: str
+    folder: str
+    n_train: int
+    loss: str
+    thresholds: Thresholds
+
+    def __post_init__(self) -> None:
+        choice("task.dataset", self.dataset, mnist.MD5)
+        choice("task.source", self.source, mnist.SOURCES)
+        choice("task.loss", self.loss, LOSSES)
+        whole("task.n_train", self.n_train, least=1)
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        return {"n_inputs": 28 * 28, "n_outputs": 10}
+
+    def data(self, streams: Streams) -> Data:
+        """The first `n_train` images in the official order and the whole test set, as the reference code takes them;
+        from a source without an official test set, `n_train` images drawn by the stream `split`, tested on the rest."""
+        images, labels, n_test, pool = _table(self.dataset, self.source, self.folder, self.n_train)
+        if n_test:
+            order = torch.arange(len(labels))
+            split = f"first {self.n_train:,} training images in the official order; all {n_test:,} official test images"
+        else:
+            order = torch.randperm(len(labels), generator=streams.generator("split"))
+            split = f"{self.n_train:,} images drawn by the stream `split`; tested on the other {len(labels) - self.n_train:,}"
+        origin = {"source": pool.source, "checksum": pool.checksum, "split": split, "why": pool.why}
+        train, test = order[: self.n_train], order[self.n_train :]
+        return Data(Examples(images, labels, train), Examples(images, labels, test), origin)
+
+    def example_loss(self, outputs: Float[Tensor, "*batch 10"], targets: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+        return LOSSES[self.loss](outputs, targets)
+
+    def is_correct(self, outputs: Float[Tensor, "*batch 10"], targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
+        return losses.is_argmax(outputs, targets)
+
+
+@lru_cache(maxsize=2)
+def _table(dataset: str, source: str, folder: str, n_train: int) -> tuple[Tensor, Tensor, int, mnist.Pool]:
+    """Pixels from 0 to 1 [image, 784] and labels [image], the training images first, with the size of the official test
+    set behind them (0: none) and the pool they came from. Cached: replicas that ask for the same table share it."""
+    pool = mnist.load(dataset, source, folder)
+    n_images = len(pool.labels)
+    most = n_images - max(pool.n_test, 1)
+    if n_train > most:
+        raise UserError(f"task.n_train={n_train}: this source has at most {most:,} training images ({pool.source})")
+    rows = [*range(n_train), *range(n_images - pool.n_test, n_images)] if pool.n_test else range(n_images)
+    pixels = torch.from_numpy(pool.images[rows]).flatten(1).float() / 255
+    return pixels, torch.from_numpy(pool.labels[rows]).long(), pool.n_test, pool

@@ -1,0 +1,64 @@
+"""What a task is: the data one replica sees, its loss, and what counts as correct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from grok.checks import number, whole
+from grok.streams import Streams
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of a table of inputs and targets. Replicas that return the same table share it; their rows are their own."""
+
+    inputs: Tensor  # [row, …]
+    targets: Tensor  # [row, …]
+    rows: Int[Tensor, " example"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What one replica trains on and is tested on, and where it came from (for the record)."""
+
+    train: Examples
+    test: Examples
+    origin: Mapping[str, str]  # source, checksum, split; `why` is shown to the user
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """The accuracies that count as memorised and generalised, and the delay that counts as grokking."""
+
+    memorization: float
+    generalization: float
+    longest_delay: int  # steps; a run that generalises later than this after memorising has grokked
+
+    def __post_init__(self) -> None:
+        number("task.thresholds.memorization", self.memorization, above=0)
+        number("task.thresholds.generalization", self.generalization, above=0)
+        whole("task.thresholds.longest_delay", self.longest_delay, least=1)
+
+
+class Task(Protocol):
+    """A frozen description of what one replica sees. It never sees the replica axis."""
+
+    thresholds: Thresholds
+
+    @property
+    def dimensions(self) -> Mapping[str, int]:
+        """What the model must know of the task, by the names of the model's arguments: `n_inputs`, `n_outputs`, …"""
+
+    def data(self, streams: Streams) -> Data:
+        """The examples of the replica whose random numbers are `streams`."""
+
+    def example_loss(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Float[Tensor, "*batch"]:
+        """The loss of each example."""
+
+    def is_correct(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Bool[Tensor, "*batch"]:
+        """Whether each example counts as correct."""

@@ -1,0 +1,1 @@
+"""The engine: segments, looks, checkpoints, and the LightningModule that holds them."""

@@ -1,0 +1,77 @@
+"""From the resolved configurations of replicas to the module that trains them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from grok.checks import UserError
+from grok.optimizers.optimizer import along_replicas
+from grok.streams import Streams
+from grok.tasks.task import Data
+from grok.training.feed import Feed, Tables
+from grok.training.instantiation import instantiate
+from grok.training.module import Training
+from grok.training.schedule import looks
+from grok.training.settings import Settings
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}
+
+
+def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
+    """The module that trains one replica for each configuration, and each replica's data.
+
+    The configurations may differ in what is a replica's own: seed, init_scale, rates. What shapes the computation is
+    taken from the first.
+
+    Raises:
+        UserError: a value that a task, model, optimiser or measure refuses.
+    """
+    settings = [Settings.of(config) for config in configs]
+    first, own = settings[0], configs[0]
+    streams = [Streams(each.seed) for each in settings]
+    tasks = [instantiate(config["task"], "task") for config in configs]
+    data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
+    dtype = DTYPES[first.precision]
+    generators = [stream.generator("init") for stream in streams]
+    model = instantiate(own["model"], "model", **tasks[0].dimensions, generators=generators)
+    scales = torch.tensor([each.init_scale for each in settings], dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(along_replicas(scales, parameter))
+    model.to(dtype)
+    training = Training(
+        model=model,
+        task=tasks[0],
+        feed=Feed(Tables([each.train for each in data], dtype=dtype), streams, first.batch_size),
+        test=Tables([each.test for each in data], dtype=dtype),
+        optimizer_settings=[instantiate(config["optimizer"], "optimizer") for config in configs],
+        measures=[instantiate(measure, f"measure.{name}") for name, measure in own["measure"].items()],
+        looks=looks(first.steps, per_decade=first.looks_per_decade, every=first.looks_every),
+        stop_when_grokked=first.stop_when_grokked,
+    )
+    return training, data
+
+
+def device_of(settings: Settings) -> torch.device:
+    """The device a run trains on; `auto` is a GPU where there is one.
+
+    Raises:
+        UserError: the device asked for is not there, or cannot compute in the precision asked for.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    name = settings.device
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind] and (kind != "mps" or settings.precision != "float64"))
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"device={name}: must be auto, cpu, cuda, cuda:<number> or mps") from error
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if not there[device.type] or (device.index or 0) >= count:
+        raise UserError(f"device={name}: not on this machine, which has {', '.join(kind for kind, is_there in there.items() if is_there)}")
+    if device.type == "mps" and settings.precision == "float64":
+        raise UserError("precision=float64: not on device=mps, which computes in float32; use device=cpu")
+    return device

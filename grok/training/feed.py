@@ -1,0 +1,93 @@
+"""Batches for replicas side by side, gathered from tables that live on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from grok.checks import UserError
+from grok.streams import Streams
+from grok.tasks.task import Examples
+
+
+class Tables:
+    """The examples of all replicas: one table of inputs and targets, and each replica's rows of it.
+
+    Replicas that brought the same table share it; other tables are laid end to end.
+    """
+
+    def __init__(self, examples: Sequence[Examples], *, dtype: torch.dtype) -> None:
+        unique: dict[int, Examples] = {}
+        starts: dict[int, int] = {}
+        for each in examples:
+            if id(each.inputs) not in unique:
+                starts[id(each.inputs)] = sum(len(known.inputs) for known in unique.values())
+                unique[id(each.inputs)] = each
+        self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
+        self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
+        self.rows: Int[Tensor, "replica example"] = torch.stack([each.rows + starts[id(each.inputs)] for each in examples])
+        self.rows_are_shared = bool((self.rows == self.rows[0]).all())
+
+    def to(self, device: torch.device) -> None:
+        """Move the tables to the device."""
+        self.inputs, self.targets, self.rows = self.inputs.to(device), self.targets.to(device), self.rows.to(device)
+
+    def gather(self, rows: Int[Tensor, "replica example"]) -> tuple[Tensor, Tensor]:
+        """Inputs and targets [replica, example, …] at these rows."""
+        flat = rows.flatten()
+        inputs, targets = self.inputs.index_select(0, flat), self.targets.index_select(0, flat)
+        return inputs.view(*rows.shape, *inputs.shape[1:]), targets.view(*rows.shape, *targets.shape[1:])
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples in order, so many at a time; replicas with the same rows get views of one chunk."""
+        for rows in self.rows.split(size, dim=1):
+            if self.rows_are_shared:
+                inputs, targets = self.gather(rows[:1])
+                yield inputs.expand(len(rows), *inputs.shape[1:]), targets.expand(len(rows), *targets.shape[1:])
+            else:
+                yield self.gather(rows)
+
+
+class Feed:
+    """The training batch of each step: every epoch, each replica's examples in an order from its stream `batches`.
+
+    The batch is a function of the step, so a resumed run needs no state. The last batch of an epoch is smaller when the
+    batch size does not divide the number of examples, as torch's DataLoader has it.
+    """
+
+    def __init__(self, tables: Tables, streams: Sequence[Streams], batch_size: int | None) -> None:
+        n_examples = tables.rows.shape[1]
+        if batch_size is not None and batch_size > n_examples:
+            raise UserError(f"batch_size={batch_size}: must be at most the {n_examples:,} training examples, or null for all")
+        self.tables, self.streams = tables, streams
+        self.batch_size = batch_size or n_examples
+        self.batches_per_epoch = -(-n_examples // self.batch_size)
+        self.epoch = -1
+        self.order: list[Tensor] = []
+        self.everything: tuple[Tensor, Tensor] | None = None
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets [replica, example, …] of the step from `step` to `step + 1`."""
+        if self.batches_per_epoch == 1:
+            if self.everything is None:
+                self.everything = self.tables.gather(self.tables.rows)
+            return self.everything
+        epoch, position = divmod(step, self.batches_per_epoch)
+        if epoch != self.epoch:
+            self.epoch, self.order = epoch, self._shuffled(epoch)
+        return self.tables.gather(self.order[position])
+
+    def _shuffled(self, epoch: int) -> list[Tensor]:
+        """The rows [replica, example] of each batch of the epoch."""
+        rows = self.tables.rows
+        generators = [streams.generator("batches", epoch) for streams in self.streams]
+        orders = torch.stack([torch.randperm(rows.shape[1], generator=generator) for generator in generators])
+        return list(rows.gather(1, orders.to(rows.device, non_blocking=True)).split(self.batch_size, dim=1))
+
+
+def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Floating-point values in this precision; integers stay as they are."""
+    return values.to(dtype) if values.is_floating_point() else values

@@ -1,0 +1,117 @@
+"""The LightningModule: replicas side by side, trained a segment at a time, looked at on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import nn
+
+from grok.measures.look import Evaluation, Look, Measure
+from grok.optimizers import optimizer as optimizers
+from grok.optimizers.norm_constraint import NormConstraint
+from grok.records.history import History
+from grok.tasks.task import Task
+from grok.training.feed import Feed, Tables
+
+SEGMENT_STEPS = 100  # a segment ends after so many steps, or after …
+SEGMENT_SECONDS = 1.0  # … so long, so that an interruption waits and loses little
+EVALUATION_EXAMPLES = 4096  # how many examples, counted over all replicas, a look evaluates at once
+
+
+class Training(LightningModule):
+    """R replicas in training. A Lightning epoch is one batch, and a batch is one segment of plain PyTorch steps."""
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        task: Task,
+        feed: Feed,
+        test: Tables,
+        optimizer_settings: Sequence[optimizers.Settings],
+        measures: Sequence[Measure],
+        looks: Sequence[int],
+        stop_when_grokked: bool,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model, self.task, self.feed, self.test = model, task, feed, test
+        self.optimizer_settings, self.measures = optimizer_settings, measures
+        self.looks, self.steps, self.stop_when_grokked = looks, looks[-1], stop_when_grokked
+        self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
+        self.history = History()
+        self.step = 0
+        self.seconds = 0.0  # of training, looks included, over all the sittings of this run
+        self.interrupted: Callable[[], bool] = lambda: False
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return optimizers.build(self.optimizer_settings, list(self.model.parameters()))
+
+    def train_dataloader(self) -> range:
+        return range(1)  # one batch an epoch: what a segment trains on comes from the feed
+
+    def on_fit_start(self) -> None:
+        self.feed.tables.to(self.device)
+        self.test.to(self.device)
+
+    def on_train_start(self) -> None:
+        if not self.history.steps:
+            self.look()
+
+    def training_step(self, batch: int, batch_idx: int) -> None:
+        """Train from here to the next look, or for as long as a segment may last; then look if it is time."""
+        start = time.perf_counter()
+        end = min(self.step + SEGMENT_STEPS, next((look for look in self.looks if look > self.step), self.step))
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        while self.step < end and time.perf_counter() - start < SEGMENT_SECONDS and not self.interrupted():
+            inputs, targets = self.feed.batch(self.step)
+            loss = self.task.example_loss(self.model(inputs), targets).mean(1).sum()  # each replica's gradient is its own
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            if self.constraint:
+                self.constraint.restore()
+            self.step += 1
+        if self.step in self.looks and self.step != self.history.steps[-1]:
+            self.look()
+        self.seconds += time.perf_counter() - start
+        self.trainer.should_stop = self.step >= self.steps or self.interrupted() or (self.stop_when_grokked and self.grokked())
+
+    @torch.no_grad()
+    def look(self) -> None:
+        """Evaluate every replica, measure it, and add a row to the history and to each replica's logger."""
+        self.model.eval()
+        look = Look(self.step, self.model, train=self.evaluate(self.feed.tables), test=self.evaluate(self.test))
+        row = {name: labelled for measure in self.measures for name, labelled in measure(look).items()}
+        self.history.append(self.step, row)
+        self.model.train()
+        for replica, logger in enumerate(self.loggers):
+            logger.log_metrics({"step": self.step, **self.history.scalars(replica)}, step=self.step)
+
+    def evaluate(self, tables: Tables) -> Evaluation:
+        """Loss and correctness of each replica on each of its examples."""
+        loss, correct = [], []
+        for inputs, targets in tables.chunks(max(1, EVALUATION_EXAMPLES // len(tables.rows))):
+            outputs = self.model(inputs)
+            loss.append(self.task.example_loss(outputs, targets))
+            correct.append(self.task.is_correct(outputs, targets))
+        return Evaluation(torch.cat(loss, 1), torch.cat(correct, 1))
+
+    def grokked(self) -> bool:
+        """Whether every replica was memorised and generalised, by the task's thresholds, at the last look."""
+        thresholds = self.task.thresholds
+        memorised = self.history.latest("train_accuracy") >= thresholds.memorization
+        generalised = self.history.latest("test_accuracy") >= thresholds.generalization
+        return bool((memorised & generalised).all())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["grok"] = {"step": self.step, "seconds": self.seconds, "history": self.history.state_dict()}
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        own = checkpoint["grok"]
+        self.step, self.seconds = own["step"], own["seconds"]
+        self.history.load_state_dict(own["history"])
