@@ -10,28 +10,29 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from grok.command_line import end_in_one_line
+from grok.command_line import mistakes_in_one_line, run
 from grok.sweeps.folder import claimed
 from grok.training.settings import Settings
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(config: DictConfig) -> None:
-    """Train the cell that Hydra composed, in the folder that Hydra chose; go on where it was left."""
-    resolved = OmegaConf.to_container(config, resolve=True)
-    Settings.of(resolved)
-    job = HydraConfig.get()
-    folder = Path(job.runtime.output_dir)
-    folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    with claimed(folder, resolved) as unfinished:
-        if unfinished:
-            from grok.sweeps.cell import train  # torch and Lightning, which a mistake above need not wait for
+    """Train the cell that Hydra composed, in the folder that Hydra chose, from where it was left."""
+    with mistakes_in_one_line():
+        resolved = OmegaConf.to_container(config, resolve=True)
+        job = HydraConfig.get()
+        folder = Path(job.runtime.output_dir)
+        folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        with claimed(folder, resolved) as unfinished:
+            Settings.of(resolved)
+            if unfinished:
+                from grok.sweeps.cell import train  # torch and Lightning, which a mistake above need not wait for
 
-            train(resolved, folder, command=" ".join(["python train.py", *job.overrides.task]))
-        else:
-            summary = json.loads((folder / "summary.json").read_text())
-            print(f"{folder}: finished before, at step {summary['steps']:,}; nothing to do")
+                train(resolved, folder, command=" ".join(["python train.py", *job.overrides.task]))
+            else:
+                steps = json.loads((folder / "summary.json").read_text())["steps"]
+                print(f"{folder}: finished before, at step {steps:,}; nothing to do")
 
 
 if __name__ == "__main__":
-    sys.exit(end_in_one_line(main, config_folder=Path(__file__).parent / "conf"))
+    sys.exit(run(main, config_folder=Path(__file__).parent / "conf"))

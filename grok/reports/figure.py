@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,41 +21,57 @@ RC = {"font.size": 9, "axes.spines.top": False, "svg.fonttype": "none", "pdf.fon
 def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path) -> Path:
     """Draw a record as a PNG at `path`, and as a PDF beside it (Omnigrok's Fig. 3d, for any task)."""
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(5.2, 3.2), layout="constrained")
+        figure = Figure(figsize=(5.2, 3.3), layout="constrained")
         left = figure.add_subplot()
+        right = left.twinx()
+        weight_norm(right, record)
+        left.set_zorder(right.get_zorder() + 1)
+        left.patch.set_visible(False)
         curves(left, record)
         _mark(left, summary)
-        right = left.twinx()
-        norm = record["weight_norm"]
-        right.plot(record["step"], norm, color=NEUTRAL, linewidth=1.2, linestyle=":")
-        right.set_ylabel("weight norm (dotted)", color=NEUTRAL)
-        right.tick_params(colors=NEUTRAL)
-        right.set_ylim(0, 1.1 * float(norm.max()))
         for target in (path, path.with_suffix(".pdf")):
             write_atomically(target, lambda part: figure.savefig(part, dpi=200))
     return path
 
 
 def curves(axes: Axes, record: xr.Dataset) -> None:
-    """Train and test accuracy on a log step axis, labelled at the curves. Step 0 is off a log axis and not drawn."""
+    """Train and test accuracy on a log step axis, named where they rise. Step 0 is off a log axis and not drawn."""
     shown = record.isel(step=record["step"].values > 0)
-    axes.plot(shown["step"], shown["train_accuracy"], color=TRAIN, linewidth=1.8, label="train")
-    axes.plot(shown["step"], shown["test_accuracy"], color=TEST, linewidth=1.8, linestyle="--", label="test")
+    axes.plot(shown["step"], shown["train_accuracy"], color=TRAIN, linewidth=1.8)
+    axes.plot(shown["step"], shown["test_accuracy"], color=TEST, linewidth=1.8, linestyle=(0, (4, 1.5)))
     axes.set_xscale("log")
-    axes.set_ylim(-0.02, 1.1)
+    axes.set_xlim(1, float(shown["step"][-1]))
+    axes.set_ylim(0, 1.05)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("accuracy")
-    axes.legend(loc="upper left", frameon=False, handlelength=2.4)
+    for part, colour in (("train", TRAIN), ("test", TEST)):
+        accuracy = shown[f"{part}_accuracy"].values
+        rises = accuracy[-1] - accuracy[0] > 0.2
+        at = int(np.argmax(accuracy >= (accuracy[0] + accuracy[-1]) / 2)) if rises else accuracy.size // 2
+        shift, side = ((-6, 0), {"ha": "right", "va": "center"}) if rises else ((0, -4), {"ha": "center", "va": "top"})
+        axes.annotate(part, (shown["step"].values[at], accuracy[at]), xytext=shift, textcoords="offset points", color=colour, **side)
+
+
+def weight_norm(axes: Axes, record: xr.Dataset) -> None:
+    """The weight norm, dotted, on an axis of its own from zero."""
+    shown = record.isel(step=record["step"].values > 0)
+    axes.plot(shown["step"], shown["weight_norm"], color=NEUTRAL, linewidth=1.4, linestyle=":")
+    axes.set_ylabel("weight norm (dotted)", color=NEUTRAL)
+    axes.tick_params(colors=NEUTRAL)
+    axes.set_ylim(0, 1.4 * float(shown["weight_norm"].max()))
 
 
 def _mark(axes: Axes, summary: Mapping[str, Any]) -> None:
-    """Thin lines where the run memorised and generalised, named at their top."""
-    marks = (("memorization_step", "memorised", TRAIN, "right"), ("generalization_step", "generalised", TEST, "left"))
-    for key, word, colour, side in marks:
+    """Thin lines where the run memorised and generalised, named above the axes."""
+    marks = (("memorization_step", "memorised", TRAIN), ("generalization_step", "generalised", TEST))
+    steps = [summary[key] for key, _, _ in marks]
+    close = None not in steps and min(steps) > 0 and max(steps) < 6 * min(steps)
+    for (key, word, colour), away in zip(marks, (-1, 1), strict=True):
         step = summary[key]
         if step:
-            axes.axvline(step, color=colour, linewidth=0.8, alpha=0.6)
+            axes.axvline(step, color=colour, linewidth=0.8, alpha=0.7)
+            ha = "center" if not close else ("right" if away < 0 else "left")
             axes.annotate(
-                f"{word}\n{step:,}", (step, 0.5), xytext=(-3 if side == "right" else 3, 0), textcoords="offset points",
-                ha=side, va="center", fontsize=7.5, color=colour,
+                f"{word}\n{step:,}", (step, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
+                ha=ha, va="bottom", fontsize=7.5, color=colour,
             )

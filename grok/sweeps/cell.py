@@ -24,8 +24,8 @@ from grok.training.module import Training
 from grok.training.settings import Settings
 
 
-class Interrupted(BaseException):
-    """Training was ended early by the signal in the argument. No Exception, so that a sweep ends with it."""
+class Interrupted(SystemExit):
+    """Training was ended early by a signal. No Exception, so that a sweep ends with it; exits as shells expect."""
 
 
 def train(config: Mapping[str, Any], folder: Path, command: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def train(config: Mapping[str, Any], folder: Path, command: str) -> dict[str, An
     )
     if came is not None:
         console.print(f"stopped at step {training.step:,} of {training.steps:,}; the same command with hydra.run.dir={folder} goes on", highlight=False)
-        raise Interrupted(came)
+        raise Interrupted(128 + came)
     written = record()
     summary = summaries.summarize(written)
     figures = draw(written, summary, folder / "figure.png")

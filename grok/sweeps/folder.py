@@ -15,6 +15,7 @@ from grok.checks import UserError
 
 PROLONGABLE = ("steps", "stop_when_grokked")  # a run may go on for longer, or be told not to stop
 WITHOUT_EFFECT = ("logger", "save_every_seconds")  # these do not touch the numbers
+LOCK = ".lock"
 FILES = ("config.yaml", "record.nc", "summary.json", "figure.png", "report.html", "last.ckpt")
 
 
@@ -27,7 +28,7 @@ def claimed(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+        lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
     except OSError as error:
         raise UserError(f"hydra.run.dir={folder}: cannot be written ({error.strerror})") from error
     try:
@@ -37,6 +38,9 @@ def claimed(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
         raise UserError(f"hydra.run.dir={folder}: another process is training there") from error
     finally:
         os.close(lock)
+        if [path.name for path in folder.iterdir()] == [LOCK]:  # a mistake, told before anything was written
+            (folder / LOCK).unlink()
+            folder.rmdir()
 
 
 def _adopt(folder: Path, config: Mapping[str, Any]) -> bool:

