@@ -1,0 +1,63 @@
+"""Batches: every epoch shows every example once, in an order of the replica's own."""
+
+import pytest
+import torch
+
+from grok.checks import UserError
+from grok.streams import Streams
+from grok.tasks.task import Examples
+from grok.training.feed import Feed, Tables
+
+
+def tables(n_replicas: int, n: int, shared: bool) -> Tables:
+    one = torch.arange(100.0).unsqueeze(1)
+    examples = []
+    for replica in range(n_replicas):
+        table = one if shared else one + 100 * replica
+        examples.append(Examples(table, table.squeeze(1), torch.randperm(100, generator=torch.Generator().manual_seed(replica))[:n]))
+    return Tables(examples, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_an_epoch_shows_every_example_of_each_replica_once(shared):
+    feed = Feed(tables(3, 10, shared), [Streams(seed) for seed in range(3)], batch_size=4)
+    epoch = [feed.batch(step) for step in range(3)]
+    assert [inputs.shape[1] for inputs, _ in epoch] == [4, 4, 2]  # the last one smaller, as torch's DataLoader has it
+    seen = torch.cat([targets for _, targets in epoch], 1)
+    for replica in range(3):
+        rows = feed.tables.rows[replica]
+        assert torch.equal(seen[replica].sort().values, feed.tables.targets[rows].sort().values)
+    assert all(torch.equal(inputs.squeeze(2), targets) for inputs, targets in epoch)
+
+
+def test_epochs_and_replicas_have_orders_of_their_own():
+    feed = Feed(tables(2, 100, True), [Streams(0), Streams(1)], batch_size=50)
+    first, second = feed.batch(0)[1], feed.batch(2)[1]
+    assert not torch.equal(first, second) and not torch.equal(first[0], first[1])
+
+
+def test_a_batch_is_a_function_of_its_step():
+    forwards, backwards = (Feed(tables(2, 20, False), [Streams(0), Streams(1)], batch_size=8) for _ in range(2))
+    there = [forwards.batch(step)[0] for step in range(9)]
+    back = [backwards.batch(step)[0] for step in reversed(range(9))][::-1]
+    assert all(torch.equal(a, b) for a, b in zip(there, back, strict=True))
+
+
+def test_a_full_batch_is_all_examples_in_every_step():
+    feed = Feed(tables(2, 20, True), [Streams(0), Streams(1)], batch_size=None)
+    assert torch.equal(feed.batch(0)[1], feed.tables.targets[feed.tables.rows])
+    assert feed.batch(5)[0] is feed.batch(0)[0]
+
+
+def test_replicas_that_bring_the_same_table_share_it():
+    assert len(tables(3, 10, shared=True).inputs) == 100 and len(tables(3, 10, shared=False).inputs) == 300
+
+
+def test_chunks_hold_all_examples_in_order():
+    own = tables(2, 10, shared=False)
+    assert torch.equal(torch.cat([targets for _, targets in own.chunks(3)], 1), own.targets[own.rows])
+
+
+def test_a_batch_larger_than_the_training_set_is_an_error():
+    with pytest.raises(UserError, match="batch_size=11: must be at most the 10"):
+        Feed(tables(1, 10, True), [Streams(0)], batch_size=11)

@@ -1,0 +1,57 @@
+"""A replica trained among others is the same as that replica trained alone."""
+
+import pytest
+import torch
+from pytorch_lightning import Trainer
+
+from grok.training.build import build
+from grok.training.module import Training
+from tests.conftest import TINY, composed
+
+
+def trained(*configs: dict) -> Training:
+    training, _ = build(configs)
+    Trainer(max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False).fit(training)
+    return training
+
+
+SHARED_RATES = [("seed=0",), ("seed=1", "init_scale=0.5"), ("seed=2", "init_scale=4")]
+OWN_RATES = [
+    ("seed=0", "optimizer.lr=0.01"),
+    ("seed=1", "optimizer.weight_decay=1"),
+    ("seed=2", "optimizer.betas=[0.5,0.9]", "init_scale=4"),
+]
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("constrain", [False, True])
+@pytest.mark.parametrize("variants", [SHARED_RATES, OWN_RATES], ids=["shared rates", "own rates"])
+def test_together_equals_alone(variants, constrain, precision):
+    common = (*TINY, "steps=300", f"precision={precision}", f"optimizer.constrain_norm={constrain}".lower())
+    configs = [composed(*common, *variant) for variant in variants]
+    together, alone = trained(*configs), [trained(config) for config in configs]
+    tolerance = {"float64": dict(rtol=1e-9, atol=1e-11), "float32": dict(rtol=1e-3, atol=1e-4)}[precision]
+    for replica, single in enumerate(alone):
+        assert together.history.steps == single.history.steps
+        for ours, reference in zip(together.model.parameters(), single.model.parameters(), strict=True):
+            torch.testing.assert_close(ours[replica], reference[0], **tolerance)
+        for name, rows in single.history.columns.items():
+            for row, reference in zip(together.history.columns[name], rows, strict=True):
+                if "accuracy" not in name:
+                    torch.testing.assert_close(row[replica], reference[0], **tolerance)
+
+
+def test_replicas_start_from_their_own_weights_and_data_exactly():
+    configs = [composed(*TINY, f"seed={seed}") for seed in range(3)]
+    (together, data), singles = build(configs), [build([config]) for config in configs]
+    for replica, (single, (own,)) in enumerate(singles):
+        assert torch.equal(data[replica].train.inputs, own.train.inputs)
+        for ours, reference in zip(together.model.parameters(), single.model.parameters(), strict=True):
+            assert torch.equal(ours[replica], reference[0])
+        assert torch.equal(together.feed.batch(17)[0][replica], single.feed.batch(17)[0][0])
+
+
+def test_training_stops_when_all_replicas_have_grokked():
+    easy = composed(*TINY, "steps=100000", "stop_when_grokked=true", "task.tolerance=1", "task.thresholds.memorization=0.5", "task.thresholds.generalization=0.5")
+    training = trained(easy)
+    assert training.step < 1000 and training.grokked()

@@ -1,0 +1,115 @@
+"""A run killed or interrupted at any moment goes on, and ends bit-equal to one that was left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+import grok
+from grok.checks import UserError
+from tests.conftest import ROOT, TINY
+
+STEPS = 4000
+
+
+def start(folder: Path) -> subprocess.Popen:
+    """The run of `TINY` in a process of its own, saving after every segment."""
+    command = [sys.executable, "train.py", *TINY, f"steps={STEPS}", "save_every_seconds=0", f"hydra.run.dir={folder}"]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for_checkpoint(process: subprocess.Popen, folder: Path, *, steps: int) -> None:
+    """Until the checkpoint in the folder holds at least so many steps."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "last.ckpt").exists() and checkpoint(folder)["grok"]["step"] >= steps:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no checkpoint of step {steps} (exit code {process.poll()})")
+
+
+def checkpoint(folder: Path) -> dict:
+    return torch.load(folder / "last.ckpt", weights_only=True)
+
+
+def assert_bit_equal(one: Path, other: Path) -> None:
+    """Weights, optimiser state and every number of the record."""
+    first, second = checkpoint(one), checkpoint(other)
+    assert first["grok"]["step"] == second["grok"]["step"] == STEPS
+    for name, weight in first["state_dict"].items():
+        assert torch.equal(weight, second["state_dict"][name]), name
+    states = [each["optimizer_states"][0]["state"] for each in (first, second)]
+    for index, state in states[0].items():
+        assert all(torch.equal(value, states[1][index][name]) for name, value in state.items())
+    assert grok.load(one).drop_attrs().identical(grok.load(other).drop_attrs())
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
+    process = start(folder)
+    output, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, output
+    return folder
+
+
+def test_a_run_killed_at_a_random_step_resumes_bit_for_bit(uninterrupted, tmp_path, run):
+    at = int.from_bytes(os.urandom(2), "big") % (STEPS - 1500) + 100
+    process = start(tmp_path / "run")
+    wait_for_checkpoint(process, tmp_path / "run", steps=at)
+    process.kill()
+    process.wait()
+    assert checkpoint(tmp_path / "run")["grok"]["step"] < STEPS, "killed too late to show anything"
+    grok.load(tmp_path / "run")  # the record is whole at any moment
+    assert_bit_equal(run(f"steps={STEPS}", "save_every_seconds=0"), uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_cleanly_and_it_resumes_bit_for_bit(uninterrupted, tmp_path, run, number):
+    process = start(tmp_path / "run")
+    wait_for_checkpoint(process, tmp_path / "run", steps=150)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "goes on" in output and "Traceback" not in output
+    stopped_at = checkpoint(tmp_path / "run")["grok"]["step"]
+    assert f"stopped at step {stopped_at:,} of {STEPS:,}" in output
+    assert_bit_equal(run(f"steps={STEPS}", "save_every_seconds=0"), uninterrupted)
+
+
+def test_a_finished_run_is_left_alone_and_can_be_prolonged(run):
+    folder = run("steps=300")
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    run("steps=300")
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    run("steps=500")
+    whole = run("steps=500", folder="whole")
+    assert [300] == sorted(set(grok.load(folder)["step"].values) - set(grok.load(whole)["step"].values))
+    for name, weight in checkpoint(whole)["state_dict"].items():
+        assert torch.equal(weight, checkpoint(folder)["state_dict"][name])
+    assert yaml.safe_load((folder / "config.yaml").read_text())["steps"] == 500
+
+
+def test_another_configuration_does_not_touch_a_run(run):
+    folder = run("steps=50")
+    content = (folder / "last.ckpt").read_bytes()
+    with pytest.raises(UserError, match=r"optimizer.lr=0.5: the run in .* was made with optimizer.lr=0.0003"):
+        run("steps=50", "optimizer.lr=0.5")
+    with pytest.raises(UserError, match="steps=20: .* can only be prolonged"):
+        run("steps=20")
+    assert (folder / "last.ckpt").read_bytes() == content
+
+
+def test_a_damaged_checkpoint_is_named_and_kept(run):
+    folder = run("steps=50")
+    (folder / "summary.json").unlink()
+    (folder / "last.ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(UserError, match=r"last.ckpt: cannot be read as a checkpoint"):
+        run("steps=50")
+    assert (folder / "last.ckpt").read_bytes() == b"no checkpoint"
