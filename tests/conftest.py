@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in child processes: tiny networks gain nothing from more
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -31,9 +31,8 @@ def page(record: xr.Dataset, summary: Mapping[str, Any]) -> str:
     figures = [_chart(record, chart, charts[chart], summary) for chart in order]
     config = json.loads(record.attrs["config"])
     facts = {key: value for key, value in record.attrs.items() if key != "config"}
-    task = record.attrs["task"].rpartition(".")[2]
     parts = {
-        "{{title}}": html.escape(f"{task}, seed {config['seed']}"),
+        "{{title}}": html.escape(f"{config['name']}, seed {config['seed']}"),
         "{{verdict}}": html.escape(_sentence(summary)),
         "{{figures}}": "[" + ",".join(figures).replace("</", "<\\/") + "]",
         "{{config}}": html.escape(yaml.safe_dump(config, sort_keys=False)),
@@ -59,11 +58,15 @@ def _chart(record: xr.Dataset, chart: str, names: list[str], summary: Mapping[st
     if chart == "accuracy":
         for key, word in (("memorization_step", "memorised"), ("generalization_step", "generalised")):
             if summary[key]:
-                figure.add_vline(x=summary[key], line={"color": NEUTRAL, "width": 1, "dash": "dot"}, annotation_text=f"{word} {summary[key]:,}")
+                figure.add_vline(
+                    x=summary[key],
+                    line={"color": NEUTRAL, "width": 1, "dash": "dot"},
+                    annotation={"text": f"{word} {summary[key]:,}", "y": 1, "yanchor": "bottom", "xanchor": "center"},
+                )
     units = {record[name].attrs.get("units", "1") for name in names} - {"1"}
     figure.update_layout(
         xaxis={"title": "optimiser step", "type": "log", "exponentformat": "power"},
-        yaxis={"title": f"{chart} ({', '.join(sorted(units))})" if units else chart, "type": "log" if log_scale else "linear"},
+        yaxis={"title": f"{chart} ({', '.join(sorted(units))})" if units else chart, "type": "log" if log_scale else "linear", "exponentformat": "power"},
         hovermode="x unified",
         template="none",
     )
@@ -79,7 +82,7 @@ def _lines(record: xr.Dataset, names: list[str]) -> Iterator[tuple[str, np.ndarr
             continue
         dim = next(str(dim) for dim in array.dims if dim != "step")
         for tick in record[dim].values:
-            yield f"{dim} {tick}", array.sel({dim: tick}).values
+            yield str(tick) if isinstance(tick, str) else f"{dim} {tick}", array.sel({dim: tick}).values
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:
