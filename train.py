@@ -14,8 +14,10 @@ from grok.command_line import mistakes_in_one_line, run
 from grok.sweeps.folder import claimed
 from grok.training.settings import Settings
 
+CONF = Path(__file__).absolute().parent / "conf"
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def main(config: DictConfig) -> None:
     """Train the cell that Hydra composed, in the folder that Hydra chose, from where it was left."""
     with mistakes_in_one_line():
@@ -35,4 +37,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, config_folder=Path(__file__).parent / "conf"))
+    sys.exit(run(main, config_folder=CONF))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 import yaml
+from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
 from grok.records.files import write_dataset, write_json, write_text
@@ -17,6 +19,7 @@ from grok.reports import summary as summaries
 from grok.reports.figure import draw
 from grok.reports.page import page
 from grok.tasks.task import Data
+from grok.training import tracking
 from grok.training.build import build, device_of
 from grok.training.fit import fit
 from grok.training.instantiation import instantiate
@@ -35,42 +38,59 @@ def train(config: Mapping[str, Any], folder: Path, command: str) -> dict[str, An
         UserError: a value that a task, model, optimiser or measure refuses, or a file that cannot be read or written.
         Interrupted: a signal came; the folder holds all that was trained, and the same command goes on.
     """
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     settings = Settings.of(config)
     device = device_of(settings)
     training, (data,) = build([config])
-    console.print(data.origin["why"], highlight=False)
+    console.print(data.origin["why"])
     attributes = {**_attributes(training, data, config), "device": str(device), "command": command}
 
     def record() -> xr.Dataset:
         return training.history.dataset(0, {**attributes, "seconds": training.seconds})
 
+    (folder / "summary.json").unlink(missing_ok=True)  # of a run that is to be prolonged: without it the folder is unfinished
     write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
-    tracked = "_target_" in config["logger"]
-    loggers = [instantiate(config["logger"], "logger")(folder=folder.absolute(), config=config)] if tracked else []
-    came = fit(
-        training,
-        settings,
-        checkpoint=folder / "last.ckpt",
-        save_record=lambda: write_dataset(folder / "record.nc", record()),
-        loggers=loggers,
-        console=console,
-    )
-    if came is not None:
-        console.print(f"stopped at step {training.step:,} of {training.steps:,}; the same command with hydra.run.dir={folder} goes on", highlight=False)
-        raise Interrupted(128 + came)
-    written = record()
-    summary = summaries.summarize(written)
-    figures = draw(written, summary, folder / "figure.png")
-    write_text(folder / "report.html", page(written, summary))
-    write_json(folder / "summary.json", summary)
+    with _tracked(config, folder, console) as loggers:
+        came = fit(
+            training,
+            settings,
+            checkpoint=folder / "last.ckpt",
+            save_record=lambda: write_dataset(folder / "record.nc", record()),
+            loggers=loggers,
+            console=console,
+        )
+        if came is not None:
+            console.print(f"stopped at step {training.step:,} of {training.steps:,}: the same command with hydra.run.dir={folder} goes on")
+            raise Interrupted(128 + came)
+        summary = _leave(folder, record(), loggers)
     console.print(summaries.table(summary))
-    if tracked:
-        from grok.training.tracking import close
-
-        console.print(close(loggers[0], summary=summary, figures={"figure": figures}), highlight=False, soft_wrap=True)
-    console.print(f"figure  {folder / 'figure.png'}\npage    {folder / 'report.html'}\nrecord  {folder / 'record.nc'}", highlight=False, soft_wrap=True)
+    for name in ("figure.png", "report.html", "record.nc"):
+        console.print(f"{folder / name}")
     return summary
+
+
+def _leave(folder: Path, record: xr.Dataset, loggers: Sequence[WandbLogger]) -> dict[str, Any]:
+    """Write what a finished run leaves beside its record, the summary last: it says that the run is finished."""
+    summary = summaries.summarize(record)
+    figure = draw(record, summary, folder / "figure.png")
+    write_text(folder / "report.html", page(record, summary))
+    for logger in loggers:
+        tracking.mirror(logger, record, summary=summary, figures={"figure": figure})
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+@contextmanager
+def _tracked(config: Mapping[str, Any], folder: Path, console: Console) -> Iterator[list[WandbLogger]]:
+    """The loggers that the configuration asks for; ended, with a word on where to look, however the run ends."""
+    if "_target_" not in config["logger"]:
+        yield []
+        return
+    logger = instantiate(config["logger"], "logger")(folder=folder.absolute(), config=config)
+    try:
+        yield [logger]
+    finally:
+        console.print(tracking.finish(logger))
 
 
 def _attributes(training: Training, data: Data, config: Mapping[str, Any]) -> dict[str, str | int | float]:

@@ -32,7 +32,7 @@ class ProgressBar(Callback):
         accuracy = f"train {train:.3f}  test {test:.3f}"
         self.bar.update(self.task, completed=pl_module.step, accuracy=accuracy)
         if not self.console.is_terminal and time.monotonic() - self.said_at >= LINE_EVERY_SECONDS:
-            self.console.print(f"step {pl_module.step:,} of {pl_module.steps:,}  {accuracy}", highlight=False)
+            self.console.print(f"step {pl_module.step:,} of {pl_module.steps:,}  {accuracy}")
             self.said_at = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: Training) -> None:  # type: ignore[override]

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import wandb
+import xarray as xr
 from pytorch_lightning.loggers import WandbLogger
 
 from grok.checks import UserError, choice
@@ -53,7 +55,8 @@ def wandb_logger(
         if mode != "auto":
             raise UserError(f"logger.mode={mode}: W&B refused ({str(error).splitlines()[0]}); logger.mode=offline always works") from error
         run = wandb.init(mode="offline", **arguments)
-    run.define_metric("step", hidden=True)
+    for counter in ("step", "trainer/global_step"):
+        run.define_metric(counter, hidden=True)
     run.define_metric("*", step_metric="step")
     return WandbLogger(experiment=run)
 
@@ -71,11 +74,20 @@ def resolve_mode(mode: str) -> str:
     return "online" if _have_credentials() and _server_answers() else "offline"
 
 
-def close(logger: WandbLogger, *, summary: Mapping[str, Any], figures: Mapping[str, Path]) -> str:
-    """Send the summary, the figures, and train and test accuracy in one chart; end the run and say how to look at it."""
+def mirror(logger: WandbLogger, record: xr.Dataset, *, summary: Mapping[str, Any], figures: Mapping[str, Path]) -> None:
+    """Send what a finished run leaves: its summary, its figures, and train and test accuracy in one chart."""
     run = logger.experiment
     run.summary.update({key: value for key, value in summary.items() if value is not None})
-    run.log({name: wandb.Image(str(path)) for name, path in figures.items()})
+    shown = record.isel(step=record["step"].values > 0)
+    steps = np.log10(shown["step"].values).tolist()
+    accuracies = [shown[f"{part}_accuracy"].values.tolist() for part in ("train", "test")]
+    both = wandb.plot.line_series(steps, accuracies, keys=["train", "test"], title="accuracy", xname="log10 step")
+    run.log({"step": int(record["step"][-1]), "accuracy": both, **{name: wandb.Image(str(path)) for name, path in figures.items()}})
+
+
+def finish(logger: WandbLogger) -> str:
+    """End the W&B run and say in one line how to look at it."""
+    run = logger.experiment
     run.finish()
     if run.settings.mode == "disabled":
         return "W&B disabled"
@@ -96,7 +108,7 @@ def _have_credentials() -> bool:
     """Whether W&B could log in without asking: a key in the environment, or one that `wandb login` left in netrc."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    host = urllib.parse.urlsplit(wandb.Settings().base_url).hostname or ""
+    host = _server().hostname or ""
     for file in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
         try:
             if file and netrc.netrc(os.path.expanduser(file)).authenticators(host):
@@ -106,9 +118,14 @@ def _have_credentials() -> bool:
     return False
 
 
+def _server() -> urllib.parse.SplitResult:
+    """W&B's address: the environment's, else that of its settings, which read the environment only once."""
+    return urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL") or wandb.setup().settings.base_url)
+
+
 def _server_answers() -> bool:
     """Whether something listens at W&B's address."""
-    url = urllib.parse.urlsplit(wandb.Settings().base_url)
+    url = _server()
     try:
         socket.create_connection((url.hostname, url.port or (443 if url.scheme == "https" else 80)), PROBE_SECONDS).close()
     except OSError:

@@ -1,0 +1,104 @@
+"""The record: labelled, complete, and whole at any moment."""
+
+import ctypes
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import grok
+from grok.checks import UserError
+from grok.records.files import write_dataset, write_text
+from grok.records.history import History
+from grok.records.labelled import Labelled
+from tests.conftest import TINY, composed
+
+
+def history() -> History:
+    """Two replicas, three looks; one quantity with an axis of its own."""
+    made = History()
+    for step in (0, 1, 10):
+        spectrum = torch.arange(6.0).view(2, 3) + step
+        made.append(
+            step,
+            {
+                "loss": Labelled(torch.tensor([step, -step]) / 3, "loss", unit="nat"),
+                "power": Labelled(spectrum, "power", dims=("frequency",), coordinates={"frequency": [1, 2, 5]}),
+            },
+        )
+    return made
+
+
+def test_a_record_round_trips_with_its_labels_and_units(tmp_path):
+    dataset = history().dataset(1, {"seed": 1, "note": "α"})
+    write_dataset(tmp_path / "record.nc", dataset)
+    loaded = grok.load(tmp_path)
+    assert loaded.identical(dataset)
+    assert loaded["power"].sel(step=10, frequency=5).item() == 15  # replica 1, third value, plus the step
+    assert loaded["loss"].attrs["units"] == "nat" and loaded["step"].attrs["units"] == "step"
+
+
+def test_a_history_goes_through_a_checkpoint(tmp_path):
+    torch.save(history().state_dict(), tmp_path / "state")
+    restored = History()
+    restored.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
+    assert restored.dataset(0, {}).identical(history().dataset(0, {}))
+
+
+def test_a_record_says_what_made_it(run):
+    record = grok.load(run("steps=20", "seed=3"))
+    assert json.loads(record.attrs["config"]) == composed(*TINY, "steps=20", "seed=3")
+    assert record.attrs["torch"] == version("torch") and record.attrs["device"] == "cpu"
+    assert record.attrs["n_parameters"] == 5 * 16 + 16 + 16 * 16 + 16 + 16 * 5 + 5
+    assert record.attrs.keys() >= {"code", "command", "data_source", "data_checksum", "data_split", "python", "seconds"}
+    norms = record["layer_weight_norm"]
+    assert norms.dims == ("step", "layer")
+    np.testing.assert_allclose(np.sqrt((norms**2).sum("layer")), record["weight_norm"], rtol=1e-6)
+
+
+def test_the_summary_agrees_with_the_record(run):
+    folder = run("steps=20")
+    summary, record = json.loads((folder / "summary.json").read_text()), grok.load(folder)
+    assert summary.keys() >= {"train_accuracy", "test_accuracy", "train_loss", "test_loss", "memorization_step", "generalization_step"}
+    assert summary.keys() >= {"delay", "phase", "steps", "seconds", "steps_per_second"}
+    assert summary["test_loss"] == record["test_loss"].values[-1] and summary["steps"] == 20
+
+
+def test_loading_what_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no record there"):
+        grok.load(tmp_path)
+    (tmp_path / "record.nc").write_bytes(b"no record")
+    with pytest.raises(UserError, match="cannot be read as a record"):
+        grok.load(tmp_path)
+
+
+@pytest.fixture
+def full_disk(tmp_path) -> Path:
+    """A file system of 64 kB, filled to the brim."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, b"size=64k") != 0:
+        pytest.skip(f"mounting a small file system: {os.strerror(ctypes.get_errno())}")
+    yield folder
+    libc.umount(str(folder).encode())
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_part_of_the_new_one(full_disk):
+    write_text(full_disk / "file.txt", "old")
+    with pytest.raises(UserError, match=r"file.txt: cannot be written \(No space left on device\)"):
+        write_text(full_disk / "file.txt", "x" * 100_000)
+    with pytest.raises(UserError, match="No space left on device"):
+        write_dataset(full_disk / "record.nc", xr.Dataset({"x": ("i", np.arange(100_000.0))}))
+    assert [path.name for path in full_disk.iterdir()] == ["file.txt"] and (full_disk / "file.txt").read_text() == "old"
+
+
+def test_a_run_whose_disk_fills_up_ends_in_one_line_and_can_go_on(run, full_disk):
+    with pytest.raises(UserError, match="No space left on device"):
+        run("steps=200", "model.width=100", "save_every_seconds=0", folder="full/run")
+    assert not list(full_disk.rglob("*.part*"))

@@ -1,0 +1,73 @@
+"""The page opens from disk in a real browser; the figure is drawn."""
+
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.image import imread
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, "--disable-sync"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_draws_its_charts_with_no_error_and_no_request(run, browser, scheme):
+    file = run("steps=200", "task.thresholds.memorization=0.01") / "report.html"
+    page = browser.new_page(color_scheme=scheme)
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    assert page.locator(".chart .main-svg").count() > 0
+    titles = page.locator(".ytitle").all_text_contents()
+    assert titles == ["accuracy", "loss", "weight norm", "weight norm by layer"]
+    for chart in range(len(titles)):
+        curves = page.locator(".chart").nth(chart).locator(".scatterlayer .js-line")
+        assert curves.count() >= 2 and all(curve.get_attribute("d") for curve in curves.all())
+    kind = "document.querySelector('.chart').layout.xaxis.type"
+    assert page.evaluate(kind) == "log"
+    page.click("#axis")
+    assert page.evaluate(kind) == "linear"
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(int(part) for part in background.removeprefix("rgb(").removesuffix(")").split(",")) / 3
+    assert brightness > 250 if scheme == "light" else brightness < 50
+    assert page.evaluate("document.querySelector('.chart').layout.paper_bgcolor") != ("#ffffff" if scheme == "dark" else "#15181c")
+    assert said == [] and asked == [file.as_uri()]
+    page.close()
+
+
+def test_the_figure_has_the_colours_of_both_curves(run):
+    folder = run("steps=200", "task.tolerance=0.05")
+    picture = (imread(folder / "figure.png")[..., :3] * 255).round()
+    for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x76, 0x76, 0x76)):
+        assert (np.abs(picture - colour).max(-1) < 8).sum() > 200
+    assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_diverged_loss_is_a_gap_and_not_an_error():
+    from grok.reports.page import page
+    from grok.reports.summary import summarize
+
+    curves = {name: np.array([1.0, np.inf, np.nan]) for name in ("train_loss", "test_loss")}
+    curves |= {name: np.array([0.1, 0.1, 0.1]) for name in ("train_accuracy", "test_accuracy")}
+    attributes = {"chart": "loss", "long_name": "train loss", "log_scale": 1}
+    record = xr.Dataset(
+        {name: ("step", values, attributes) for name, values in curves.items()},
+        {"step": [0, 1, 2]},
+        {"config": '{"name": "x", "seed": 0}', "seconds": 1.0, "memorization_threshold": 0.9, "generalization_threshold": 0.9, "longest_delay": 1},
+    )
+    summary = summarize(record)
+    assert summary["train_loss"] is None and summary["phase"] == "confusion"
+    assert "Infinity" not in page(record, summary).partition("const figures")[2]

