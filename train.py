@@ -1,10 +1,15 @@
-"""Train one task, or sweep it: `python train.py task=mnist_grok`, `python train.py -m task=teacher_student seed=0,1,2`."""
+"""Train one task, or sweep it.
+
+python train.py task=mnist_grok
+python train.py -m task=teacher_student seed=0,1,2
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -21,7 +26,7 @@ CONF = Path(__file__).absolute().parent / "conf"
 def main(config: DictConfig) -> None:
     """Train the cell that Hydra composed, in the folder that Hydra chose, from where it was left."""
     with mistakes_in_one_line():
-        resolved = OmegaConf.to_container(config, resolve=True)
+        resolved: Any = OmegaConf.to_container(config, resolve=True)
         job = HydraConfig.get()
         folder = Path(job.runtime.output_dir)
         folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

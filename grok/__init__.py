@@ -1,7 +1,7 @@
 """The reference suite for grokking: networks that memorise first and generalise long after.
 
-    import grok
-    record = grok.load("runs/mnist_grok/2026-11-22_15-00-00")   # an xarray Dataset
+import grok
+record = grok.load("runs/mnist_grok/2026-11-22_15-00-00")   # an xarray Dataset
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Collection
 from numbers import Real
 from typing import Any
@@ -20,14 +21,20 @@ def whole(key: str, value: Any, *, least: int, most: int | None = None) -> None:
         raise UserError(f"{key}={value}: must be a whole number {limit}")
 
 
-def number(key: str, value: Any, *, least: float | None = None, above: float | None = None, below: float | None = None) -> None:
+def number(
+    key: str, value: Any, *, least: float | None = None, above: float | None = None, below: float | None = None
+) -> None:
     """Refuse anything but a finite number within the bounds."""
     is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    limits = {"at least": (least, lambda v, b: v >= b), "above": (above, lambda v, b: v > b), "below": (below, lambda v, b: v < b)}
-    set_limits = {word: (bound, holds) for word, (bound, holds) in limits.items() if bound is not None}
-    if not is_number or not all(holds(value, bound) for bound, holds in set_limits.values()):
-        words = " and ".join(f"{word} {bound:g}" for word, (bound, _) in set_limits.items())
-        raise UserError(f"{key}={value}: must be a number {words}".rstrip())
+    rules = {
+        "at least": (least, operator.ge),
+        "above": (above, operator.gt),
+        "below": (below, operator.lt),
+    }
+    limits = [(words, bound, holds) for words, (bound, holds) in rules.items() if bound is not None]
+    if not is_number or not all(holds(value, bound) for _, bound, holds in limits):
+        allowed = " and ".join(f"{words} {bound:g}" for words, bound, _ in limits)
+        raise UserError(f"{key}={value}: must be a number {allowed}".rstrip())
 
 
 def choice(key: str, value: Any, allowed: Collection[str]) -> None:

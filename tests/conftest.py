@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in child processes: tiny networks gain nothing from more
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch is imported, here and in child processes: tiny networks gain nothing from more
+)
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
 
 ROOT = Path(__file__).parent.parent
-TINY = ("task=teacher_student", "task.n_train=20", "task.n_test=20", "model.width=16", "batch_size=8", "looks.every=null", "logger=none")
+TINY = (
+    "task=teacher_student",
+    "task.n_train=20",
+    "task.n_test=20",
+    "model.width=16",
+    "batch_size=8",
+    "looks.every=null",
+    "logger=none",
+)
 
 
 def composed(*overrides: str) -> dict[str, Any]:

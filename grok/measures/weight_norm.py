@@ -24,6 +24,10 @@ class WeightNorm:
             "weight_norm": Labelled(total, "weight norm", chart="weight norm"),
             "last_layer_weight_norm": Labelled(by_layer[:, -1], "weight norm of the last layer", chart="weight norm"),
             "layer_weight_norm": Labelled(
-                by_layer, "weight norm of each layer", chart="weight norm by layer", dims=("layer",), coordinates={"layer": [*layers]}
+                by_layer,
+                "weight norm of each layer",
+                chart="weight norm by layer",
+                dims=("layer",),
+                coordinates={"layer": [*layers]},
             ),
         }

@@ -13,8 +13,8 @@ from torch import Generator, Tensor, nn
 class Linear(nn.Module):
     """R affine maps side by side, y[r] = x[r] W[r] + b[r], each initialised from its own generator.
 
-    Weights and biases are uniform on ±1/sqrt(n_in), the default of `torch.nn.Linear`. They are drawn in float64, so that
-    a run in float32 starts from the rounded weights of the run in float64.
+    Weights and biases are uniform on ±1/sqrt(n_in), the default of `torch.nn.Linear`. They are drawn in float64, so
+    that a run in float32 starts from the rounded weights of the run in float64.
     """
 
     def __init__(self, n_in: int, n_out: int, *, generators: Sequence[Generator]) -> None:

@@ -33,4 +33,5 @@ class Mlp(nn.Module):
         hidden = inputs
         for layer in self.layers[:-1]:
             hidden = self.activation(layer(hidden))
-        return self.layers[-1](hidden)
+        outputs: Tensor = self.layers[-1](hidden)
+        return outputs

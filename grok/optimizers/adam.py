@@ -78,13 +78,16 @@ class ReplicaAdam(torch.optim.Optimizer):
             state |= {"step": 0, "mean": torch.zeros_like(parameter), "square": torch.zeros_like(parameter)}
         state["step"] += 1
         mean, square, gradient = state["mean"], state["square"], parameter.grad
+        assert gradient is not None, "a step follows a backward pass"
         lr, (beta1, beta2), decay = group["lr"], group["betas"].unbind(1), group["weight_decay"]
         if group["decoupled"]:
             parameter.mul_(along_replicas(1 - lr * decay, parameter))
         else:
             gradient = gradient + along_replicas(decay, parameter) * parameter
         mean.lerp_(gradient, along_replicas(1 - beta1, parameter))
-        square.mul_(along_replicas(beta2, parameter)).addcmul_(gradient * along_replicas(1 - beta2, parameter), gradient)
+        square.mul_(along_replicas(beta2, parameter)).addcmul_(
+            gradient * along_replicas(1 - beta2, parameter), gradient
+        )
         root = (square.sqrt() * along_replicas((1 - beta2 ** state["step"]).rsqrt(), parameter)).add_(
             along_replicas(group["eps"], parameter)
         )

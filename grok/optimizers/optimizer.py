@@ -39,7 +39,10 @@ def build(settings: Sequence[Settings], parameters: Sequence[Tensor]) -> torch.o
 
 def per_replica_rates(settings: Sequence[Any], names: Sequence[str], like: Tensor) -> dict[str, Tensor]:
     """The named rates of every replica as float64 tensors [replica] on the device of `like`."""
-    return {name: torch.tensor([getattr(s, name) for s in settings], dtype=torch.float64, device=like.device) for name in names}
+    return {
+        name: torch.tensor([getattr(s, name) for s in settings], dtype=torch.float64, device=like.device)
+        for name in names
+    }
 
 
 def along_replicas(rate: Tensor, parameter: Tensor) -> Tensor:

@@ -29,7 +29,9 @@ class Sgd:
         flag("optimizer.constrain_norm", self.constrain_norm)
 
     def shared(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True)
+        return torch.optim.SGD(
+            parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True
+        )
 
     def per_replica(self, settings: Sequence[Any], parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
         return ReplicaSgd(settings, parameters)
@@ -39,7 +41,9 @@ class ReplicaSgd(torch.optim.Optimizer):
     """SGD with a learning rate, momentum and weight decay for each replica; the mathematics of torch's SGD."""
 
     def __init__(self, settings: Sequence[Sgd], parameters: Sequence[Tensor]) -> None:
-        super().__init__(parameters, dict(per_replica_rates(settings, ("lr", "momentum", "weight_decay"), like=parameters[0])))
+        super().__init__(
+            parameters, dict(per_replica_rates(settings, ("lr", "momentum", "weight_decay"), like=parameters[0]))
+        )
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

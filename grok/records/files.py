@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         write(part)
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); what was there before is unharmed") from error
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}); what was there before is unharmed"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -39,6 +40,6 @@ def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
 
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
-    """Write a netCDF file atomically. It is made in memory first, so that a full disk is the file system's own error."""
+    """Write a netCDF file atomically: made in memory first, so that a full disk is the file system's own error."""
     content = dataset.to_netcdf(engine="h5netcdf")
     write_atomically(path, lambda part: part.write_bytes(content))

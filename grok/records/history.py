@@ -56,7 +56,11 @@ class History:
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and builtins only, so that a checkpoint loads with `weights_only=True`."""
-        return {"steps": list(self.steps), "columns": {n: torch.stack(c) for n, c in self.columns.items()}, "labels": self.labels}
+        return {
+            "steps": list(self.steps),
+            "columns": {n: torch.stack(c) for n, c in self.columns.items()},
+            "labels": self.labels,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up the history of a checkpoint."""

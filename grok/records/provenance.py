@@ -12,7 +12,12 @@ PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "numpy", "xarray", "torc
 
 def provenance() -> dict[str, str]:
     """Versions of the packages that make the numbers, the state of the code, and the machine."""
-    return {"python": platform.python_version(), **_versions(), "code": _code(), "machine": f"{platform.system()} {platform.machine()}"}
+    return {
+        "python": platform.python_version(),
+        **_versions(),
+        "code": _code(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def _versions() -> dict[str, str]:
@@ -30,7 +35,9 @@ def _code() -> str:
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-        changes = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=5, check=True)
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=5, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return "no git"
     return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "")

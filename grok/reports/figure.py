@@ -15,7 +15,13 @@ from matplotlib.figure import Figure
 from grok.records.files import write_atomically
 from grok.reports.style import NEUTRAL, TEST, TRAIN
 
-RC = {"font.size": 9, "axes.spines.top": False, "svg.fonttype": "none", "pdf.fonttype": 42, "axes.labelsize": 9}
+RC: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "axes.labelsize": 9,
+}
 
 
 def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path) -> Path:
@@ -48,8 +54,9 @@ def curves(axes: Axes, record: xr.Dataset) -> None:
         accuracy = shown[f"{part}_accuracy"].values
         rises = accuracy[-1] - accuracy[0] > 0.2
         at = int(np.argmax(accuracy >= (accuracy[0] + accuracy[-1]) / 2)) if rises else accuracy.size // 2
-        shift, side = ((-6, 0), {"ha": "right", "va": "center"}) if rises else ((0, -4), {"ha": "center", "va": "top"})
-        axes.annotate(part, (shown["step"].values[at], accuracy[at]), xytext=shift, textcoords="offset points", color=colour, **side)
+        shift, ha, va = ((-6, 0), "right", "center") if rises else ((0, -4), "center", "top")
+        xy = (shown["step"].values[at], accuracy[at])
+        axes.annotate(part, xy, xytext=shift, textcoords="offset points", color=colour, ha=ha, va=va)
 
 
 def weight_norm(axes: Axes, record: xr.Dataset) -> None:
@@ -72,6 +79,13 @@ def _mark(axes: Axes, summary: Mapping[str, Any]) -> None:
             axes.axvline(step, color=colour, linewidth=0.8, alpha=0.7)
             ha = "center" if not close else ("right" if away < 0 else "left")
             axes.annotate(
-                f"{word}\n{step:,}", (step, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
-                ha=ha, va="bottom", fontsize=7.5, color=colour,
+                f"{word}\n{step:,}",
+                (step, 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 2),
+                textcoords="offset points",
+                ha=ha,
+                va="bottom",
+                fontsize=7.5,
+                color=colour,
             )

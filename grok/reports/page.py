@@ -54,7 +54,13 @@ def _chart(record: xr.Dataset, chart: str, names: list[str], summary: Mapping[st
         colour = {"train": TRAIN, "test": TEST, None: LINES[number % len(LINES)]}[part]
         shown = np.where(values > 0, values, np.nan) if log_scale else values
         dash = "dash" if part == "test" else "solid"
-        figure.add_scatter(x=record["step"].values.tolist(), y=_rounded(shown), name=title, mode="lines", line={"color": colour, "dash": dash, "width": 2})
+        figure.add_scatter(
+            x=record["step"].values.tolist(),
+            y=_rounded(shown),
+            name=title,
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2},
+        )
     if chart == "accuracy":
         for key, word in (("memorization_step", "memorised"), ("generalization_step", "generalised")):
             if summary[key]:
@@ -66,7 +72,11 @@ def _chart(record: xr.Dataset, chart: str, names: list[str], summary: Mapping[st
     units = {record[name].attrs.get("units", "1") for name in names} - {"1"}
     figure.update_layout(
         xaxis={"title": "optimiser step", "type": "log", "exponentformat": "power"},
-        yaxis={"title": f"{chart} ({', '.join(sorted(units))})" if units else chart, "type": "log" if log_scale else "linear", "exponentformat": "power"},
+        yaxis={
+            "title": f"{chart} ({', '.join(sorted(units))})" if units else chart,
+            "type": "log" if log_scale else "linear",
+            "exponentformat": "power",
+        },
         hovermode="x unified",
         template="none",
     )
@@ -92,11 +102,12 @@ def _rounded(values: np.ndarray) -> list[float | None]:
 
 def _sentence(summary: Mapping[str, Any]) -> str:
     """The run in a sentence."""
+
     def step(key: str) -> str:
         return "never" if summary[key] is None else f"at step {summary[key]:,}"
 
     return (
         f"Memorised {step('memorization_step')}, generalised {step('generalization_step')}: {summary['phase']}. "
-        f"Final accuracy {summary['train_accuracy']:.4f} on training and {summary['test_accuracy']:.4f} on test examples, "
-        f"after {summary['steps']:,} steps."
+        f"Final accuracy {summary['train_accuracy']:.4f} on training examples, {summary['test_accuracy']:.4f} on test "
+        f"examples, after {summary['steps']:,} steps."
     )

@@ -20,7 +20,11 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
     steps, seconds = record["step"].values, float(record.attrs["seconds"])
     memorized = settled_at(steps, record["train_accuracy"].values, record.attrs["memorization_threshold"])
     generalized = settled_at(steps, record["test_accuracy"].values, record.attrs["generalization_threshold"])
-    final = {name: _json_number(record[name].values[-1]) for name, array in record.data_vars.items() if array.dims == ("step",)}
+    final = {
+        str(name): _json_number(record[name].values[-1])
+        for name, array in record.data_vars.items()
+        if array.dims == ("step",)
+    }
     return {
         **final,
         "memorization_step": memorized,
@@ -35,6 +39,7 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
 
 def table(summary: dict[str, Any]) -> Table:
     """The summary as a person reads it."""
+
     def step(key: str) -> str:
         return "never" if summary[key] is None else f"step {summary[key]:,}"
 

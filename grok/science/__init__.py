@@ -1,1 +1,1 @@
-"""Pure functions on tensors and arrays: the mathematics of the papers. Nothing here trains, logs or reads configuration."""
+"""The mathematics of the papers as pure functions on tensors and arrays; nothing here trains, logs or configures."""

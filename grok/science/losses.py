@@ -8,12 +8,16 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def squared_error(outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch out"]) -> Float[Tensor, "*batch"]:
+def squared_error(
+    outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch out"]
+) -> Float[Tensor, "*batch"]:
     """Squared error of each example, averaged over the outputs."""
     return (outputs - targets).square().mean(-1)
 
 
-def one_hot_squared_error(outputs: Float[Tensor, "*batch classes"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+def one_hot_squared_error(
+    outputs: Float[Tensor, "*batch classes"], labels: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
     """Squared error of each example against its one-hot label, averaged over the classes."""
     return squared_error(outputs, functional.one_hot(labels, outputs.shape[-1]).to(outputs.dtype))
 

@@ -48,7 +48,9 @@ def train(config: Mapping[str, Any], folder: Path, command: str) -> dict[str, An
     def record() -> xr.Dataset:
         return training.history.dataset(0, {**attributes, "seconds": training.seconds})
 
-    (folder / "summary.json").unlink(missing_ok=True)  # of a run that is to be prolonged: without it the folder is unfinished
+    (folder / "summary.json").unlink(
+        missing_ok=True
+    )  # of a run that is to be prolonged: without it the folder is unfinished
     write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
     with _tracked(config, folder, console) as loggers:
         came = fit(
@@ -60,7 +62,10 @@ def train(config: Mapping[str, Any], folder: Path, command: str) -> dict[str, An
             console=console,
         )
         if came is not None:
-            console.print(f"stopped at step {training.step:,} of {training.steps:,}: the same command with hydra.run.dir={folder} goes on")
+            console.print(
+                f"stopped at step {training.step:,} of {training.steps:,}: "
+                f"the same command with hydra.run.dir={folder} goes on"
+            )
             raise Interrupted(128 + came)
         summary = _leave(folder, record(), loggers)
     console.print(summaries.table(summary))

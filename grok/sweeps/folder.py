@@ -49,7 +49,9 @@ def _adopt(folder: Path, config: Mapping[str, Any]) -> bool:
     if not file.exists():
         strangers = sorted({path.name for path in folder.iterdir()} & set(FILES))
         if strangers:
-            raise UserError(f"hydra.run.dir={folder}: holds {', '.join(strangers)} but no config.yaml; choose another folder")
+            raise UserError(
+                f"hydra.run.dir={folder}: holds {', '.join(strangers)} but no config.yaml; choose another folder"
+            )
         return True
     before = yaml.safe_load(file.read_text())
     changed = sorted(_differences(before, config))
@@ -61,7 +63,10 @@ def _adopt(folder: Path, config: Mapping[str, Any]) -> bool:
             f"give that, or another hydra.run.dir (only {', '.join(PROLONGABLE + WITHOUT_EFFECT)} may change)"
         )
     if config["steps"] < before["steps"]:
-        raise UserError(f"steps={config['steps']}: the run in {folder} was made with steps={before['steps']}; it can only be prolonged")
+        raise UserError(
+            f"steps={config['steps']}: the run in {folder} was made with steps={before['steps']}; "
+            "it can only be prolonged"
+        )
     prolonged = any(key in PROLONGABLE for key in changed)
     return prolonged or not (folder / "summary.json").exists()
 

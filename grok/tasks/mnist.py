@@ -48,12 +48,15 @@ class Mnist:
             split = f"first {self.n_train:,} training images in the official order; all {n_test:,} official test images"
         else:
             order = torch.randperm(len(labels), generator=streams.generator("split"))
-            split = f"{self.n_train:,} images drawn by the stream `split`; tested on the other {len(labels) - self.n_train:,}"
+            n_test = len(labels) - self.n_train
+            split = f"{self.n_train:,} images drawn by the stream `split`; tested on the other {n_test:,}"
         origin = {"source": pool.source, "checksum": pool.checksum, "split": split, "why": pool.why}
         train, test = order[: self.n_train], order[self.n_train :]
         return Data(Examples(images, labels, train), Examples(images, labels, test), origin)
 
-    def example_loss(self, outputs: Float[Tensor, "*batch 10"], targets: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    def example_loss(
+        self, outputs: Float[Tensor, "*batch 10"], targets: Int[Tensor, "*batch"]
+    ) -> Float[Tensor, "*batch"]:
         return LOSSES[self.loss](outputs, targets)
 
     def is_correct(self, outputs: Float[Tensor, "*batch 10"], targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:

@@ -1,4 +1,4 @@
-"""Teacher–student regression: a network learns a random network of its own shape (Liu et al. 2023, Omnigrok, Sec. 3)."""
+"""Teacher–student regression: a network learns a random one of its own shape (Liu et al. 2023, Omnigrok, Sec. 3)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TeacherStudent:
 
     @torch.no_grad()
     def data(self, streams: Streams) -> Data:
-        """Inputs N(0, 1) from the stream `data`, a teacher with torch's default initialisation from the stream `teacher`."""
+        """Inputs N(0, 1) from the stream `data`; a teacher initialised by torch's default from the stream `teacher`."""
         teacher = Mlp(
             depth=self.teacher_depth,
             width=self.teacher_width,
@@ -62,8 +62,12 @@ class TeacherStudent:
         train, test = rows[: self.n_train], rows[self.n_train :]
         return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), origin)
 
-    def example_loss(self, outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch out"]) -> Float[Tensor, "*batch"]:
+    def example_loss(
+        self, outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch out"]
+    ) -> Float[Tensor, "*batch"]:
         return squared_error(outputs, targets)
 
-    def is_correct(self, outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch out"]) -> Bool[Tensor, "*batch"]:
+    def is_correct(
+        self, outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch out"]
+    ) -> Bool[Tensor, "*batch"]:
         return squared_error(outputs, targets) < self.tolerance

@@ -64,14 +64,19 @@ def device_of(settings: Settings) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     name = settings.device
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind] and (kind != "mps" or settings.precision != "float64"))
+        name = next(
+            kind
+            for kind in ("cuda", "mps", "cpu")
+            if there[kind] and (kind != "mps" or settings.precision != "float64")
+        )
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"device={name}: must be auto, cpu, cuda, cuda:<number> or mps") from error
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if not there[device.type] or (device.index or 0) >= count:
-        raise UserError(f"device={name}: not on this machine, which has {', '.join(kind for kind, is_there in there.items() if is_there)}")
+        found = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise UserError(f"device={name}: not on this machine, which has {found}")
     if device.type == "mps" and settings.precision == "float64":
         raise UserError("precision=float64: not on device=mps, which computes in float32; use device=cpu")
     return device

@@ -28,7 +28,9 @@ class Tables:
                 unique[id(each.inputs)] = each
         self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
         self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
-        self.rows: Int[Tensor, "replica example"] = torch.stack([each.rows + starts[id(each.inputs)] for each in examples])
+        self.rows: Int[Tensor, "replica example"] = torch.stack(
+            [each.rows + starts[id(each.inputs)] for each in examples]
+        )
         self.rows_are_shared = bool((self.rows == self.rows[0]).all())
 
     def to(self, device: torch.device) -> None:
@@ -61,7 +63,9 @@ class Feed:
     def __init__(self, tables: Tables, streams: Sequence[Streams], batch_size: int | None) -> None:
         n_examples = tables.rows.shape[1]
         if batch_size is not None and batch_size > n_examples:
-            raise UserError(f"batch_size={batch_size}: must be at most the {n_examples:,} training examples, or null for all")
+            raise UserError(
+                f"batch_size={batch_size}: must be at most the {n_examples:,} training examples, or null for all"
+            )
         self.tables, self.streams = tables, streams
         self.batch_size = batch_size or n_examples
         self.batches_per_epoch = -(-n_examples // self.batch_size)

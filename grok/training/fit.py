@@ -43,7 +43,9 @@ def fit(
         UserError: the checkpoint cannot be read or the folder cannot be written; what was saved before is unharmed.
     """
     device = device_of(settings)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its lines on devices and tips are not for our users
+    logging.getLogger("pytorch_lightning").setLevel(
+        logging.WARNING
+    )  # its lines on devices and tips are not for our users
     precision_before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(MATMUL_PRECISION[settings.precision])
     training.interrupted = interruption = Interruption()

@@ -65,11 +65,14 @@ class Training(LightningModule):
     def training_step(self, batch: int, batch_idx: int) -> None:
         """Train from here to the next look, or for as long as a segment may last; then look if it is time."""
         start = time.perf_counter()
-        end = min(self.step + SEGMENT_STEPS, next((look for look in self.looks if look > self.step), self.step))
-        optimizer = self.optimizers(use_pl_optimizer=False)
+        next_look = next((look for look in self.looks if look > self.step), self.steps)
+        end = min(self.step + SEGMENT_STEPS, next_look, self.steps)
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
         while self.step < end and time.perf_counter() - start < SEGMENT_SECONDS and not self.interrupted():
             inputs, targets = self.feed.batch(self.step)
-            loss = self.task.example_loss(self.model(inputs), targets).mean(1).sum()  # each replica's gradient is its own
+            loss = (
+                self.task.example_loss(self.model(inputs), targets).mean(1).sum()
+            )  # each replica's gradient is its own
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -79,7 +82,9 @@ class Training(LightningModule):
         if self.step in self.looks and self.step != self.history.steps[-1]:
             self.look()
         self.seconds += time.perf_counter() - start
-        self.trainer.should_stop = self.step >= self.steps or self.interrupted() or (self.stop_when_grokked and self.grokked())
+        self.trainer.should_stop = (
+            self.step >= self.steps or self.interrupted() or (self.stop_when_grokked and self.grokked())
+        )
 
     @torch.no_grad()
     def look(self) -> None:

@@ -17,8 +17,17 @@ class ProgressBar(Callback):
     """A bar that counts optimiser steps; accuracies are means over the replicas."""
 
     def __init__(self, console: Console) -> None:
-        columns = ["{task.description}", BarColumn(bar_width=24), MofNCompleteColumn(), "steps", TextColumn("{task.fields[accuracy]}")]
-        self.bar = Progress(*columns, TimeElapsedColumn(), "<", TimeRemainingColumn(), console=console)
+        self.bar = Progress(
+            "{task.description}",
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            "steps",
+            TextColumn("{task.fields[accuracy]}"),
+            TimeElapsedColumn(),
+            "<",
+            TimeRemainingColumn(),
+            console=console,
+        )
         self.console = console
         self.said_at = time.monotonic()
 

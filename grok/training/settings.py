@@ -48,6 +48,17 @@ class Settings:
         Raises:
             UserError: a value is of the wrong type or out of its range.
         """
-        keys = ("seed", "steps", "batch_size", "init_scale", "precision", "device", "stop_when_grokked", "save_every_seconds")
+        keys = (
+            "seed",
+            "steps",
+            "batch_size",
+            "init_scale",
+            "precision",
+            "device",
+            "stop_when_grokked",
+            "save_every_seconds",
+        )
         looks = config["looks"]
-        return cls(**{key: config[key] for key in keys}, looks_per_decade=looks["per_decade"], looks_every=looks["every"])
+        return cls(
+            **{key: config[key] for key in keys}, looks_per_decade=looks["per_decade"], looks_every=looks["every"]
+        )

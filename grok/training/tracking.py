@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import wandb
 import xarray as xr
 from pytorch_lightning.loggers import WandbLogger
 
+import wandb
 from grok.checks import UserError, choice
 from grok.records.files import write_json
 
@@ -48,12 +48,14 @@ def wandb_logger(
         "config": dict(config),
         "reinit": "create_new",
     }
-    chosen = resolve_mode(mode)
+    chosen: Any = resolve_mode(mode)
     try:
         run = wandb.init(mode=chosen, settings=wandb.Settings(init_timeout=INIT_SECONDS), **arguments)
     except (wandb.errors.CommError, wandb.errors.AuthenticationError, wandb.errors.UsageError) as error:
         if mode != "auto":
-            raise UserError(f"logger.mode={mode}: W&B refused ({str(error).splitlines()[0]}); logger.mode=offline always works") from error
+            raise UserError(
+                f"logger.mode={mode}: W&B refused ({str(error).splitlines()[0]}); logger.mode=offline always works"
+            ) from error
         run = wandb.init(mode="offline", **arguments)
     for counter in ("step", "trainer/global_step"):
         run.define_metric(counter, hidden=True)
@@ -62,8 +64,8 @@ def wandb_logger(
 
 
 def resolve_mode(mode: str) -> str:
-    """What `auto` means here: the user's own switch if there is one, else online if credentials are there and the server
-    answers within seconds, else offline. Never asks."""
+    """What `auto` means here: the user's own switch if there is one, else online if credentials are there and the
+    server answers within seconds, else offline. Never asks."""
     if os.environ.get("WANDB_MODE"):
         return os.environ["WANDB_MODE"]
     if mode != "auto":
@@ -82,7 +84,13 @@ def mirror(logger: WandbLogger, record: xr.Dataset, *, summary: Mapping[str, Any
     steps = np.log10(shown["step"].values).tolist()
     accuracies = [shown[f"{part}_accuracy"].values.tolist() for part in ("train", "test")]
     both = wandb.plot.line_series(steps, accuracies, keys=["train", "test"], title="accuracy", xname="log10 step")
-    run.log({"step": int(record["step"][-1]), "accuracy": both, **{name: wandb.Image(str(path)) for name, path in figures.items()}})
+    run.log(
+        {
+            "step": int(record["step"][-1]),
+            "accuracy": both,
+            **{name: wandb.Image(str(path)) for name, path in figures.items()},
+        }
+    )
 
 
 def finish(logger: WandbLogger) -> str:
@@ -111,7 +119,7 @@ def _have_credentials() -> bool:
     host = _server().hostname or ""
     for file in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
         try:
-            if file and netrc.netrc(os.path.expanduser(file)).authenticators(host):
+            if file and netrc.netrc(Path(file).expanduser()).authenticators(host):
                 return True
         except (OSError, netrc.NetrcParseError):
             continue
@@ -127,7 +135,9 @@ def _server_answers() -> bool:
     """Whether something listens at W&B's address."""
     url = _server()
     try:
-        socket.create_connection((url.hostname, url.port or (443 if url.scheme == "https" else 80)), PROBE_SECONDS).close()
+        socket.create_connection(
+            (url.hostname, url.port or (443 if url.scheme == "https" else 80)), PROBE_SECONDS
+        ).close()
     except OSError:
         return False
     return True

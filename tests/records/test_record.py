@@ -64,7 +64,14 @@ def test_a_record_says_what_made_it(run):
 def test_the_summary_agrees_with_the_record(run):
     folder = run("steps=20")
     summary, record = json.loads((folder / "summary.json").read_text()), grok.load(folder)
-    assert summary.keys() >= {"train_accuracy", "test_accuracy", "train_loss", "test_loss", "memorization_step", "generalization_step"}
+    assert summary.keys() >= {
+        "train_accuracy",
+        "test_accuracy",
+        "train_loss",
+        "test_loss",
+        "memorization_step",
+        "generalization_step",
+    }
     assert summary.keys() >= {"delay", "phase", "steps", "seconds", "steps_per_second"}
     assert summary["test_loss"] == record["test_loss"].values[-1] and summary["steps"] == 20
 

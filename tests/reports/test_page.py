@@ -8,7 +8,14 @@ import xarray as xr
 from matplotlib.image import imread
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,9 @@ def test_the_page_draws_its_charts_with_no_error_and_no_request(run, browser, sc
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     brightness = sum(int(part) for part in background.removeprefix("rgb(").removesuffix(")").split(",")) / 3
     assert brightness > 250 if scheme == "light" else brightness < 50
-    assert page.evaluate("document.querySelector('.chart').layout.paper_bgcolor") != ("#ffffff" if scheme == "dark" else "#15181c")
+    assert page.evaluate("document.querySelector('.chart').layout.paper_bgcolor") != (
+        "#ffffff" if scheme == "dark" else "#15181c"
+    )
     assert said == [] and asked == [file.as_uri()]
     page.close()
 
@@ -66,7 +75,13 @@ def test_a_diverged_loss_is_a_gap_and_not_an_error():
     record = xr.Dataset(
         {name: ("step", values, attributes) for name, values in curves.items()},
         {"step": [0, 1, 2]},
-        {"config": '{"name": "x", "seed": 0}', "seconds": 1.0, "memorization_threshold": 0.9, "generalization_threshold": 0.9, "longest_delay": 1},
+        {
+            "config": '{"name": "x", "seed": 0}',
+            "seconds": 1.0,
+            "memorization_threshold": 0.9,
+            "generalization_threshold": 0.9,
+            "longest_delay": 1,
+        },
     )
     summary = summarize(record)
     assert summary["train_loss"] is None and summary["phase"] == "confusion"

@@ -14,7 +14,9 @@ def tables(n_replicas: int, n: int, shared: bool) -> Tables:
     examples = []
     for replica in range(n_replicas):
         table = one if shared else one + 100 * replica
-        examples.append(Examples(table, table.squeeze(1), torch.randperm(100, generator=torch.Generator().manual_seed(replica))[:n]))
+        examples.append(
+            Examples(table, table.squeeze(1), torch.randperm(100, generator=torch.Generator().manual_seed(replica))[:n])
+        )
     return Tables(examples, dtype=torch.float64)
 
 

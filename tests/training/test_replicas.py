@@ -11,7 +11,8 @@ from tests.conftest import TINY, composed
 
 def trained(*configs: dict) -> Training:
     training, _ = build(configs)
-    Trainer(max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False).fit(training)
+    off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    Trainer(max_epochs=-1, accelerator="cpu", **off).fit(training)
     return training
 
 
@@ -52,6 +53,6 @@ def test_replicas_start_from_their_own_weights_and_data_exactly():
 
 
 def test_training_stops_when_all_replicas_have_grokked():
-    easy = composed(*TINY, "steps=100000", "stop_when_grokked=true", "task.tolerance=1", "task.thresholds.memorization=0.5", "task.thresholds.generalization=0.5")
-    training = trained(easy)
+    easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
+    training = trained(composed(*TINY, "steps=100000", "stop_when_grokked=true", "task.tolerance=1", *easy))
     assert training.step < 1000 and training.grokked()

@@ -41,7 +41,9 @@ def rows(file: Path) -> list[dict]:
 def test_an_offline_run_carries_the_numbers_of_the_record(run, tmp_path):
     folder, file = tracked(run, tmp_path, "steps=200")
     written, record = rows(file), grok.load(folder)
-    history = [row["history"]["item"] for row in written if row["type"] == "history" and "train_loss" in row["history"]["item"]]
+    history = [
+        row["history"]["item"] for row in written if row["type"] == "history" and "train_loss" in row["history"]["item"]
+    ]
     assert [item["step"] for item in history] == record["step"].values.tolist()
     for name in ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "weight_norm", "last_layer_weight_norm"):
         assert [item[name] for item in history] == pytest.approx(record[name].values.tolist(), rel=1e-12)
@@ -49,11 +51,13 @@ def test_an_offline_run_carries_the_numbers_of_the_record(run, tmp_path):
         row["metric"].items() for row in written if row["type"] == "metric" and row["metric"].get("glob_name") == "*"
     )
     last = [row["history"]["item"] for row in written if row["type"] == "history"][-1]
-    assert "figure" in json.dumps(last) and "accuracy_table" in json.dumps(last)  # the image, and both curves in one chart
+    assert "figure" in json.dumps(last) and "accuracy_table" in json.dumps(
+        last
+    )  # the image, and both curves in one chart
 
 
 def test_a_resumed_run_goes_on_in_its_own_wandb_run(run, tmp_path):
-    folder, first = tracked(run, tmp_path, "steps=100")
+    _, first = tracked(run, tmp_path, "steps=100")
     time.sleep(1.1)  # W&B names its folders by the second
     _, second = tracked(run, tmp_path, "steps=200")
     assert first != second and first.name == second.name
