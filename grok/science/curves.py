@@ -1,0 +1,29 @@
+"""Numbers read off a curve over steps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Int, Real
+
+
+def value_at(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, step: int) -> float:
+    """The value at the last look up to the step."""
+    return float(values[np.searchsorted(steps, step, side="right") - 1])
+
+
+def final(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"]) -> float:
+    """The value at the last look."""
+    return float(values[-1])
+
+
+def highest(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"]) -> float:
+    """The largest value of all looks."""
+    return float(values.max())
+
+
+def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
+    """The step of the first look with a value of at least the level; infinite where there is none."""
+    reached = np.flatnonzero(values >= level)
+    return float(steps[reached[0]]) if reached.size else math.inf

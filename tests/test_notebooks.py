@@ -1,0 +1,30 @@
+"""Every notebook runs from its source, at the size of a test, and its executed pair shows the same source."""
+
+import os
+
+import jupytext
+import nbclient
+import pytest
+
+from tests.conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_draws(source, run):
+    folder = run("steps=300", "task.tolerance=0.05")
+    notebook = jupytext.read(source)
+    (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    parameters.source = f"run = {str(folder)!r}"
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": source.parent}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_executed_pair_shows_the_same_source(source):
+    ours, shown = jupytext.read(source), jupytext.read(source.with_suffix(".ipynb"))
+    assert [cell.source for cell in ours.cells] == [cell.source for cell in shown.cells]
+    assert all(cell.execution_count for cell in shown.cells if cell.cell_type == "code")
