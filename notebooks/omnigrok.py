@@ -44,10 +44,10 @@ for part, line in (("train", "-"), ("test", "--")):
 right.set(xlabel="optimiser step", ylabel="squared error")
 right.legend(frameon=False)
 # %% [markdown]
-# **What there is to see.** Training accuracy reaches its ceiling while test accuracy is still near 20 %: the network has
-# memorised. Nothing in the training accuracy says that anything goes on after that. But the weight norm (dotted) falls,
-# slowly, because of weight decay, and when it has lost about a third, test accuracy rises to nearly 90 %. The time from
-# one to the other is the delay.
+# **What there is to see.** Training accuracy reaches its ceiling while test accuracy is still near 20 %: the network
+# has memorised. Nothing in the training accuracy says that anything goes on after that. But the weight norm (dotted)
+# falls, slowly, and when it has lost about a third, test accuracy rises to nearly 90 %. The time from one to the other
+# is the delay.
 
 # %%
 steps = record["step"].values
@@ -59,8 +59,8 @@ print(f"weight norm {float(norm[0]):.1f} at the start, {float(norm[-1]):.1f} at 
 
 # %% [markdown]
 # **Why.** Omnigrok's account is the *LU mechanism*. At a fixed weight norm, training loss is low for every norm large
-# enough (an L), while test loss is low only near one norm (a U). A large initialisation starts on the flat arm of the L,
-# where the training loss is fitted at once and gives no reason to move, and far up the right arm of the U. Weight decay
-# alone carries the network down, at its own slow rate, and generalisation waits for it. The controls belong to the
-# argument: `init_scale=1` should generalise without delay, and `optimizer.weight_decay=0` should take away what drives
+# enough (an L), while test loss is low only near one norm (a U). A large initialisation starts on the flat arm of the
+# L, where the training set is fitted at once and gives no reason to move, and far up the right arm of the U. Weight
+# decay alone carries the network down, at its own slow rate, and generalisation waits for it. The controls belong to
+# the argument: `init_scale=1` should generalise without delay, and `optimizer.weight_decay=0` should take away what drives
 # the norm. How both came out is in the README's table of claims.

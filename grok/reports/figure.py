@@ -46,11 +46,11 @@ def curves(axes: Axes, record: xr.Dataset) -> None:
     axes.plot(shown["step"], shown["train_accuracy"], color=TRAIN, linewidth=1.8)
     axes.plot(shown["step"], shown["test_accuracy"], color=TEST, linewidth=1.8, linestyle=(0, (4, 1.5)))
     axes.set_xscale("log")
-    axes.set_xlim(1, float(shown["step"][-1]))
+    axes.set_xlim(1, max(2, int(record["step"][-1])))
     axes.set_ylim(0, 1.05)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("accuracy")
-    for part, colour in (("train", TRAIN), ("test", TEST)):
+    for part, colour in (("train", TRAIN), ("test", TEST)) if shown["step"].size else ():
         accuracy = shown[f"{part}_accuracy"].values
         rises = accuracy[-1] - accuracy[0] > 0.2
         at = int(np.argmax(accuracy >= (accuracy[0] + accuracy[-1]) / 2)) if rises else accuracy.size // 2
@@ -65,7 +65,7 @@ def weight_norm(axes: Axes, record: xr.Dataset) -> None:
     axes.plot(shown["step"], shown["weight_norm"], color=NEUTRAL, linewidth=1.4, linestyle=":")
     axes.set_ylabel("weight norm (dotted)", color=NEUTRAL)
     axes.tick_params(colors=NEUTRAL)
-    axes.set_ylim(0, 1.4 * float(shown["weight_norm"].max()))
+    axes.set_ylim(0, 1.4 * float(record["weight_norm"].max()))
 
 
 def _mark(axes: Axes, summary: Mapping[str, Any]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Generator, Tensor
 
 from grok.checks import number, whole
 from grok.streams import Streams
@@ -29,6 +29,9 @@ class Data:
     train: Examples
     test: Examples
     origin: Mapping[str, str]  # source, checksum, split; `why` is shown to the user
+    fresh: Callable[[int, Generator], tuple[Tensor, Tensor]] | None = None
+    """Draws so many new inputs and targets. Where a task has it, every step trains on a batch of these, and `train` is
+    what training accuracy is measured on; elsewhere steps train on `train`, epoch by epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from grok.checks import UserError
 from grok.optimizers.optimizer import along_replicas
 from grok.streams import Streams
 from grok.tasks.task import Data
-from grok.training.feed import Feed, Tables
+from grok.training.feed import EpochFeed, FreshFeed, Tables
 from grok.training.instantiation import instantiate
 from grok.training.module import Training
 from grok.training.schedule import looks
@@ -42,10 +42,14 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         for parameter in model.parameters():
             parameter.mul_(along_replicas(scales, parameter))
     model.to(dtype)
+    train = Tables([each.train for each in data], dtype=dtype)
+    fresh = [each.fresh for each in data if each.fresh is not None]
+    feed = FreshFeed(train, fresh, streams, first.batch_size) if fresh else EpochFeed(train, streams, first.batch_size)
     training = Training(
         model=model,
         task=tasks[0],
-        feed=Feed(Tables([each.train for each in data], dtype=dtype), streams, first.batch_size),
+        feed=feed,
+        train=train,
         test=Tables([each.test for each in data], dtype=dtype),
         optimizer_settings=[instantiate(config["optimizer"], "optimizer") for config in configs],
         measures=[instantiate(measure, f"measure.{name}") for name, measure in own["measure"].items()],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import torch
 from jaxtyping import Int
-from torch import Tensor
+from torch import Generator, Tensor
 
 from grok.checks import UserError
 from grok.streams import Streams
 from grok.tasks.task import Examples
+
+Draw = Callable[[int, Generator], tuple[Tensor, Tensor]]
 
 
 class Tables:
@@ -26,6 +29,7 @@ class Tables:
             if id(each.inputs) not in unique:
                 starts[id(each.inputs)] = sum(len(known.inputs) for known in unique.values())
                 unique[id(each.inputs)] = each
+        self.dtype = dtype
         self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
         self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
         self.rows: Int[Tensor, "replica example"] = torch.stack(
@@ -53,11 +57,18 @@ class Tables:
                 yield self.gather(rows)
 
 
-class Feed:
-    """The training batch of each step: every epoch, each replica's examples in an order from its stream `batches`.
+class Feed(Protocol):
+    """The training batch of each step: a function of the step, so that a resumed run needs no state."""
 
-    The batch is a function of the step, so a resumed run needs no state. The last batch of an epoch is smaller when the
-    batch size does not divide the number of examples, as torch's DataLoader has it.
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets [replica, example, …] of the step from `step` to `step + 1`."""
+
+
+class EpochFeed:
+    """Every epoch shows each replica its examples in an order from its stream `batches`.
+
+    The last batch of an epoch is smaller when the batch size does not divide the number of examples, as torch's
+    DataLoader has it.
     """
 
     def __init__(self, tables: Tables, streams: Sequence[Streams], batch_size: int | None) -> None:
@@ -74,7 +85,6 @@ class Feed:
         self.everything: tuple[Tensor, Tensor] | None = None
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Inputs and targets [replica, example, …] of the step from `step` to `step + 1`."""
         if self.batches_per_epoch == 1:
             if self.everything is None:
                 self.everything = self.tables.gather(self.tables.rows)
@@ -90,6 +100,24 @@ class Feed:
         generators = [streams.generator("batches", epoch) for streams in self.streams]
         orders = torch.stack([torch.randperm(rows.shape[1], generator=generator) for generator in generators])
         return list(rows.gather(1, orders.to(rows.device, non_blocking=True)).split(self.batch_size, dim=1))
+
+
+class FreshFeed:
+    """Every step shows each replica new examples, drawn from its stream `batches`."""
+
+    def __init__(
+        self, tables: Tables, fresh: Sequence[Draw], streams: Sequence[Streams], batch_size: int | None
+    ) -> None:
+        if batch_size is None:
+            raise UserError("batch_size=null: this task draws new examples in every step; say how many")
+        self.tables, self.fresh, self.streams, self.batch_size = tables, fresh, streams, batch_size
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        generators = [streams.generator("batches", step) for streams in self.streams]
+        drawn = [draw(self.batch_size, generator) for draw, generator in zip(self.fresh, generators, strict=True)]
+        inputs, targets = (torch.stack(parts) for parts in zip(*drawn, strict=True))
+        device, dtype = self.tables.inputs.device, self.tables.dtype
+        return as_dtype(inputs, dtype).to(device), as_dtype(targets, dtype).to(device)
 
 
 def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -31,6 +31,7 @@ class Training(LightningModule):
         model: nn.Module,
         task: Task,
         feed: Feed,
+        train: Tables,
         test: Tables,
         optimizer_settings: Sequence[optimizers.Settings],
         measures: Sequence[Measure],
@@ -39,7 +40,7 @@ class Training(LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.model, self.task, self.feed, self.test = model, task, feed, test
+        self.model, self.task, self.feed, self.tables = model, task, feed, {"train": train, "test": test}
         self.optimizer_settings, self.measures = optimizer_settings, measures
         self.looks, self.steps, self.stop_when_grokked = looks, looks[-1], stop_when_grokked
         self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
@@ -55,8 +56,8 @@ class Training(LightningModule):
         return range(1)  # one batch an epoch: what a segment trains on comes from the feed
 
     def on_fit_start(self) -> None:
-        self.feed.tables.to(self.device)
-        self.test.to(self.device)
+        for tables in self.tables.values():
+            tables.to(self.device)
 
     def on_train_start(self) -> None:
         if not self.history.steps:
@@ -66,15 +67,13 @@ class Training(LightningModule):
         """Train from here to the next look, or for as long as a segment may last; then look if it is time."""
         start = time.perf_counter()
         next_look = next((look for look in self.looks if look > self.step), self.steps)
-        end = min(self.step + SEGMENT_STEPS, next_look, self.steps)
+        end = self.step if self.is_finished() else min(self.step + SEGMENT_STEPS, next_look)
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         while self.step < end and time.perf_counter() - start < SEGMENT_SECONDS and not self.interrupted():
             inputs, targets = self.feed.batch(self.step)
-            loss = (
-                self.task.example_loss(self.model(inputs), targets).mean(1).sum()
-            )  # each replica's gradient is its own
+            losses = self.task.example_loss(self.model(inputs), targets).mean(1)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            losses.sum().backward()  # a replica's gradient is its own
             optimizer.step()
             if self.constraint:
                 self.constraint.restore()
@@ -82,15 +81,13 @@ class Training(LightningModule):
         if self.step in self.looks and self.step != self.history.steps[-1]:
             self.look()
         self.seconds += time.perf_counter() - start
-        self.trainer.should_stop = (
-            self.step >= self.steps or self.interrupted() or (self.stop_when_grokked and self.grokked())
-        )
+        self.trainer.should_stop = self.is_finished() or self.interrupted()
 
     @torch.no_grad()
     def look(self) -> None:
         """Evaluate every replica, measure it, and add a row to the history and to each replica's logger."""
         self.model.eval()
-        look = Look(self.step, self.model, train=self.evaluate(self.feed.tables), test=self.evaluate(self.test))
+        look = Look(self.step, self.model, **{part: self.evaluate(tables) for part, tables in self.tables.items()})
         row = {name: labelled for measure in self.measures for name, labelled in measure(look).items()}
         self.history.append(self.step, row)
         self.model.train()
@@ -106,7 +103,11 @@ class Training(LightningModule):
             correct.append(self.task.is_correct(outputs, targets))
         return Evaluation(torch.cat(loss, 1), torch.cat(correct, 1))
 
-    def grokked(self) -> bool:
+    def is_finished(self) -> bool:
+        """Whether the last step is done, or the run was to stop when it grokked and has."""
+        return self.step >= self.steps or (self.stop_when_grokked and self.has_grokked())
+
+    def has_grokked(self) -> bool:
         """Whether every replica was memorised and generalised, by the task's thresholds, at the last look."""
         thresholds = self.task.thresholds
         memorised = self.history.latest("train_accuracy") >= thresholds.memorization

@@ -109,7 +109,7 @@ def alone(steps: int) -> Callable[[], float]:
 def bare(steps: int) -> Callable[[], float]:
     """Seconds a step of the same mathematics in plain torch: tensors in memory, fused AdamW, float32."""
     training, _ = build([composed(*RECIPE)])
-    inputs, targets = (each[0] for each in training.feed.tables.gather(training.feed.tables.rows))
+    inputs, targets = (each[0] for each in training.tables["train"].gather(training.tables["train"].rows))
     labels = one_hot(targets, 10).float()
     model = perceptron(torch.float32)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
@@ -134,7 +134,7 @@ def reference(steps: int) -> Callable[[], float]:
     evaluation of loss and accuracy on train and test images by the same loader (its share of a step is added)."""
     training, _ = build([composed(*RECIPE)])
     datasets = []
-    for tables in (training.feed.tables, training.test):
+    for tables in training.tables.values():
         inputs, targets = (each[0] for each in tables.gather(tables.rows))
         datasets.append(Images((inputs * 255).round().byte().view(-1, 28, 28).numpy(), targets.tolist()))
     model = perceptron(torch.float64)

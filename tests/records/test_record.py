@@ -3,6 +3,8 @@
 import ctypes
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -89,10 +91,26 @@ def full_disk(tmp_path) -> Path:
     """A file system of 64 kB, filled to the brim."""
     folder = tmp_path / "full"
     folder.mkdir()
+    with mounted(folder, b"size=64k"):
+        yield folder
+
+
+@pytest.fixture
+def read_only_disk(tmp_path) -> Path:
+    """A file system that cannot be written: root may write everywhere else."""
+    folder = tmp_path / "read_only"
+    folder.mkdir()
+    with mounted(folder, b"ro"):
+        yield folder
+
+
+@contextmanager
+def mounted(folder: Path, options: bytes) -> Iterator[None]:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, b"size=64k") != 0:
-        pytest.skip(f"mounting a small file system: {os.strerror(ctypes.get_errno())}")
-    yield folder
+    flags = 1 if options == b"ro" else 0  # MS_RDONLY
+    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", flags, b"" if flags else options) != 0:
+        pytest.skip(f"mounting a file system: {os.strerror(ctypes.get_errno())}")
+    yield
     libc.umount(str(folder).encode())
 
 
@@ -103,6 +121,11 @@ def test_a_full_disk_leaves_the_old_file_and_no_part_of_the_new_one(full_disk):
     with pytest.raises(UserError, match="No space left on device"):
         write_dataset(full_disk / "record.nc", xr.Dataset({"x": ("i", np.arange(100_000.0))}))
     assert [path.name for path in full_disk.iterdir()] == ["file.txt"] and (full_disk / "file.txt").read_text() == "old"
+
+
+def test_a_read_only_folder_is_one_line(run, read_only_disk):
+    with pytest.raises(UserError, match=r"hydra.run.dir=.*: cannot be written \(Read-only file system\)"):
+        run("steps=10", folder="read_only/run")
 
 
 def test_a_run_whose_disk_fills_up_ends_in_one_line_and_can_go_on(run, full_disk):

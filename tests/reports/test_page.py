@@ -65,6 +65,11 @@ def test_the_figure_has_the_colours_of_both_curves(run):
     assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a_run_that_stopped_before_its_first_step_has_its_pictures(run):
+    folder = run("steps=50", "stop_when_grokked=true", "task.tolerance=100")
+    assert (folder / "figure.png").exists() and (folder / "report.html").exists()
+
+
 def test_a_diverged_loss_is_a_gap_and_not_an_error():
     from grok.reports.page import page
     from grok.reports.summary import summarize

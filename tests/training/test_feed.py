@@ -6,7 +6,7 @@ import torch
 from grok.checks import UserError
 from grok.streams import Streams
 from grok.tasks.task import Examples
-from grok.training.feed import Feed, Tables
+from grok.training.feed import EpochFeed, FreshFeed, Tables
 
 
 def tables(n_replicas: int, n: int, shared: bool) -> Tables:
@@ -22,7 +22,7 @@ def tables(n_replicas: int, n: int, shared: bool) -> Tables:
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_an_epoch_shows_every_example_of_each_replica_once(shared):
-    feed = Feed(tables(3, 10, shared), [Streams(seed) for seed in range(3)], batch_size=4)
+    feed = EpochFeed(tables(3, 10, shared), [Streams(seed) for seed in range(3)], batch_size=4)
     epoch = [feed.batch(step) for step in range(3)]
     assert [inputs.shape[1] for inputs, _ in epoch] == [4, 4, 2]  # the last one smaller, as torch's DataLoader has it
     seen = torch.cat([targets for _, targets in epoch], 1)
@@ -33,20 +33,20 @@ def test_an_epoch_shows_every_example_of_each_replica_once(shared):
 
 
 def test_epochs_and_replicas_have_orders_of_their_own():
-    feed = Feed(tables(2, 100, True), [Streams(0), Streams(1)], batch_size=50)
+    feed = EpochFeed(tables(2, 100, True), [Streams(0), Streams(1)], batch_size=50)
     first, second = feed.batch(0)[1], feed.batch(2)[1]
     assert not torch.equal(first, second) and not torch.equal(first[0], first[1])
 
 
 def test_a_batch_is_a_function_of_its_step():
-    forwards, backwards = (Feed(tables(2, 20, False), [Streams(0), Streams(1)], batch_size=8) for _ in range(2))
+    forwards, backwards = (EpochFeed(tables(2, 20, False), [Streams(0), Streams(1)], batch_size=8) for _ in range(2))
     there = [forwards.batch(step)[0] for step in range(9)]
     back = [backwards.batch(step)[0] for step in reversed(range(9))][::-1]
     assert all(torch.equal(a, b) for a, b in zip(there, back, strict=True))
 
 
 def test_a_full_batch_is_all_examples_in_every_step():
-    feed = Feed(tables(2, 20, True), [Streams(0), Streams(1)], batch_size=None)
+    feed = EpochFeed(tables(2, 20, True), [Streams(0), Streams(1)], batch_size=None)
     assert torch.equal(feed.batch(0)[1], feed.tables.targets[feed.tables.rows])
     assert feed.batch(5)[0] is feed.batch(0)[0]
 
@@ -62,4 +62,22 @@ def test_chunks_hold_all_examples_in_order():
 
 def test_a_batch_larger_than_the_training_set_is_an_error():
     with pytest.raises(UserError, match="batch_size=11: must be at most the 10"):
-        Feed(tables(1, 10, True), [Streams(0)], batch_size=11)
+        EpochFeed(tables(1, 10, True), [Streams(0)], batch_size=11)
+
+
+def test_fresh_examples_are_new_in_every_step_and_their_own_for_each_replica():
+    def draw(n, generator):
+        inputs = torch.rand(n, 3, generator=generator)
+        return inputs, inputs.sum(1)
+
+    feed = FreshFeed(tables(2, 10, True), [draw, draw], [Streams(0), Streams(1)], batch_size=5)
+    (inputs, targets), (later, _) = feed.batch(0), feed.batch(1)
+    assert inputs.shape == (2, 5, 3) and inputs.dtype == torch.float64
+    torch.testing.assert_close(targets, inputs.sum(2), rtol=1e-6, atol=1e-6)
+    assert not torch.equal(inputs, later) and not torch.equal(inputs[0], inputs[1])
+    assert torch.equal(feed.batch(0)[0], inputs)
+
+
+def test_fresh_examples_need_a_batch_size():
+    with pytest.raises(UserError, match="batch_size=null"):
+        FreshFeed(tables(1, 10, True), [lambda n, generator: None], [Streams(0)], batch_size=None)

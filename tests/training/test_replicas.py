@@ -55,4 +55,4 @@ def test_replicas_start_from_their_own_weights_and_data_exactly():
 def test_training_stops_when_all_replicas_have_grokked():
     easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
     training = trained(composed(*TINY, "steps=100000", "stop_when_grokked=true", "task.tolerance=1", *easy))
-    assert training.step < 1000 and training.grokked()
+    assert training.step < 1000 and training.has_grokked()

@@ -104,6 +104,16 @@ def test_a_finished_run_is_left_alone_and_can_be_prolonged(run):
     assert yaml.safe_load((folder / "config.yaml").read_text())["steps"] == 500
 
 
+def test_a_run_that_stopped_because_it_grokked_stays_stopped(run):
+    easy = ("stop_when_grokked=true", "task.tolerance=0.2", "task.thresholds.generalization=0.5", "looks.per_decade=1")
+    folder = run("steps=5000", *easy)
+    stopped_at = checkpoint(folder)["grok"]["step"]
+    (folder / "summary.json").unlink()  # as if killed between the last checkpoint and the summary
+    run("steps=5000", *easy)
+    assert checkpoint(folder)["grok"]["step"] == stopped_at
+    assert 0 < stopped_at < 5000
+
+
 def test_another_configuration_does_not_touch_a_run(run):
     folder = run("steps=50")
     content = (folder / "last.ckpt").read_bytes()
