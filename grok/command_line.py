@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,34 +24,54 @@ MISTAKE = 2  # the exit code for a user's mistake
 FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for everything
 
 
-@contextmanager
-def mistakes_in_one_line() -> Iterator[None]:
-    """End the process with one line on standard error when the user erred."""
-    try:
-        yield
-    except UserError as error:
-        raise SystemExit(_say(str(error))) from None
-    except OmegaConfBaseException as error:  # a value that cannot be resolved
-        raise SystemExit(_say(_first_line(str(error)))) from None
-
-
 def run(main: Callable[[], None], *, config_folder: Path) -> int:
-    """Run a Hydra application and return its exit code; what Hydra finds wrong is said in one line, too."""
+    """Run a Hydra application and return its exit code; a mistake of the user's is said in one line."""
     if os.environ.get(FULL_ERROR) == "1":
         main()
         return 0
+    if {"--help", "-h"} & set(sys.argv) and not any(argument.startswith("task=") for argument in sys.argv):
+        return _help(config_folder)
     os.environ[FULL_ERROR] = "1"  # Hydra then lets its errors through to here
     try:
         main()
         return 0
+    except UserError as error:  # of a sweep, whose other cells have run meanwhile
+        return _say(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return _say(_explain(error, sys.argv[1:], config_folder))
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or not isinstance(error, (PermissionError, FileNotFoundError, NotADirectoryError)):
             raise
         return _say(f"{error.filename}: {error.strerror}; hydra.run.dir must be a folder that can be written")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     finally:
-        del os.environ[FULL_ERROR]
+        os.environ.pop(FULL_ERROR, None)
+
+
+@contextmanager
+def mistakes_in_one_line() -> Iterator[None]:
+    """End the process with one line on standard error when the user erred, before Hydra adds lines of its own."""
+    try:
+        yield
+    except UserError as error:
+        raise SystemExit(_say(str(error))) from None
+
+
+def _help(config_folder: Path) -> int:
+    """What there is to choose from."""
+    print(
+        "python train.py task=<name> [key=value …]     train\npython train.py -m task=<name> key=a,b …        sweep\n"
+    )
+    for group in sorted(path for path in config_folder.iterdir() if path.is_dir()):
+        print(f"{group.name}: {', '.join(_options(group))}")
+    print("\npython train.py task=<name> --help lists all keys of a task with their values")
+    return 0
+
+
+def _options(group: Path) -> list[str]:
+    return sorted(path.stem for path in group.glob("*.yaml"))
 
 
 def _say(line: str) -> int:
@@ -64,13 +85,17 @@ def _first_line(text: str) -> str:
 
 def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str], config_folder: Path) -> str:
     """Hydra's word for a mistake on the command line, with the key, what was given, and what is allowed."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group}={name}: must be one of {', '.join(sorted(error.options))}"
     text = str(error)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name}: must be one of {', '.join(_options(config_folder / group))}"
     if missing := re.search(r"You must specify '(\w+)'", text):
-        options = sorted(path.stem for path in (config_folder / missing[1]).glob("*.yaml"))
-        return f"{missing[1]}: must be given; one of {', '.join(f'{missing[1]}={option}' for option in options)}"
+        options = [f"{missing[1]}={option}" for option in _options(config_folder / missing[1])]
+        return f"{missing[1]}: must be given; one of {', '.join(options)}"
+    if ambiguous := re.search(r"Ambiguous value for argument '(.*)'", text):
+        return f"{ambiguous[1]}: several values make a sweep, by python train.py -m; a list is written [a,b]"
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return f"{error.full_key}: {_first_line(text)}"
     for argument in arguments:
         if not argument.startswith("-") and (unreadable := _unreadable(argument)):
             return f"{argument}: cannot be read as key=value ({unreadable})"

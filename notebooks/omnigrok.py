@@ -58,9 +58,10 @@ print(f"memorised at step {memorised}, generalised at step {generalised}")
 print(f"weight norm {float(norm[0]):.1f} at the start, {float(norm[-1]):.1f} at the end")
 
 # %% [markdown]
-# **Why.** Omnigrok's account is the *LU mechanism*. At a fixed weight norm, training loss is low for every norm large
-# enough (an L), while test loss is low only near one norm (a U). A large initialisation starts on the flat arm of the
-# L, where the training set is fitted at once and gives no reason to move, and far up the right arm of the U. Weight
-# decay alone carries the network down, at its own slow rate, and generalisation waits for it. The controls belong to
-# the argument: `init_scale=1` should generalise without delay, and `optimizer.weight_decay=0` should take away what drives
-# the norm. How both came out is in the README's table of claims.
+# **Why.** Omnigrok's account is the *LU mechanism*. At a fixed weight norm, training loss is low for every norm
+# large enough (an L), while test loss is low only near one norm (a U). A large initialisation starts on the
+# flat arm of the L, where the training set is fitted at once and gives no reason to move, and far up the right
+# arm of the U. Weight decay alone carries the network down, at its own slow rate, and generalisation waits for
+# it. The controls belong to the argument: `init_scale=1` should generalise without delay, and
+# `optimizer.weight_decay=0` should take away what drives the norm. How both came out is in the README's table
+# of claims.

@@ -49,7 +49,7 @@ def run(tmp_path: Path) -> Callable[..., Path]:
         config, where = composed(*TINY, *overrides), tmp_path / folder
         with claimed(where, config) as unfinished:
             if unfinished:
-                train(config, where, command="a test")
+                train(config, where, command="a test", again="the same folder")
         return where
 
     return trained

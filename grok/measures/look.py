@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from grok.records.labelled import Labelled
+from grok.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Look:
     """The replicas at one step: their model and how they do on what they train and are tested on."""
 
     step: int
+    task: Task
     model: nn.Module  # every parameter [replica, …]
     train: Evaluation
     test: Evaluation

@@ -12,7 +12,7 @@ class Performance:
     def __call__(self, look: Look) -> dict[str, Labelled]:
         values = {}
         for part, evaluation in (("train", look.train), ("test", look.test)):
-            accuracy, loss = evaluation.correct.double().mean(1), evaluation.loss.double().mean(1)
+            accuracy, loss = (each.cpu().double().mean(1) for each in (evaluation.correct, evaluation.loss))
             values[f"{part}_accuracy"] = Labelled(accuracy, f"{part} accuracy", chart="accuracy")
             values[f"{part}_loss"] = Labelled(loss, f"{part} loss", chart="loss", log_scale=True)
         return values

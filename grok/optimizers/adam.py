@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grok.checks import UserError, flag, number
-from grok.optimizers.optimizer import along_replicas, per_replica_rates
+from grok.optimizers.optimizer import beside, rates_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,8 @@ class _Rates:
 
     def __post_init__(self) -> None:
         number("optimizer.lr", self.lr, least=0)
-        if len(self.betas) != 2:
-            raise UserError(f"optimizer.betas={list(self.betas)}: must be two numbers, [beta1, beta2]")
+        if not isinstance(self.betas, Sequence) or len(self.betas) != 2:
+            raise UserError(f"optimizer.betas={self.betas}: must be two numbers, [beta1, beta2]")
         for beta in self.betas:
             number("optimizer.betas", beta, least=0, below=1)
         object.__setattr__(self, "betas", tuple(self.betas))
@@ -41,54 +41,75 @@ class _Rates:
 class AdamW(_Rates):
     """Adam whose weight decay shrinks the weights by lr · weight_decay a step, apart from the gradient."""
 
-    def shared(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(parameters, **self.arguments())
+    def shared(self, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(parameters.values(), **self.arguments())
 
-    def per_replica(self, settings: Sequence[Any], parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-        return ReplicaAdam(settings, parameters, decoupled=True)
+    def per_replica(self, settings: Sequence[Any], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+        return ReplicaAdam(settings, [*parameters.values()], decoupled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adam(_Rates):
     """Adam whose weight decay is added to the gradient (an L2 penalty)."""
 
-    def shared(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, **self.arguments())
+    def shared(self, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters.values(), **self.arguments())
 
-    def per_replica(self, settings: Sequence[Any], parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-        return ReplicaAdam(settings, parameters, decoupled=False)
+    def per_replica(self, settings: Sequence[Any], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+        return ReplicaAdam(settings, [*parameters.values()], decoupled=False)
 
 
 class ReplicaAdam(torch.optim.Optimizer):
     """Adam with a learning rate, betas, eps and weight decay for each replica; the mathematics of torch's Adam(W)."""
 
     def __init__(self, settings: Sequence[_Rates], parameters: Sequence[Tensor], *, decoupled: bool) -> None:
-        rates = per_replica_rates(settings, ("lr", "betas", "eps", "weight_decay"), like=parameters[0])
-        super().__init__(parameters, {**rates, "decoupled": decoupled})
+        super().__init__(parameters, {"step": 0})
+        self.lr, betas, self.eps, self.weight_decay = rates_of(settings, "lr", "betas", "eps", "weight_decay")
+        self.beta1, self.beta2 = betas.unbind(1)
+        self.decoupled = decoupled
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                self._update(parameter, group, self.state[parameter])
+        (group,) = self.param_groups
+        group["step"] += 1
+        coefficients = beside(
+            group["params"][0],
+            [
+                1 - self.lr * self.weight_decay,
+                self.weight_decay,
+                1 - self.beta1,
+                self.beta2,
+                1 - self.beta2,
+                (1 - self.beta2 ** group["step"]).rsqrt(),
+                -self.lr / (1 - self.beta1 ** group["step"]),
+                self.eps,
+            ],
+        )
+        for parameter in group["params"]:
+            self._update(parameter, self.state[parameter], *coefficients[parameter.dim()])
 
-    def _update(self, parameter: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """One step of one parameter [replica, …]."""
-        if not state:
-            state |= {"step": 0, "mean": torch.zeros_like(parameter), "square": torch.zeros_like(parameter)}
-        state["step"] += 1
-        mean, square, gradient = state["mean"], state["square"], parameter.grad
+    def _update(
+        self,
+        parameter: Tensor,
+        state: dict[str, Tensor],
+        shrink: Tensor,
+        decay: Tensor,
+        new_in_mean: Tensor,
+        beta2: Tensor,
+        new_in_square: Tensor,
+        root_correction: Tensor,
+        step_size: Tensor,
+        eps: Tensor,
+    ) -> None:
+        """One step of one parameter [replica, …]; each coefficient is [replica, 1, …]."""
+        gradient = parameter.grad
         assert gradient is not None, "a step follows a backward pass"
-        lr, (beta1, beta2), decay = group["lr"], group["betas"].unbind(1), group["weight_decay"]
-        if group["decoupled"]:
-            parameter.mul_(along_replicas(1 - lr * decay, parameter))
+        if not state:
+            state |= {"mean": torch.zeros_like(parameter), "square": torch.zeros_like(parameter)}
+        if self.decoupled:
+            parameter.mul_(shrink)
         else:
-            gradient = gradient + along_replicas(decay, parameter) * parameter
-        mean.lerp_(gradient, along_replicas(1 - beta1, parameter))
-        square.mul_(along_replicas(beta2, parameter)).addcmul_(
-            gradient * along_replicas(1 - beta2, parameter), gradient
-        )
-        root = (square.sqrt() * along_replicas((1 - beta2 ** state["step"]).rsqrt(), parameter)).add_(
-            along_replicas(group["eps"], parameter)
-        )
-        parameter.addcdiv_(mean * along_replicas(-lr / (1 - beta1 ** state["step"]), parameter), root)
+            gradient = gradient + decay * parameter
+        state["mean"].lerp_(gradient, new_in_mean)
+        state["square"].mul_(beta2).addcmul_(gradient * new_in_square, gradient)
+        parameter.addcdiv_(state["mean"] * step_size, state["square"].sqrt().mul_(root_correction).add_(eps))

@@ -21,6 +21,9 @@ class NormConstraint:
     @torch.no_grad()
     def restore(self) -> None:
         """Rescale each replica's parameters jointly, w ← w · ‖w₀‖ / ‖w‖. Called after the optimiser's step."""
-        factor = self.norms.to(self.parameters[0].device) / joint_norm(self.parameters)
+        norms = joint_norm(self.parameters)
+        if self.norms.device != norms.device:  # the model was moved after the constraint was made
+            self.norms = self.norms.to(norms.device)
+        factor = self.norms / norms
         for parameter in self.parameters:
             parameter.mul_(along_replicas(factor, parameter))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -11,19 +11,19 @@ from torch import Tensor
 from grok.checks import UserError
 
 
-class Settings(Protocol):
+class OptimizerSettings(Protocol):
     """One replica's optimiser settings: a frozen dataclass, equal where the settings are equal."""
 
     constrain_norm: bool
 
-    def shared(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+    def shared(self, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
         """torch's own optimiser, for replicas whose settings all equal these."""
 
-    def per_replica(self, settings: Sequence[Any], parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+    def per_replica(self, settings: Sequence[Any], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
         """An optimiser of the same rule with the rates of `settings[r]` for replica r."""
 
 
-def build(settings: Sequence[Settings], parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+def build(settings: Sequence[OptimizerSettings], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
     """One optimiser for all replicas; `settings[r]` is that of row r of every parameter.
 
     Raises:
@@ -37,12 +37,19 @@ def build(settings: Sequence[Settings], parameters: Sequence[Tensor]) -> torch.o
     return first.per_replica(settings, parameters)
 
 
-def per_replica_rates(settings: Sequence[Any], names: Sequence[str], like: Tensor) -> dict[str, Tensor]:
-    """The named rates of every replica as float64 tensors [replica] on the device of `like`."""
-    return {
-        name: torch.tensor([getattr(s, name) for s in settings], dtype=torch.float64, device=like.device)
-        for name in names
-    }
+def rates_of(settings: Sequence[Any], *names: str) -> list[Tensor]:
+    """The named rates of every replica, each as a float64 tensor [replica, …] on the CPU.
+
+    They are the configuration's, not the optimiser's state, so a checkpoint does not hold them.
+    """
+    return [torch.tensor([getattr(each, name) for each in settings], dtype=torch.float64) for name in names]
+
+
+def beside(parameter: Tensor, coefficients: Sequence[Tensor]) -> dict[int, list[Tensor]]:
+    """Coefficients [replica], in one transfer to the parameters' device and type, shaped to multiply a parameter with
+    so many axes: a list of them for every number of axes from 1 to 5."""
+    moved = torch.stack(list(coefficients)).to(parameter.dtype).to(parameter.device, non_blocking=True)
+    return {axes: [each.view(-1, *[1] * (axes - 1)) for each in moved] for axes in range(1, 6)}
 
 
 def along_replicas(rate: Tensor, parameter: Tensor) -> Tensor:

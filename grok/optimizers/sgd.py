@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grok.checks import flag, number
-from grok.optimizers.optimizer import along_replicas, per_replica_rates
+from grok.optimizers.optimizer import beside, rates_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,30 +28,30 @@ class Sgd:
         number("optimizer.weight_decay", self.weight_decay, least=0)
         flag("optimizer.constrain_norm", self.constrain_norm)
 
-    def shared(self, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+    def shared(self, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
         return torch.optim.SGD(
-            parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True
+            parameters.values(), lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True
         )
 
-    def per_replica(self, settings: Sequence[Any], parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-        return ReplicaSgd(settings, parameters)
+    def per_replica(self, settings: Sequence[Any], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+        return ReplicaSgd(settings, [*parameters.values()])
 
 
 class ReplicaSgd(torch.optim.Optimizer):
     """SGD with a learning rate, momentum and weight decay for each replica; the mathematics of torch's SGD."""
 
     def __init__(self, settings: Sequence[Sgd], parameters: Sequence[Tensor]) -> None:
-        super().__init__(
-            parameters, dict(per_replica_rates(settings, ("lr", "momentum", "weight_decay"), like=parameters[0]))
-        )
+        super().__init__(parameters, {})
+        self.rates = rates_of(settings, "lr", "momentum", "weight_decay")
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                gradient = parameter.grad + along_replicas(group["weight_decay"], parameter) * parameter
-                state = self.state[parameter]
-                if not state:
-                    state["velocity"] = torch.zeros_like(parameter)
-                velocity = state["velocity"].mul_(along_replicas(group["momentum"], parameter)).add_(gradient)
-                parameter.sub_(along_replicas(group["lr"], parameter) * velocity)
+        (group,) = self.param_groups
+        coefficients = beside(group["params"][0], self.rates)
+        for parameter in group["params"]:
+            lr, momentum, decay = coefficients[parameter.dim()]
+            state = self.state[parameter]
+            if not state:
+                state["velocity"] = torch.zeros_like(parameter)
+            velocity = state["velocity"].mul_(momentum).add_(parameter.grad + decay * parameter)
+            parameter.sub_(lr * velocity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         write(part)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())  # the move must not reach the disk before the content does
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +17,7 @@ def provenance() -> dict[str, str]:
         "python": platform.python_version(),
         **_versions(),
         "code": _code(),
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
 
 
@@ -31,13 +32,11 @@ def _versions() -> dict[str, str]:
 
 
 def _code() -> str:
-    """The git commit of this code, marked `+changes` where files differ from it; `no git` outside a checkout."""
+    """The git commit of this code, with `+changes` where files differ from it or are not in it; `no git` elsewhere."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-        changes = subprocess.run(
-            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=5, check=True
-        )
+        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return "no git"
     return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "")

@@ -36,7 +36,7 @@ class Claim:
     at_least: float | None  # the values of ours that agree with the published one …
     at_most: float | None
     because: str  # … and why these
-    runs: str  # a glob for the folders of the runs it is measured on, one a seed
+    runs: str  # a glob for the records it is measured on, one a seed
     quantity: str  # the variable of their records
     measure: Callable[[np.ndarray, np.ndarray], float]  # of steps and values
 

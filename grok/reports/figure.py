@@ -29,10 +29,11 @@ def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path) -> Path:
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(5.2, 3.3), layout="constrained")
         left = figure.add_subplot()
-        right = left.twinx()
-        weight_norm(right, record)
-        left.set_zorder(right.get_zorder() + 1)
-        left.patch.set_visible(False)
+        if "weight_norm" in record:
+            right = left.twinx()
+            weight_norm(right, record)
+            left.set_zorder(right.get_zorder() + 1)
+            left.patch.set_visible(False)
         curves(left, record)
         _mark(left, summary)
         for target in (path, path.with_suffix(".pdf")):
@@ -65,7 +66,10 @@ def weight_norm(axes: Axes, record: xr.Dataset) -> None:
     axes.plot(shown["step"], shown["weight_norm"], color=NEUTRAL, linewidth=1.4, linestyle=":")
     axes.set_ylabel("weight norm (dotted)", color=NEUTRAL)
     axes.tick_params(colors=NEUTRAL)
-    axes.set_ylim(0, 1.4 * float(record["weight_norm"].max()))
+    finite = record["weight_norm"].where(
+        np.isfinite(record["weight_norm"])
+    )  # a diverged run has norms without a number
+    axes.set_ylim(0, 1.4 * float(finite.max()))
 
 
 def _mark(axes: Axes, summary: Mapping[str, Any]) -> None:

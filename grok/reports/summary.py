@@ -30,7 +30,7 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
         "memorization_step": memorized,
         "generalization_step": generalized,
         "delay": delay(memorized, generalized),
-        "phase": phase(memorized, generalized, longest_delay=int(record.attrs["longest_delay"])),
+        "phase": phase(memorized, generalized, grokking_delay=int(record.attrs["grokking_delay"])),
         "steps": int(steps[-1]),
         "seconds": seconds,
         "steps_per_second": int(steps[-1]) / seconds if seconds else None,

@@ -7,15 +7,15 @@ from typing import Literal
 Phase = Literal["comprehension", "grokking", "memorization", "confusion"]
 
 
-def phase(memorization_step: int | None, generalization_step: int | None, *, longest_delay: int) -> Phase:
+def phase(memorization_step: int | None, generalization_step: int | None, *, grokking_delay: int) -> Phase:
     """The phase of a run from the steps at which it memorised and generalised (None: never).
 
-    Generalising less than `longest_delay` steps after memorising (or before it) is comprehension, later is grokking;
+    Generalising less than `grokking_delay` steps after memorising (or before it) is comprehension, else grokking;
     memorising alone is memorization; neither is confusion. A run that generalises without ever reaching the
     memorisation threshold counts as comprehension: nothing was memorised first.
     """
     if generalization_step is None:
         return "confusion" if memorization_step is None else "memorization"
-    if memorization_step is None or generalization_step - memorization_step < longest_delay:
+    if memorization_step is None or generalization_step - memorization_step < grokking_delay:
         return "comprehension"
     return "grokking"

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from grok.checks import UserError
+from grok.configuration import differences, value_at
 
-PROLONGABLE = ("steps", "stop_when_grokked")  # a run may go on for longer, or be told not to stop
 WITHOUT_EFFECT = ("logger", "save_every_seconds")  # these do not touch the numbers
 LOCK = ".lock"
 FILES = ("config.yaml", "record.nc", "summary.json", "figure.png", "report.html", "last.ckpt")
@@ -26,6 +26,18 @@ def claimed(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
     Raises:
         UserError: the folder cannot be written, another process trains in it, or it holds another run.
     """
+    lock = _locked(folder)
+    try:
+        yield _adopt(folder, config)
+    finally:
+        if [path.name for path in folder.glob("*")] == [LOCK]:  # a mistake, told before anything was written
+            (folder / LOCK).unlink()
+            folder.rmdir()
+        os.close(lock)
+
+
+def _locked(folder: Path) -> int:
+    """The folder's lock as an open file; it is held until the file is closed or the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
@@ -33,55 +45,33 @@ def claimed(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
         raise UserError(f"hydra.run.dir={folder}: cannot be written ({error.strerror})") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield _adopt(folder, config)
     except BlockingIOError as error:
-        raise UserError(f"hydra.run.dir={folder}: another process is training there") from error
-    finally:
         os.close(lock)
-        if [path.name for path in folder.iterdir()] == [LOCK]:  # a mistake, told before anything was written
-            (folder / LOCK).unlink()
-            folder.rmdir()
+        raise UserError(f"hydra.run.dir={folder}: another process is training there") from error
+    except OSError:
+        return lock  # a file system without locks, as some clusters have: go on without
+    return lock
 
 
 def _adopt(folder: Path, config: Mapping[str, Any]) -> bool:
     """Whether anything is left to train in the folder; refuse one that holds a run of another configuration."""
-    file = folder / "config.yaml"
-    if not file.exists():
-        strangers = sorted({path.name for path in folder.iterdir()} & set(FILES))
-        if strangers:
-            raise UserError(
-                f"hydra.run.dir={folder}: holds {', '.join(strangers)} but no config.yaml; choose another folder"
-            )
+    held = {path.name for path in folder.iterdir()} & set(FILES)
+    if "config.yaml" not in held:
+        if held:
+            raise UserError(f"hydra.run.dir={folder}: holds {min(held)} but no config.yaml; choose another folder")
         return True
-    before = yaml.safe_load(file.read_text())
-    changed = sorted(_differences(before, config))
-    free = [key for key in changed if key.split(".")[0] in PROLONGABLE + WITHOUT_EFFECT]
-    if changed != free:
-        key = next(key for key in changed if key not in free)
-        raise UserError(
-            f"{key}={_at(config, key)}: the run in {folder} was made with {key}={_at(before, key)}; "
-            f"give that, or another hydra.run.dir (only {', '.join(PROLONGABLE + WITHOUT_EFFECT)} may change)"
-        )
-    if config["steps"] < before["steps"]:
-        raise UserError(
-            f"steps={config['steps']}: the run in {folder} was made with steps={before['steps']}; "
-            "it can only be prolonged"
-        )
-    prolonged = any(key in PROLONGABLE for key in changed)
-    return prolonged or not (folder / "summary.json").exists()
-
-
-def _differences(before: Any, now: Any, key: str = "") -> Iterator[str]:
-    """The dotted keys at which two configurations differ."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for name in before.keys() | now.keys():
-            yield from _differences(before.get(name), now.get(name), f"{key}.{name}" if key else name)
-    elif before != now:
-        yield key
-
-
-def _at(config: Any, key: str) -> Any:
-    """The value at a dotted key, None where there is none."""
-    for name in key.split("."):
-        config = config.get(name) if isinstance(config, dict) else None
-    return config
+    if "record.nc" in held and "last.ckpt" not in held:
+        raise UserError(f"{folder / 'last.ckpt'}: missing, while the record is there; choose another hydra.run.dir")
+    before = yaml.safe_load((folder / "config.yaml").read_text())
+    if not isinstance(before, dict):
+        raise UserError(f"{folder / 'config.yaml'}: is no configuration; choose another hydra.run.dir")
+    changed = [key for key in differences(before, config) if key.split(".")[0] not in WITHOUT_EFFECT]
+    for key in changed:
+        was, now = value_at(before, key), value_at(config, key)
+        prolonged = (key == "steps" and now > was) or (key == "stop_when_grokked" and was)
+        if not prolonged:
+            raise UserError(
+                f"{key}={now}: the run in {folder} was made with {key}={was}; choose another hydra.run.dir "
+                "(a run can be prolonged, by steps or stop_when_grokked=false, and its logger changed; nothing else)"
+            )
+    return bool(changed) or "summary.json" not in held

@@ -33,6 +33,8 @@ class Mnist:
         choice("task.dataset", self.dataset, mnist.MD5)
         choice("task.source", self.source, mnist.SOURCES)
         choice("task.loss", self.loss, LOSSES)
+        if not isinstance(self.folder, str):
+            raise UserError(f"task.folder={self.folder}: must be the path of a folder")
         whole("task.n_train", self.n_train, least=1)
 
     @property

@@ -40,12 +40,12 @@ class Thresholds:
 
     memorization: float
     generalization: float
-    longest_delay: int  # steps; a run that generalises later than this after memorising has grokked
+    grokking_delay: int  # steps; a run that generalises so long after memorising, or longer, has grokked
 
     def __post_init__(self) -> None:
         number("task.thresholds.memorization", self.memorization, above=0)
         number("task.thresholds.generalization", self.generalization, above=0)
-        whole("task.thresholds.longest_delay", self.longest_delay, least=1)
+        whole("task.thresholds.grokking_delay", self.grokking_delay, least=1)
 
 
 class Task(Protocol):

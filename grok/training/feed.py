@@ -23,17 +23,20 @@ class Tables:
     """
 
     def __init__(self, examples: Sequence[Examples], *, dtype: torch.dtype) -> None:
-        unique: dict[int, Examples] = {}
-        starts: dict[int, int] = {}
+        def identity(each: Examples) -> tuple[int, int]:
+            return id(each.inputs), id(each.targets)
+
+        unique: dict[tuple[int, int], Examples] = {}
+        starts: dict[tuple[int, int], int] = {}
         for each in examples:
-            if id(each.inputs) not in unique:
-                starts[id(each.inputs)] = sum(len(known.inputs) for known in unique.values())
-                unique[id(each.inputs)] = each
+            if identity(each) not in unique:
+                starts[identity(each)] = sum(len(known.inputs) for known in unique.values())
+                unique[identity(each)] = each
         self.dtype = dtype
         self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
         self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
         self.rows: Int[Tensor, "replica example"] = torch.stack(
-            [each.rows + starts[id(each.inputs)] for each in examples]
+            [each.rows + starts[identity(each)] for each in examples]
         )
         self.rows_are_shared = bool((self.rows == self.rows[0]).all())
 
@@ -87,7 +90,7 @@ class EpochFeed:
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         if self.batches_per_epoch == 1:
             if self.everything is None:
-                self.everything = self.tables.gather(self.tables.rows)
+                (self.everything,) = self.tables.chunks(self.batch_size)
             return self.everything
         epoch, position = divmod(step, self.batches_per_epoch)
         if epoch != self.epoch:

@@ -33,7 +33,7 @@ class Training(LightningModule):
         feed: Feed,
         train: Tables,
         test: Tables,
-        optimizer_settings: Sequence[optimizers.Settings],
+        optimizer_settings: Sequence[optimizers.OptimizerSettings],
         measures: Sequence[Measure],
         looks: Sequence[int],
         stop_when_grokked: bool,
@@ -45,12 +45,14 @@ class Training(LightningModule):
         self.looks, self.steps, self.stop_when_grokked = looks, looks[-1], stop_when_grokked
         self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
         self.history = History()
+        self.data: dict[str, str] = {}  # which data these are; a checkpoint of other data is not gone on with
+        self.sittings: list[dict[str, Any]] = []  # how each sitting of this run was started
         self.step = 0
-        self.seconds = 0.0  # of training, looks included, over all the sittings of this run
+        self.seconds = 0.0  # of training, looks included but the first, over all the sittings of this run
         self.interrupted: Callable[[], bool] = lambda: False
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return optimizers.build(self.optimizer_settings, list(self.model.parameters()))
+        return optimizers.build(self.optimizer_settings, dict(self.model.named_parameters()))
 
     def train_dataloader(self) -> range:
         return range(1)  # one batch an epoch: what a segment trains on comes from the feed
@@ -87,7 +89,8 @@ class Training(LightningModule):
     def look(self) -> None:
         """Evaluate every replica, measure it, and add a row to the history and to each replica's logger."""
         self.model.eval()
-        look = Look(self.step, self.model, **{part: self.evaluate(tables) for part, tables in self.tables.items()})
+        evaluations = {part: self.evaluate(tables) for part, tables in self.tables.items()}
+        look = Look(self.step, self.task, self.model, **evaluations)
         row = {name: labelled for measure in self.measures for name, labelled in measure(look).items()}
         self.history.append(self.step, row)
         self.model.train()
@@ -115,7 +118,13 @@ class Training(LightningModule):
         return bool((memorised & generalised).all())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["grok"] = {"step": self.step, "seconds": self.seconds, "history": self.history.state_dict()}
+        checkpoint["grok"] = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history.state_dict(),
+            "data": self.data,
+            "sittings": self.sittings,
+        }
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         own = checkpoint["grok"]

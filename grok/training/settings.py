@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from grok.checks import UserError, choice, flag, number, whole
@@ -48,17 +48,12 @@ class Settings:
         Raises:
             UserError: a value is of the wrong type or out of its range.
         """
-        keys = (
-            "seed",
-            "steps",
-            "batch_size",
-            "init_scale",
-            "precision",
-            "device",
-            "stop_when_grokked",
-            "save_every_seconds",
-        )
-        looks = config["looks"]
-        return cls(
-            **{key: config[key] for key in keys}, looks_per_decade=looks["per_decade"], looks_every=looks["every"]
-        )
+        for group in ("task", "model", "optimizer", "measure", "logger", "looks"):
+            if not isinstance(config.get(group), Mapping):
+                raise UserError(
+                    f"{group}={config.get(group)}: must be the name of a configuration, or keys with values"
+                )
+        own = [field.name for field in fields(cls) if not field.name.startswith("looks_")]
+        values = {key: config.get(key, "<missing>") for key in own}
+        looks = {f"looks_{key}": config["looks"].get(key, "<missing>") for key in ("per_decade", "every")}
+        return cls(**values, **looks)

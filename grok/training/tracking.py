@@ -23,6 +23,7 @@ from grok.records.files import write_json
 MODES = ("auto", "online", "offline", "disabled")
 PROBE_SECONDS = 2.0
 INIT_SECONDS = 20.0
+FINISH_SECONDS = 60.0  # for what is still to be sent at the end; what is not stays in the folder for `wandb sync`
 
 
 def wandb_logger(
@@ -36,27 +37,23 @@ def wandb_logger(
         UserError: `mode=online` and the server refuses or does not answer.
     """
     choice("logger.mode", mode, MODES)
-    os.environ.setdefault("WANDB_SILENT", "true")  # its words are ours to say: see `how_to_look`
+    os.environ.setdefault("WANDB_SILENT", "true")  # its words are ours to say: see `finish`
     arguments: dict[str, Any] = {
         "project": project,
         "entity": entity,
         "group": group,
         "name": "/".join(folder.parts[-2:]),
-        "id": _run_id(folder / "wandb.json", project),
+        "id": _run_id(folder / "wandb.json"),
         "resume": "allow",
         "dir": dir,
         "config": dict(config),
         "reinit": "create_new",
     }
-    chosen: Any = resolve_mode(mode)
     try:
-        run = wandb.init(mode=chosen, settings=wandb.Settings(init_timeout=INIT_SECONDS), **arguments)
-    except (wandb.errors.CommError, wandb.errors.AuthenticationError, wandb.errors.UsageError) as error:
-        if mode != "auto":
-            raise UserError(
-                f"logger.mode={mode}: W&B refused ({str(error).splitlines()[0]}); logger.mode=offline always works"
-            ) from error
-        run = wandb.init(mode="offline", **arguments)
+        run = _start(resolve_mode(mode), fall_back=mode == "auto", arguments=arguments)
+    except (wandb.errors.Error, ValueError) as error:  # ValueError: a setting that W&B cannot read
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"logger.mode={mode}: W&B refused ({reason}); logger=none goes without it") from error
     for counter in ("step", "trainer/global_step"):
         run.define_metric(counter, hidden=True)
     run.define_metric("*", step_metric="step")
@@ -66,13 +63,14 @@ def wandb_logger(
 def resolve_mode(mode: str) -> str:
     """What `auto` means here: the user's own switch if there is one, else online if credentials are there and the
     server answers within seconds, else offline. Never asks."""
-    if os.environ.get("WANDB_MODE"):
-        return os.environ["WANDB_MODE"]
+    if switch := os.environ.get("WANDB_MODE"):
+        choice("WANDB_MODE", switch, (*MODES[1:], "dryrun", "shared"))
+        return switch
     if mode != "auto":
         return mode
-    switch = wandb.setup().settings.mode  # `wandb offline` or `wandb disabled` in this folder
-    if switch != "online":
-        return switch
+    in_folder = str(wandb.setup().settings.mode)  # `wandb offline` or `wandb disabled` in this folder
+    if in_folder != "online":
+        return in_folder
     return "online" if _have_credentials() and _server_answers() else "offline"
 
 
@@ -93,10 +91,10 @@ def mirror(logger: WandbLogger, record: xr.Dataset, *, summary: Mapping[str, Any
     )
 
 
-def finish(logger: WandbLogger) -> str:
+def finish(logger: WandbLogger, *, ended_well: bool) -> str:
     """End the W&B run and say in one line how to look at it."""
     run = logger.experiment
-    run.finish()
+    run.finish(exit_code=0 if ended_well else 1)
     if run.settings.mode == "disabled":
         return "W&B disabled"
     if run.url:
@@ -105,10 +103,21 @@ def finish(logger: WandbLogger) -> str:
     return f"W&B offline: `wandb leet {folder.parent}` shows it here, `wandb sync {folder}` sends it to an account"
 
 
-def _run_id(file: Path, project: str) -> str:
+def _start(mode: Any, *, fall_back: bool, arguments: Mapping[str, Any]) -> Any:
+    """A W&B run in this mode, or offline where the server refuses and that is allowed."""
+    settings = wandb.Settings(init_timeout=INIT_SECONDS, finish_timeout=FINISH_SECONDS)
+    try:
+        return wandb.init(mode=mode, settings=settings, **arguments)
+    except wandb.errors.Error:
+        if not fall_back or mode == "offline":
+            raise
+        return wandb.init(mode="offline", settings=settings, **arguments)
+
+
+def _run_id(file: Path) -> str:
     """The W&B run of this folder: kept in a file beside the record, so that a resumed cell finds it again."""
     if not file.exists():
-        write_json(file, {"project": project, "id": uuid.uuid4().hex[:8]})
+        write_json(file, {"id": uuid.uuid4().hex[:8]})
     return str(json.loads(file.read_text())["id"])
 
 

@@ -1,5 +1,7 @@
 """Per-replica optimisers are torch's optimisers, each replica with its own rates."""
 
+import copy
+
 import pytest
 import torch
 
@@ -30,6 +32,10 @@ def descend(optimizer, parameters, steps=200):
         optimizer.step()
 
 
+def named(parameters):
+    return {str(number): parameter for number, parameter in enumerate(parameters)}
+
+
 def start():
     generator = torch.Generator().manual_seed(0)
     return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((3, 4, 5), (3, 1, 5))]
@@ -41,7 +47,7 @@ def start():
 )
 def test_200_steps_equal_torchs_for_every_replica(kind, theirs, rates):
     together = [parameter.requires_grad_() for parameter in start()]
-    descend(build([kind(**each) for each in rates], together), together)
+    descend(build([kind(**each) for each in rates], named(together)), together)
     for replica, each in enumerate(rates):
         alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
         arguments = {name: value for name, value in each.items() if name != "constrain_norm"}
@@ -50,16 +56,30 @@ def test_200_steps_equal_torchs_for_every_replica(kind, theirs, rates):
             torch.testing.assert_close(ours[replica], reference, rtol=1e-10, atol=1e-12)
 
 
+def test_a_checkpoint_holds_the_state_of_the_replicas_and_not_their_rates():
+    straight, resumed = ([parameter.requires_grad_() for parameter in start()] for _ in range(2))
+    optimizer = build([AdamW(**each) for each in ADAM], named(straight))
+    descend(optimizer, straight, steps=20)
+    for parameter, reached in zip(resumed, straight, strict=True):
+        parameter.data.copy_(reached)
+    again = build([AdamW(**each) for each in ADAM], named(resumed))
+    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert set(again.param_groups[0]) == {"params", "step"}
+    descend(optimizer, straight, steps=5)
+    descend(again, resumed, steps=5)
+    assert all(torch.equal(one, other) for one, other in zip(straight, resumed, strict=True))
+
+
 def test_replicas_that_share_their_rates_get_torchs_fused_optimiser():
     parameters = [parameter.requires_grad_() for parameter in start()]
-    optimizer = build([AdamW(**ADAM[1])] * 3, parameters)
+    optimizer = build([AdamW(**ADAM[1])] * 3, named(parameters))
     assert type(optimizer) is torch.optim.AdamW and optimizer.defaults["fused"]
 
 
 def test_the_norm_constraint_holds_to_1e_6():
     parameters = [parameter.float().requires_grad_() for parameter in start()]
     before = joint_norm(parameters).detach()
-    constraint, optimizer = NormConstraint(parameters), build([AdamW(**each) for each in ADAM], parameters)
+    constraint, optimizer = NormConstraint(parameters), build([AdamW(**each) for each in ADAM], named(parameters))
     for _ in range(50):
         descend(optimizer, parameters, steps=1)
         assert (joint_norm(parameters) / before - 1).abs().max() > 1e-4  # the step does move the norm
@@ -69,4 +89,4 @@ def test_the_norm_constraint_holds_to_1e_6():
 
 def test_replicas_of_different_optimisers_cannot_train_side_by_side():
     with pytest.raises(UserError, match="must share the optimiser"):
-        build([AdamW(**ADAM[0]), Sgd(**SGD[0])], start())
+        build([AdamW(**ADAM[0]), Sgd(**SGD[0])], named(start()))

@@ -85,7 +85,7 @@ def test_a_diverged_loss_is_a_gap_and_not_an_error():
             "seconds": 1.0,
             "memorization_threshold": 0.9,
             "generalization_threshold": 0.9,
-            "longest_delay": 1,
+            "grokking_delay": 1,
         },
     )
     summary = summarize(record)

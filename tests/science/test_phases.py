@@ -17,4 +17,4 @@ from grok.science.phases import phase
     ],
 )
 def test_phases_follow_the_papers_table(memorized, generalized, expected):
-    assert phase(memorized, generalized, longest_delay=1_000) == expected
+    assert phase(memorized, generalized, grokking_delay=1_000) == expected

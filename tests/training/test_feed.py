@@ -10,12 +10,12 @@ from grok.training.feed import EpochFeed, FreshFeed, Tables
 
 
 def tables(n_replicas: int, n: int, shared: bool) -> Tables:
-    one = torch.arange(100.0).unsqueeze(1)
+    one, labels = torch.arange(100.0).unsqueeze(1), torch.arange(100.0)
     examples = []
     for replica in range(n_replicas):
-        table = one if shared else one + 100 * replica
+        table, targets = (one, labels) if shared else (one + 100 * replica, labels + 100 * replica)
         examples.append(
-            Examples(table, table.squeeze(1), torch.randperm(100, generator=torch.Generator().manual_seed(replica))[:n])
+            Examples(table, targets, torch.randperm(100, generator=torch.Generator().manual_seed(replica))[:n])
         )
     return Tables(examples, dtype=torch.float64)
 
@@ -48,11 +48,20 @@ def test_a_batch_is_a_function_of_its_step():
 def test_a_full_batch_is_all_examples_in_every_step():
     feed = EpochFeed(tables(2, 20, True), [Streams(0), Streams(1)], batch_size=None)
     assert torch.equal(feed.batch(0)[1], feed.tables.targets[feed.tables.rows])
+    same = Tables([Examples(torch.rand(5, 1), torch.rand(5), torch.arange(5))] * 3, dtype=torch.float32)
+    shown = EpochFeed(same, [Streams(seed) for seed in range(3)], batch_size=None).batch(0)[0]
+    assert shown.shape == (3, 5, 1) and shown.stride(0) == 0  # replicas that see the same rows share them
     assert feed.batch(5)[0] is feed.batch(0)[0]
 
 
 def test_replicas_that_bring_the_same_table_share_it():
     assert len(tables(3, 10, shared=True).inputs) == 100 and len(tables(3, 10, shared=False).inputs) == 300
+
+
+def test_replicas_that_share_inputs_but_not_targets_keep_their_targets():
+    inputs, rows = torch.rand(4, 2), torch.arange(4)
+    both = Tables([Examples(inputs, torch.full((4,), label), rows) for label in (0, 1)], dtype=torch.float32)
+    assert both.gather(both.rows)[1].tolist() == [[0] * 4, [1] * 4]
 
 
 def test_chunks_hold_all_examples_in_order():

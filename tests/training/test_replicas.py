@@ -52,7 +52,23 @@ def test_replicas_start_from_their_own_weights_and_data_exactly():
         assert torch.equal(together.feed.batch(17)[0][replica], single.feed.batch(17)[0][0])
 
 
-def test_training_stops_when_all_replicas_have_grokked():
+def test_the_norm_constraint_is_kept_while_training():
+    training = trained(composed(*TINY, "steps=200", "optimizer.constrain_norm=true", "optimizer.weight_decay=1"))
+    norms = torch.stack(training.history.columns["weight_norm"])
+    torch.testing.assert_close(norms, norms[0].expand_as(norms), rtol=1e-6, atol=0)
+    assert training.history.columns["train_loss"][-1] < training.history.columns["train_loss"][0]
+
+
+@pytest.mark.parametrize("change", ["task.tolerance=5", "batch_size=20", "steps=77", "precision=float64"])
+def test_replicas_that_differ_in_more_than_their_own_keys_are_refused(change):
+    with pytest.raises(ValueError, match=change.split("=")[0]):
+        build([composed(*TINY), composed(*TINY, change)])
+
+
+def test_training_goes_on_until_all_replicas_have_grokked():
     easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
-    training = trained(composed(*TINY, "steps=100000", "stop_when_grokked=true", "task.tolerance=1", *easy))
-    assert training.step < 1000 and training.has_grokked()
+    common = (*TINY, "steps=3000", "stop_when_grokked=true", "task.tolerance=0.1", *easy)
+    learning, still = composed(*common, "optimizer.lr=0.001"), composed(*common, "optimizer.lr=0")
+    assert 0 < trained(learning).step < 3000
+    together = trained(learning, still)
+    assert together.step == 3000 and not together.has_grokked()

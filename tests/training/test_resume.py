@@ -1,5 +1,6 @@
 """A run killed or interrupted at any moment goes on, and ends bit-equal to one that was left alone."""
 
+import json
 import os
 import signal
 import subprocess
@@ -68,7 +69,7 @@ def uninterrupted(tmp_path_factory) -> Path:
 
 
 def test_a_run_killed_at_a_random_step_resumes_bit_for_bit(uninterrupted, tmp_path, run):
-    at = int.from_bytes(os.urandom(2), "big") % (STEPS - 1200) + 100
+    at = int.from_bytes(os.urandom(2), "big") % 900 + 100
     process = start(tmp_path / "run")
     wait_for_checkpoint(process, tmp_path / "run", steps=at)
     process.kill()
@@ -114,20 +115,64 @@ def test_a_run_that_stopped_because_it_grokked_stays_stopped(run):
     assert 0 < stopped_at < 5000
 
 
+def test_a_prolongation_that_fails_leaves_the_run_finished(run, tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    folder = run("steps=20")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".ckpt"}
+    with pytest.raises(UserError, match="W&B refused"):
+        run("steps=40", "logger=wandb", f"logger.dir={tmp_path}", "logger.mode=online")
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_a_run_does_not_go_on_with_other_data(run):
+    folder = run("steps=20")
+    (folder / "summary.json").unlink()
+    state = torch.load(folder / "last.ckpt", weights_only=True)
+    state["grok"]["data"]["checksum"] = "another"
+    torch.save(state, folder / "last.ckpt")
+    with pytest.raises(UserError, match=r"last\.ckpt: this run was begun on other data"):
+        run("steps=20")
+
+
+def test_the_record_tells_of_every_sitting(run):
+    run("steps=20")
+    sittings = json.loads(grok.load(run("steps=40")).attrs["sittings"])
+    assert [sitting["from_step"] for sitting in sittings] == [0, 20]
+
+
+def test_a_record_without_its_checkpoint_is_not_trained_over(run):
+    folder = run("steps=20")
+    (folder / "last.ckpt").unlink()
+    with pytest.raises(UserError, match=r"last\.ckpt: missing"):
+        run("steps=40")
+
+
+def test_a_diverged_run_ends_with_all_its_files(run):
+    folder = run("optimizer=sgd", "optimizer.lr=1e30", "steps=30")
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["train_loss"] is None and (folder / "figure.png").exists() and (folder / "report.html").exists()
+
+
 def test_another_configuration_does_not_touch_a_run(run):
     folder = run("steps=50")
     content = (folder / "last.ckpt").read_bytes()
     with pytest.raises(UserError, match=r"optimizer.lr=0.5: the run in .* was made with optimizer.lr=0.0003"):
         run("steps=50", "optimizer.lr=0.5")
-    with pytest.raises(UserError, match=r"steps=20: .* can only be prolonged"):
+    with pytest.raises(UserError, match=r"steps=20: .* was made with steps=50"):
         run("steps=20")
+    with pytest.raises(UserError, match="stop_when_grokked=True"):
+        run("steps=50", "stop_when_grokked=true")
     assert (folder / "last.ckpt").read_bytes() == content
 
 
-def test_a_damaged_checkpoint_is_named_and_kept(run):
+@pytest.mark.parametrize("damage", ["text", "cut", "empty"])
+def test_a_damaged_checkpoint_is_named_and_kept(run, damage):
     folder = run("steps=50")
     (folder / "summary.json").unlink()
-    (folder / "last.ckpt").write_bytes(b"no checkpoint")
+    whole = (folder / "last.ckpt").read_bytes()
+    damaged = {"text": b"no checkpoint", "cut": whole[:5000], "empty": b""}[damage]
+    (folder / "last.ckpt").write_bytes(damaged)
     with pytest.raises(UserError, match=r"last\.ckpt: cannot be read as a checkpoint"):
         run("steps=50")
-    assert (folder / "last.ckpt").read_bytes() == b"no checkpoint"
+    assert (folder / "last.ckpt").read_bytes() == damaged

@@ -93,10 +93,25 @@ def test_a_netrc_entry_counts_as_credentials(monkeypatch, tmp_path):
 
 
 def test_forced_online_without_an_account_is_one_line(run, tmp_path):
-    with pytest.raises(UserError, match=r"logger.mode=online: W&B refused .*offline always works"):
+    with pytest.raises(UserError, match=r"logger.mode=online: W&B refused .*logger=none goes without it"):
         tracked(run, tmp_path, "logger.mode=online", "steps=10")
 
 
 def test_disabled_leaves_no_file(run, tmp_path):
     run("logger=wandb", f"logger.dir={tmp_path}", "logger.mode=disabled", "steps=10")
     assert not list(tmp_path.rglob("*.wandb"))
+
+
+@pytest.mark.parametrize(("variable", "value"), [("WANDB_MODE", "foo"), ("WANDB_BASE_URL", "nonsense")])
+def test_a_wrong_switch_in_the_environment_is_one_line(run, tmp_path, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    if variable == "WANDB_MODE":
+        with pytest.raises(UserError, match="WANDB_MODE=foo: must be one of"):
+            tracked(run, tmp_path, "steps=10")
+    else:
+        assert resolve_mode("auto") == "offline"
+
+
+def test_a_project_that_wandb_refuses_is_one_line(run, tmp_path):
+    with pytest.raises(UserError, match="W&B refused"):
+        tracked(run, tmp_path, "logger.project=a/b", "steps=10")

@@ -1,0 +1,22 @@
+"""Two resolved configurations side by side: where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
+    """The dotted keys at which two resolved configurations differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted(one.keys() | other.keys()):
+            yield from differences(one.get(name), other.get(name), f"{key}.{name}" if key else name)
+    elif one != other:
+        yield key
+
+
+def value_at(config: Any, key: str) -> Any:
+    """The value at a dotted key, None where there is none."""
+    for name in key.split("."):
+        config = config.get(name) if isinstance(config, dict) else None
+    return config
