@@ -24,7 +24,7 @@ def read(path: Path, *, data: Mapping[str, str]) -> Mapping[str, Any] | None:
     except Exception as error:  # torch raises many kinds, by where the file is damaged
         reason = str(error).strip().splitlines()[0][:80] if str(error).strip() else type(error).__name__
         raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); choose another hydra.run.dir") from error
-    if own["data"] != dict(data):
+    if any(own["data"][key] != data[key] for key in ("checksum", "split")):
         raise UserError(
             f"{path}: this run was begun on other data ({own['data']['source']}; {own['data']['split']}) than are "
             f"found now ({data['source']}; {data['split']}); bring those back, or choose another hydra.run.dir"

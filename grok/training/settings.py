@@ -19,7 +19,7 @@ class Settings:
     steps: int
     batch_size: int | None  # None: full batch
     init_scale: float
-    precision: str  # bfloat16: float32 weights, products rounded to bfloat16
+    precision: str  # bfloat16: float32 weights, products that the device may round
     device: str
     stop_when_grokked: bool
     looks_per_decade: int

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import wandb
 import xarray as xr
 from pytorch_lightning.loggers import WandbLogger
 
-import wandb
 from grok.checks import UserError, choice
 from grok.records.files import write_json
 
