@@ -1,5 +1,6 @@
 """A mistake is one line that names the key, what was given and what is allowed; nothing is left behind."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -93,7 +94,8 @@ def test_a_mistake_about_mnist_is_one_line(command, arguments, line):
     assert code == 2 and said.startswith(f"error: {line}") and said.count("\n") == 1
 
 
-def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, tmp_path, capsys):
+def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, monkeypatch):
+    monkeypatch.setattr("sys.stdout", said := io.StringIO())
     code, _ = command("task=teacher_student", "steps=20", "logger=none")
     (folder,) = Path("runs/teacher_student").iterdir()
     assert code in (0, None)
@@ -105,6 +107,16 @@ def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, tmp_
         "report.html",
         "last.ckpt",
     }
+    lines = [line.strip() for line in said.getvalue().splitlines() if line.strip()]
+    assert [line.split("  ")[0] for line in lines[1:-3]] == [
+        "memorised at",
+        "generalised at",
+        "delay",
+        "accuracy",
+        "phase",
+        "time",
+    ]
+    assert lines[-3:] == [str(folder / name) for name in ("figure.png", "report.html", "record.nc")]
 
 
 def test_a_folder_with_somebody_elses_files_is_refused(command, tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 from rich.table import Table
+from rich.text import Text
 
 from grok.science.delay import delay, settled_at
 from grok.science.phases import phase
@@ -53,7 +54,7 @@ def table(summary: dict[str, Any]) -> Table:
     }
     shown = Table(show_header=False, box=None, padding=(0, 2))
     for name, value in rows.items():
-        shown.add_row(f"[bold]{name}", value)
+        shown.add_row(Text(name, style="bold"), value)
     return shown
 
 

@@ -84,7 +84,7 @@ def train(config: Mapping[str, Any], folder: Path, *, command: str, again: str) 
                 tracking.mirror(logger, record(), summary=summary, figures={"figure": folder / "figure.png"})
         console.print(summaries.table(summary))
         for name in ("figure.png", "report.html", "record.nc"):
-            console.print(f"{folder / name}")
+            console.print(folder / name)
     return summary
 
 
