@@ -23,7 +23,7 @@ def draw(folder: Path) -> Path:
     """Draw the panels that the folder's `claims.yaml` names, as `figure.png` and `figure.pdf` in the folder."""
     panels = yaml.safe_load((folder / "claims.yaml").read_text(encoding="utf-8"))["panels"]
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
-        figure = Figure(figsize=(3.3 * len(panels), 3.4), layout="constrained")
+        figure = Figure(figsize=(2.8 * len(panels), 3.4), layout="constrained")
         rows = figure.subplots(2, len(panels), sharex=True, sharey="row", height_ratios=(3, 1.3), squeeze=False)
         for column, panel in enumerate(panels):
             accuracy, norm = rows[0][column], rows[1][column]
