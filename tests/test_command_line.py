@@ -131,6 +131,16 @@ def test_help_needs_no_task(command, capsys):
     assert command("--help")[0] == 0
 
 
+def test_a_sweep_chooses_its_folder_and_goes_on_in_it(command, tmp_path):
+    sweep = ("-m", "task=teacher_student", "logger=none", "steps=5", "seed=0,1")
+    assert command(*sweep)[0] == 0
+    (folder,) = (tmp_path / "sweeps" / "teacher_student").iterdir()
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/summary.json")}
+    assert len(before) == 2
+    assert command(*sweep, f"hydra.sweep.dir={folder}")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*/summary.json")} == before
+
+
 def test_a_mistake_in_one_cell_of_a_sweep_does_not_stop_the_others(command, tmp_path):
     code, said = command(
         "-m", "task=teacher_student", "logger=none", "steps=5", "batch_size=8,500,10", "hydra.sweep.dir=sweep"

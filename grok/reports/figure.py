@@ -36,9 +36,15 @@ def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path) -> Path:
             left.patch.set_visible(False)
         curves(left, record)
         _mark(left, summary)
-        for target in (path, path.with_suffix(".pdf")):
-            write_atomically(target, lambda part: figure.savefig(part, dpi=200))
+        save(figure, path)
     return path
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG at `path` and as a PDF beside it, without a date: the same figure is the same file."""
+    write_atomically(path, lambda part: figure.savefig(part, dpi=200))
+    undated = {"CreationDate": None}
+    write_atomically(path.with_suffix(".pdf"), lambda part: figure.savefig(part, metadata=undated))
 
 
 def curves(axes: Axes, record: xr.Dataset) -> None:

@@ -13,9 +13,8 @@ import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grok.records.files import write_atomically
 from grok.records.load import load
-from grok.reports.figure import RC
+from grok.reports.figure import RC, save
 from grok.reports.style import NEUTRAL, TEST, TRAIN
 
 
@@ -39,8 +38,7 @@ def draw(folder: Path) -> Path:
         rows[0][0].annotate("train", (0.04, 0.93), xycoords="axes fraction", color=TRAIN)
         rows[0][0].annotate("test (dashed)", (0.04, 0.86), xycoords="axes fraction", color=TEST)
         rows[0][0].annotate("○ published", (0.04, 0.79), xycoords="axes fraction", color=NEUTRAL)
-        for target in (folder / "figure.png", folder / "figure.pdf"):
-            write_atomically(target, lambda part: figure.savefig(part, dpi=200))
+        save(figure, folder / "figure.png")
     return folder / "figure.png"
 
 

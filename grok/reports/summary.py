@@ -49,7 +49,7 @@ def table(summary: dict[str, Any]) -> Table:
         "generalised at": step("generalization_step"),
         "delay": "–" if summary["delay"] is None else f"{summary['delay']:,} steps",
         "accuracy": f"train {summary['train_accuracy']:.4f}   test {summary['test_accuracy']:.4f}",
-        "phase": summary["phase"],
+        "phase": summary["phase"] + ("" if summary["train_loss"] is not None else " (the loss is no longer finite)"),
         "time": f"{summary['seconds']:.0f} s for {summary['steps']:,} steps",
     }
     shown = Table(show_header=False, box=None, padding=(0, 2))
