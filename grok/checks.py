@@ -13,6 +13,10 @@ class UserError(Exception):
     """A mistake on the command line, in a file or on the disk. Its text is one line; no traceback is shown."""
 
 
+class CellsFailed(Exception):
+    """Cells of a sweep failed. The others have run, and what happened has been told."""
+
+
 def whole(key: str, value: Any, *, least: int, most: int | None = None) -> None:
     """Refuse anything but a whole number from `least` to `most`."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)

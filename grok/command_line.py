@@ -18,8 +18,9 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import UserError
+from grok.checks import CellsFailed, UserError
 
+FAILED = 1  # the exit code when a run diverged or cells of a sweep failed
 MISTAKE = 2  # the exit code for a user's mistake
 FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for everything
 
@@ -35,7 +36,9 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
     try:
         main()
         return 0
-    except UserError as error:  # of a sweep, whose other cells have run meanwhile
+    except CellsFailed:
+        return FAILED
+    except UserError as error:
         return _say(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return _say(_explain(error, sys.argv[1:], config_folder))

@@ -29,6 +29,11 @@ class Mlp(nn.Module):
         self.layers = nn.ModuleList(Linear(a, b, generators=generators) for a, b in pairwise(widths))
         self.activation = ACTIVATIONS[activation]
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
+        return {"last_layer": f"layers.{len(self.layers) - 1}."}
+
     def forward(self, inputs: Float[Tensor, "replica example in"]) -> Float[Tensor, "replica example out"]:
         hidden = inputs
         for layer in self.layers[:-1]:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from grok.checks import UserError, flag, number
-from grok.optimizers.optimizer import beside, rates_of
+from grok.optimizers.optimizer import Group, WithParts, beside, rates_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Rates:
+class _Rates(WithParts):
+    replica_wise: ClassVar = ("lr", "betas", "eps", "weight_decay", "parts.*.*")
     lr: float
     betas: tuple[float, float]
     eps: float
     weight_decay: float
     constrain_norm: bool
+    parts: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
         number("optimizer.lr", self.lr, least=0)
@@ -31,62 +33,80 @@ class _Rates:
         number("optimizer.eps", self.eps, above=0)
         number("optimizer.weight_decay", self.weight_decay, least=0)
         flag("optimizer.constrain_norm", self.constrain_norm)
+        self.check_parts()
 
-    def arguments(self) -> dict[str, Any]:
-        """The settings by the names of torch's optimisers."""
-        return dict(lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True)
+
+def _arguments(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """The groups as torch's optimisers take them."""
+    names = ("lr", "betas", "eps", "weight_decay")
+    return [
+        {"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(_Rates):
     """Adam whose weight decay shrinks the weights by lr · weight_decay a step, apart from the gradient."""
 
-    def shared(self, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(parameters.values(), **self.arguments())
+    def shared(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(_arguments(groups), fused=True)
 
-    def per_replica(self, settings: Sequence[Any], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-        return ReplicaAdam(settings, [*parameters.values()], decoupled=True)
+    def per_replica(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+        return ReplicaAdam(groups, decoupled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adam(_Rates):
     """Adam whose weight decay is added to the gradient (an L2 penalty)."""
 
-    def shared(self, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters.values(), **self.arguments())
+    def shared(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(_arguments(groups), fused=True)
 
-    def per_replica(self, settings: Sequence[Any], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-        return ReplicaAdam(settings, [*parameters.values()], decoupled=False)
+    def per_replica(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+        return ReplicaAdam(groups, decoupled=False)
 
 
 class ReplicaAdam(torch.optim.Optimizer):
     """Adam with a learning rate, betas, eps and weight decay for each replica; the mathematics of torch's Adam(W)."""
 
-    def __init__(self, settings: Sequence[_Rates], parameters: Sequence[Tensor], *, decoupled: bool) -> None:
-        super().__init__(parameters, {"step": 0})
-        self.lr, betas, self.eps, self.weight_decay = rates_of(settings, "lr", "betas", "eps", "weight_decay")
-        self.beta1, self.beta2 = betas.unbind(1)
+    def __init__(self, groups: Sequence[Group], *, decoupled: bool) -> None:
+        super().__init__([{"params": each.parameters} for each in groups], {})
+        self.rates = [rates_of(each.settings, "lr", "betas", "eps", "weight_decay") for each in groups]
         self.decoupled = decoupled
+        self.taken: int | None = None  # steps; read off the state once, which may lie on another device
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        (group,) = self.param_groups
-        group["step"] += 1
-        coefficients = beside(
-            group["params"][0],
-            [
-                1 - self.lr * self.weight_decay,
-                self.weight_decay,
-                1 - self.beta1,
-                self.beta2,
-                1 - self.beta2,
-                (1 - self.beta2 ** group["step"]).rsqrt(),
-                -self.lr / (1 - self.beta1 ** group["step"]),
-                self.eps,
-            ],
-        )
-        for parameter in group["params"]:
-            self._update(parameter, self.state[parameter], *coefficients[parameter.dim()])
+        taken = self._count()
+        for group, (lr, betas, eps, weight_decay) in zip(self.param_groups, self.rates, strict=True):
+            beta1, beta2 = betas.unbind(1)
+            coefficients = beside(
+                group["params"][0],
+                [
+                    1 - lr * weight_decay,
+                    weight_decay,
+                    1 - beta1,
+                    beta2,
+                    1 - beta2,
+                    (1 - beta2**taken).rsqrt(),
+                    -lr / (1 - beta1**taken),
+                    eps,
+                ],
+            )
+            for parameter in group["params"]:
+                self._update(parameter, self.state[parameter], *coefficients[parameter.dim()])
+
+    def _count(self) -> int:
+        """Count the step in every parameter's state, as torch does, and give its number."""
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                state["step"] = torch.zeros(())
+                state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+            state["step"] += 1
+        self.taken = int(self.state[parameters[0]]["step"]) if self.taken is None else self.taken + 1
+        return self.taken
 
     def _update(
         self,
@@ -104,12 +124,11 @@ class ReplicaAdam(torch.optim.Optimizer):
         """One step of one parameter [replica, …]; each coefficient is [replica, 1, …]."""
         gradient = parameter.grad
         assert gradient is not None, "a step follows a backward pass"
-        if not state:
-            state |= {"mean": torch.zeros_like(parameter), "square": torch.zeros_like(parameter)}
+        mean, square = state["exp_avg"], state["exp_avg_sq"]
         if self.decoupled:
             parameter.mul_(shrink)
         else:
             gradient = gradient + decay * parameter
-        state["mean"].lerp_(gradient, new_in_mean)
-        state["square"].mul_(beta2).addcmul_(gradient * new_in_square, gradient)
-        parameter.addcdiv_(state["mean"] * step_size, state["square"].sqrt().mul_(root_correction).add_(eps))
+        mean.lerp_(gradient, new_in_mean)
+        square.mul_(beta2).addcmul_(gradient * new_in_square, gradient)
+        parameter.addcdiv_(mean * step_size, square.sqrt().mul_(root_correction).add_(eps))

@@ -2,46 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from grok.checks import UserError
 
+Parts = Mapping[str, str]  # what a model calls by a name of its own, such as its last layer: how its parameters begin
+
 
 class OptimizerSettings(Protocol):
-    """One replica's optimiser settings: a frozen dataclass, equal where the settings are equal."""
+    """One replica's optimiser settings: a frozen dataclass, equal where the settings are equal.
 
+    `parts` has rates of their own for parts of the network that the model names, {part: {rate: value}}.
+    """
+
+    replica_wise: ClassVar[Collection[str]]
     constrain_norm: bool
+    parts: Mapping[str, Mapping[str, Any]]
 
-    def shared(self, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-        """torch's own optimiser, for replicas whose settings all equal these."""
+    def shared(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+        """torch's own optimiser, for replicas that all have the same rates in each group."""
 
-    def per_replica(self, settings: Sequence[Any], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-        """An optimiser of the same rule with the rates of `settings[r]` for replica r."""
+    def per_replica(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+        """An optimiser of the same rule with rates of its own for each replica. Its state has torch's names."""
 
 
-def build(settings: Sequence[OptimizerSettings], parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+@dataclass(frozen=True)
+class Group:
+    """Parameters that have the same rates, and each replica's settings of these."""
+
+    parameters: list[Tensor]
+    settings: list[Any]
+
+
+def build(settings: Sequence[Any], parameters: Mapping[str, Tensor], parts: Parts) -> torch.optim.Optimizer:
     """One optimiser for all replicas; `settings[r]` is that of row r of every parameter.
 
+    A loaded state brings what the optimiser has gathered, never its rates: those are the settings'.
+
     Raises:
-        UserError: the replicas differ in more than their rates.
+        UserError: the replicas differ in more than their rates, or name a part that the model does not have.
     """
     first = settings[0]
-    if len({(type(each), each.constrain_norm) for each in settings}) > 1:
-        raise UserError("optimizer: replicas trained side by side must share the optimiser and constrain_norm")
-    if all(each == first for each in settings):
-        return first.shared(parameters)
-    return first.per_replica(settings, parameters)
+    if len({(type(each), each.constrain_norm, tuple(each.parts)) for each in settings}) > 1:
+        raise UserError("optimizer: replicas trained side by side must share the optimiser, constrain_norm and parts")
+    unknown = set(first.parts) - set(parts)
+    if unknown:
+        raise UserError(f"optimizer.parts.{min(unknown)}: this model has the parts {', '.join(parts) or '(none)'}")
+    of_parts = {name: part for part in first.parts for name in parameters if name.startswith(parts[part])}
+    rest = [parameter for name, parameter in parameters.items() if name not in of_parts]
+    groups = [Group(rest, [each.of(None) for each in settings])] if rest else []
+    for part in first.parts:
+        members = [parameter for name, parameter in parameters.items() if of_parts.get(name) == part]
+        groups.append(Group(members, [each.of(part) for each in settings]))
+    alike = all(each == group.settings[0] for group in groups for each in group.settings)
+    optimizer = first.shared(groups) if alike else first.per_replica(groups)
+    optimizer.register_load_state_dict_pre_hook(_keep_rates)
+    return optimizer
+
+
+class WithParts:
+    """Settings whose rates may be others in a part of the network. Mixed into frozen dataclasses."""
+
+    replica_wise: ClassVar[Collection[str]]
+    parts: Mapping[str, Mapping[str, Any]]
+
+    def check_parts(self) -> None:
+        """Refuse a part whose rates are not rates, or whose values are not allowed."""
+        if not isinstance(self.parts, Mapping) or not all(isinstance(each, Mapping) for each in self.parts.values()):
+            raise UserError(f"optimizer.parts={self.parts}: must be rates by the names of parts, {{part: {{lr: …}}}}")
+        rates = [name for name in self.replica_wise if "." not in name]
+        for part, own in self.parts.items():
+            for name in own:
+                if name not in rates:
+                    raise UserError(f"optimizer.parts.{part}.{name}: no rate of this optimiser; {', '.join(rates)} are")
+            self.of(part)
+
+    def of(self, part: str | None) -> Any:
+        """The settings in a part of the network; None: in what is in no part."""
+        own = self.parts[part] if part else {}
+        return replace(self, **{**own, "parts": {}})  # type: ignore[type-var]
+
+
+def _keep_rates(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    return {**state, "param_groups": optimizer.state_dict()["param_groups"]}
 
 
 def rates_of(settings: Sequence[Any], *names: str) -> list[Tensor]:
-    """The named rates of every replica, each as a float64 tensor [replica, …] on the CPU.
-
-    They are the configuration's, not the optimiser's state, so a checkpoint does not hold them.
-    """
+    """The named rates of every replica, each as a float64 tensor [replica, …] on the CPU."""
     return [torch.tensor([getattr(each, name) for each in settings], dtype=torch.float64) for name in names]
 
 

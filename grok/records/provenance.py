@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "numpy", "xarray", "torchvision", "mlxtend")
 
 
+@cache
 def provenance() -> dict[str, str]:
     """Versions of the packages that make the numbers, the state of the code, and the machine."""
     return {

@@ -17,12 +17,16 @@ from plotly.offline import get_plotlyjs
 
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 
+PLOTLY = "plotly.min.js"
 TEMPLATE = Path(__file__).with_name("page.html")
 FIRST = ("accuracy", "loss")  # the charts that come first, in this order; the others follow as they were measured
 
 
-def page(record: xr.Dataset, summary: Mapping[str, Any]) -> str:
-    """The HTML of a record: charts on a shared step axis, the summary, the configuration and the provenance."""
+def page(record: xr.Dataset, summary: Mapping[str, Any], *, plotly: str | None = None) -> str:
+    """The HTML of a record: charts on a shared step axis, the summary, the configuration and the provenance.
+
+    It has plotly in itself, or loads it from the address `plotly`, for pages that lie beside one another.
+    """
     charts: dict[str, list[str]] = defaultdict(list)
     for name, array in record.data_vars.items():
         if array.ndim <= 2 and array.attrs.get("chart"):
@@ -37,7 +41,7 @@ def page(record: xr.Dataset, summary: Mapping[str, Any]) -> str:
         "{{figures}}": "[" + ",".join(figures).replace("</", "<\\/") + "]",
         "{{config}}": html.escape(yaml.safe_dump(config, sort_keys=False)),
         "{{facts}}": "".join(f"<tr><th>{html.escape(str(k))}<td>{html.escape(str(v))}" for k, v in facts.items()),
-        "{{plotly}}": get_plotlyjs(),
+        "{{plotly}}": f'<script src="{plotly}"></script>' if plotly else f"<script>{get_plotlyjs()}</script>",
     }
     text = TEMPLATE.read_text(encoding="utf-8")
     for mark, content in parts.items():

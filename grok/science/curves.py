@@ -27,3 +27,13 @@ def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " l
     """The step of the first look with a value of at least the level; infinite where there is none."""
     reached = np.flatnonzero(values >= level)
     return float(steps[reached[0]]) if reached.size else math.inf
+
+
+def argmin(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> float:
+    """Where the lowest of the points lies; points without a number are left out."""
+    return float(x[np.nanargmin(y)])
+
+
+def number(value: Real[np.ndarray, ""]) -> float:
+    """A quantity that is one number already; infinite where it has none, as a step that never came."""
+    return float(value) if np.isfinite(value) else math.inf

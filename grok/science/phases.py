@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
+
+import numpy as np
 
 Phase = Literal["comprehension", "grokking", "memorization", "confusion"]
 
@@ -19,3 +21,16 @@ def phase(memorization_step: int | None, generalization_step: int | None, *, gro
     if memorization_step is None or generalization_step - memorization_step < grokking_delay:
         return "comprehension"
     return "grokking"
+
+
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+
+def how_many(x: np.ndarray, y: np.ndarray, phases: np.ndarray) -> float:
+    """How many of the four phases there are on a grid [x, y]."""
+    return float(len(set(phases.flatten().tolist()) & set(PHASES)))
+
+
+def share(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str) -> float:
+    """The share of a grid [x, y] that is in a phase."""
+    return float(np.mean(phases == of))

@@ -14,7 +14,7 @@ import yaml
 from grok.checks import UserError
 from grok.configuration import differences, value_at
 
-WITHOUT_EFFECT = ("logger", "save_every_seconds")  # these do not touch the numbers
+WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective")  # these do not touch the numbers
 LOCK = ".lock"
 FILES = ("config.yaml", "record.nc", "summary.json", "figure.png", "report.html", "last.ckpt")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,6 +20,7 @@ from grok.tasks.task import Data, Examples, Thresholds
 class TeacherStudent:
     """Regress a random perceptron's outputs on Gaussian inputs; an example is correct when its error is small."""
 
+    replica_wise: ClassVar = ("teacher_depth", "teacher_width", "teacher_activation")
     n_train: int
     n_test: int
     n_inputs: int

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from grok.checks import UserError
-from grok.configuration import differences
 from grok.optimizers.optimizer import along_replicas
 from grok.streams import Streams
 from grok.tasks.task import Data
@@ -17,24 +16,22 @@ from grok.training.instantiation import instantiate
 from grok.training.module import Training
 from grok.training.schedule import looks
 from grok.training.settings import Settings
+from grok.training.side_by_side import shared_part
 
-OWN = ("seed", "init_scale")  # keys in which replicas side by side may differ, besides the optimiser's rates
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}
 
 
 def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
     """The module that trains one replica for each configuration, and each replica's data.
 
-    The configurations may differ in what is a replica's own: seed, init_scale, the optimiser's rates.
+    The configurations may differ in what is a replica's own: see `grok.training.side_by_side`.
 
     Raises:
         UserError: a value that a task, model, optimiser or measure refuses.
     """
     own = configs[0]
-    for config in configs[1:]:
-        shared = [key for key in differences(own, config) if key not in OWN and key.split(".")[0] != "optimizer"]
-        if shared:
-            raise ValueError(f"replicas side by side must agree in {', '.join(shared)}")
+    if len({shared_part(config) for config in configs}) > 1:
+        raise ValueError("replicas side by side must agree in all that is not a replica's own")
     if "performance" not in own["measure"]:
         raise UserError(f"measure={[*own['measure']]}: must include performance, by which every task is judged")
     settings = [Settings.of(config) for config in configs]

@@ -1,32 +1,154 @@
-"""Reading a checkpoint before anything is built on it."""
+"""Checkpoints: one file a replica, as if it had trained alone, whatever company it trained in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning.plugins.io import CheckpointIO
+from torch import Tensor
 
 from grok.checks import UserError
+from grok.records.files import write_atomically
+
+LAST = "last.ckpt"
+NEXT = ".next.ckpt"  # the one that is about to take the place of `last.ckpt`, when all of a group's are written
+
+Checkpoint = Mapping[str, Any]  # Lightning's, of one replica; what is ours of it is under "grok"
 
 
-def read(path: Path, *, data: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """What the checkpoint holds of a run on these data; None where there is no checkpoint.
+class ReplicaCheckpoints(CheckpointIO):
+    """Lightning's checkpoint of replicas side by side, kept in a file in each replica's folder.
+
+    All files are written beside the old ones before the first takes its place, so that a kill at any moment leaves a
+    step that every replica has: see `standings`.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path], *, tags: Sequence[Mapping[str, Any]], begun: Sequence[Checkpoint] | None
+    ) -> None:
+        self.folders, self.tags, self.begun = folders, tags, begun
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write every replica's part of the checkpoint. `path` has no meaning: each replica has a folder.
+
+        Raises:
+            UserError: a folder is full or cannot be written; what was saved before is unharmed.
+        """
+        for replica, (folder, tags) in enumerate(zip(self.folders, self.tags, strict=True)):
+            own = _cut(checkpoint, replica)
+            own["grok"] |= tags
+            write_atomically(folder / NEXT, lambda part, own=own: torch.save(own, part))
+        for folder in self.folders:
+            (folder / NEXT).replace(folder / LAST)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        """The checkpoint of all replicas, put together from those that they began with."""
+        assert self.begun, "there is something to go on from"
+        return _joined(self.begun)
+
+    def remove_checkpoint(self, path: Any) -> None:
+        raise NotImplementedError("checkpoints are replaced, never removed")
+
+
+def standings(folders: Sequence[Path]) -> Iterator[tuple[list[int], list[Checkpoint] | None]]:
+    """Which replicas stand at the same step, with what they go on from there: None for those that have not begun.
+
+    Where a kill came between the files of replicas that were saved together, the step is one that all of them have.
 
     Raises:
-        UserError: it cannot be read, or the run was begun on other data.
+        UserError: a checkpoint cannot be read.
     """
-    if not path.exists():
-        return None
+    there = [_there(folder) for folder in folders]
+    common = set.intersection(*[set(each) for each in there])
+    step = max(common) if common else None
+    chosen = [each[max(each) if step is None else step] if each else None for each in there]
+    alike: dict[Any, list[int]] = {}
+    for number, checkpoint in enumerate(chosen):
+        own = checkpoint["grok"] if checkpoint else None
+        state = checkpoint["optimizer_states"][0]["state"].values() if checkpoint else ()
+        gathered = sorted({name for each in state for name in each})  # by momentum or without
+        key = (own["step"], *own["history"]["steps"], *gathered) if own else None
+        alike.setdefault(key, []).append(number)
+    for key, numbers in alike.items():
+        yield numbers, None if key is None else [chosen[number] for number in numbers]  # type: ignore[misc]
+
+
+def check_data(folder: Path, checkpoint: Checkpoint, data: Mapping[str, str]) -> None:
+    """Refuse to go on from a checkpoint of a run that was begun on other data."""
+    before = checkpoint["grok"]["data"]
+    if any(before[key] != data[key] for key in ("checksum", "split")):
+        raise UserError(
+            f"{folder / LAST}: this run was begun on other data ({before['source']}; {before['split']}) than are "
+            f"found now ({data['source']}; {data['split']}); bring those back, or choose another hydra.run.dir"
+        )
+
+
+def _there(folder: Path) -> dict[int, Checkpoint]:
+    """The checkpoints in a folder by their steps: the last one, and one that a kill kept from its place."""
+    found = [_read(path) for path in (folder / NEXT, folder / LAST) if path.exists()]
+    return {each["grok"]["step"]: each for each in found}
+
+
+def _read(path: Path) -> Checkpoint:
     try:
-        own: Mapping[str, Any] = torch.load(path, weights_only=True, map_location="cpu")["grok"]
+        checkpoint: Checkpoint = torch.load(path, weights_only=True, map_location="cpu")
+        checkpoint["grok"]["step"]
+        return checkpoint
     except Exception as error:  # torch raises many kinds, by where the file is damaged
         reason = str(error).strip().splitlines()[0][:80] if str(error).strip() else type(error).__name__
         raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); choose another hydra.run.dir") from error
-    if any(own["data"][key] != data[key] for key in ("checksum", "split")):
-        raise UserError(
-            f"{path}: this run was begun on other data ({own['data']['source']}; {own['data']['split']}) than are "
-            f"found now ({data['source']}; {data['split']}); bring those back, or choose another hydra.run.dir"
-        )
-    return own
+
+
+def _cut(checkpoint: Mapping[str, Any], replica: int) -> dict[str, Any]:
+    """The part of a checkpoint that is one replica's."""
+
+    def own(values: Tensor) -> Tensor:
+        return values[replica : replica + 1].clone() if values.dim() else values
+
+    (optimizer,) = checkpoint["optimizer_states"]
+    state = {number: {name: own(values) for name, values in each.items()} for number, each in optimizer["state"].items()}
+    history = checkpoint["grok"]["history"]
+    columns = {name: column[:, replica : replica + 1].clone() for name, column in history["columns"].items()}
+    return {
+        **checkpoint,
+        "state_dict": {name: own(values) for name, values in checkpoint["state_dict"].items()},
+        "optimizer_states": [{"state": state, "param_groups": []}],
+        "grok": {**checkpoint["grok"], "history": {**history, "columns": columns}},
+    }
+
+
+def _joined(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """The checkpoint of replicas side by side from those of each: they stand at the same step."""
+    first = checkpoints[0]
+
+    def together(parts: Sequence[Tensor], axis: int = 0) -> Tensor:
+        return torch.cat(list(parts), axis) if parts[0].dim() else parts[0].clone()
+
+    states = [each["optimizer_states"][0]["state"] for each in checkpoints]
+    histories = [each["grok"]["history"] for each in checkpoints]
+    return {
+        **first,
+        "state_dict": {name: together([each["state_dict"][name] for each in checkpoints]) for name in first["state_dict"]},
+        "optimizer_states": [
+            {
+                "state": {
+                    number: {name: together([state[number][name] for state in states]) for name in each}
+                    for number, each in states[0].items()
+                },
+                "param_groups": [],
+            }
+        ],
+        "grok": {
+            **first["grok"],
+            "history": {
+                **histories[0],
+                "columns": {
+                    name: together([history["columns"][name] for history in histories], 1)
+                    for name in histories[0]["columns"]
+                },
+            },
+        },
+    }

@@ -6,17 +6,16 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from rich.console import Console
 
+from grok.training.checkpoint import ReplicaCheckpoints
 from grok.training.interruption import Interruption
 from grok.training.module import Training
-from grok.training.progress import ProgressBar
+from grok.training.progress import Counting, Progress
 from grok.training.saving import Saving
 
 MATMUL_PRECISION = {"float64": "highest", "float32": "highest", "bfloat16": "medium"}
@@ -26,21 +25,21 @@ def fit(
     training: Training,
     *,
     device: torch.device,
-    checkpoint: Path,
+    checkpoints: ReplicaCheckpoints,
     save_every_seconds: float,
-    save_record: Callable[[], None],
+    save_records: Callable[[], None],
     interruption: Interruption,
     loggers: Sequence[Logger],
-    console: Console,
+    progress: Progress,
 ) -> None:
-    """Train to the end, or until a signal comes; go on from the checkpoint where there is one.
+    """Train until a replica is finished, or until a signal comes; go on from the checkpoints where there are some.
 
     Raises:
-        UserError: the folder cannot be written; what was saved before is unharmed.
+        UserError: a folder cannot be written; what was saved before is unharmed.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its lines on devices and tips are not for users
     training.interrupted = interruption
-    saving = Saving(checkpoint, every_seconds=save_every_seconds, also=save_record)
+    saving = Saving(every_seconds=save_every_seconds, also=save_records)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch.utils._pytree")
         trainer = Trainer(
@@ -48,13 +47,14 @@ def fit(
             devices=[device.index] if device.type == "cuda" and device.index is not None else 1,
             max_epochs=-1,
             logger=list(loggers),
-            callbacks=[ProgressBar(console), interruption, saving],
+            callbacks=[Counting(progress), interruption, saving],
+            plugins=[checkpoints],
             enable_progress_bar=False,
             enable_checkpointing=False,
             enable_model_summary=False,
         )
         try:
-            trainer.fit(training, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True)
+            trainer.fit(training, ckpt_path="in each replica's folder" if checkpoints.begun else None)
         except SIGTERMException:
             assert interruption(), "Lightning's word for a SIGTERM that came between its handler and ours"
 

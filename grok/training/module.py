@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from pytorch_lightning import LightningModule
-from torch import nn
+from torch import Tensor, nn
 
 from grok.measures.look import Evaluation, Look, Measure
 from grok.optimizers import optimizer as optimizers
@@ -45,14 +46,12 @@ class Training(LightningModule):
         self.looks, self.steps, self.stop_when_grokked = looks, looks[-1], stop_when_grokked
         self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
         self.history = History()
-        self.data: dict[str, str] = {}  # which data these are; a checkpoint of other data is not gone on with
-        self.sittings: list[dict[str, Any]] = []  # how each sitting of this run was started
         self.step = 0
-        self.seconds = 0.0  # of training, looks included but the first, over all the sittings of this run
+        self.seconds = 0.0  # of training, looks included but the first, over all the sittings of these replicas
         self.interrupted: Callable[[], bool] = lambda: False
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return optimizers.build(self.optimizer_settings, dict(self.model.named_parameters()))
+        return optimizers.build(self.optimizer_settings, dict(self.model.named_parameters()), self.model.parts)
 
     def train_dataloader(self) -> range:
         return range(1)  # one batch an epoch: what a segment trains on comes from the feed
@@ -69,7 +68,7 @@ class Training(LightningModule):
         """Train from here to the next look, or for as long as a segment may last; then look if it is time."""
         start = time.perf_counter()
         next_look = next((look for look in self.looks if look > self.step), self.steps)
-        end = self.step if self.is_finished() else min(self.step + SEGMENT_STEPS, next_look)
+        end = self.step if self.finished().any() else min(self.step + SEGMENT_STEPS, next_look)
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         while self.step < end and time.perf_counter() - start < SEGMENT_SECONDS and not self.interrupted():
             inputs, targets = self.feed.batch(self.step)
@@ -83,7 +82,7 @@ class Training(LightningModule):
         if self.step in self.looks and self.step != self.history.steps[-1]:
             self.look()
         self.seconds += time.perf_counter() - start
-        self.trainer.should_stop = self.is_finished() or self.interrupted()
+        self.trainer.should_stop = bool(self.finished().any()) or self.interrupted()
 
     @torch.no_grad()
     def look(self) -> None:
@@ -106,25 +105,27 @@ class Training(LightningModule):
             correct.append(self.task.is_correct(outputs, targets))
         return Evaluation(torch.cat(loss, 1), torch.cat(correct, 1))
 
-    def is_finished(self) -> bool:
-        """Whether the last step is done, or the run was to stop when it grokked and has."""
-        return self.step >= self.steps or (self.stop_when_grokked and self.has_grokked())
+    def finished(self) -> Bool[Tensor, " replica"]:
+        """Which replicas have nothing left to train: all at the last step; before it, those whose loss is no longer
+        finite at the last look, and those that were to stop when they grokked and have. Training ends when there is
+        one, so that the others can go on without it."""
+        done = self.diverged()
+        if self.stop_when_grokked:
+            done |= self.grokked()
+        return done | (self.step >= self.steps)
 
-    def has_grokked(self) -> bool:
-        """Whether every replica was memorised and generalised, by the task's thresholds, at the last look."""
+    def diverged(self) -> Bool[Tensor, " replica"]:
+        """Which replicas had a loss without a finite value at the last look."""
+        return ~torch.stack([self.history.latest(f"{part}_loss") for part in self.tables]).isfinite().all(0)
+
+    def grokked(self) -> Bool[Tensor, " replica"]:
+        """Which replicas were memorised and generalised, by the task's thresholds, at the last look."""
         thresholds = self.task.thresholds
         memorised = self.history.latest("train_accuracy") >= thresholds.memorization
-        generalised = self.history.latest("test_accuracy") >= thresholds.generalization
-        return bool((memorised & generalised).all())
+        return memorised & (self.history.latest("test_accuracy") >= thresholds.generalization)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["grok"] = {
-            "step": self.step,
-            "seconds": self.seconds,
-            "history": self.history.state_dict(),
-            "data": self.data,
-            "sittings": self.sittings,
-        }
+        checkpoint["grok"] = {"step": self.step, "seconds": self.seconds, "history": self.history.state_dict()}
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         own = checkpoint["grok"]

@@ -1,51 +1,85 @@
-"""Progress on the terminal: optimiser steps, train and test accuracy, time left."""
+"""Progress on the terminal: optimiser steps of all cells, cells done, train and test accuracy, time left."""
 
 from __future__ import annotations
 
 import time
+from datetime import timedelta
+from types import TracebackType
 
 from pytorch_lightning import Callback, Trainer
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from grok.training.module import Training
 
 LINE_EVERY_SECONDS = 10.0  # where the output is no terminal (a file, a cluster's log), a line so often instead of a bar
 
 
-class ProgressBar(Callback):
-    """A bar that counts optimiser steps; accuracies are means over the replicas."""
+class Progress:
+    """How far one cell or many are: a bar on a terminal, elsewhere a line now and then."""
 
-    def __init__(self, console: Console) -> None:
-        self.bar = Progress(
+    def __init__(self, console: Console, *, cells: int, steps: int) -> None:
+        self.console, self.cells, self.done, self.steps = console, cells, 0, 0
+        self.total = cells * steps
+        self.begun_at = self.said_at = time.monotonic()
+        self.bar = progress.Progress(
             "{task.description}",
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            progress.BarColumn(bar_width=24),
+            progress.MofNCompleteColumn(),
             "steps",
-            TextColumn("{task.fields[accuracy]}"),
-            TimeElapsedColumn(),
+            progress.TextColumn("{task.fields[accuracy]}"),
+            progress.TimeElapsedColumn(),
             "<",
-            TimeRemainingColumn(),
+            progress.TimeRemainingColumn(),
             console=console,
         )
-        self.console = console
-        self.said_at = time.monotonic()
+        self.task = self.bar.add_task("training", total=self.total, accuracy="")
 
-    def on_train_start(self, trainer: Trainer, pl_module: Training) -> None:  # type: ignore[override]
-        self.task = self.bar.add_task("training", total=pl_module.steps, completed=pl_module.step, accuracy="")
+    def __enter__(self) -> Progress:
         if self.console.is_terminal:
             self.bar.start()
+        return self
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Training, *args: object) -> None:  # type: ignore[override]
-        train, test = (float(pl_module.history.latest(f"{part}_accuracy").mean()) for part in ("train", "test"))
-        accuracy = f"train {train:.3f}  test {test:.3f}"
-        self.bar.update(self.task, completed=pl_module.step, accuracy=accuracy)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def skip(self, steps: int, *, cells: int = 0) -> None:
+        """Leave out steps that need not be trained, and count cells that are done, one way or the other."""
+        self.total -= steps
+        self.done += cells
+        self._show("")
+
+    def advance(self, steps: int, training: Training) -> None:
+        """Count steps, summed over the replicas that took them."""
+        self.steps += steps
+        train, test = (float(training.history.latest(f"{part}_accuracy").nanmean()) for part in ("train", "test"))
+        self._show(f"train {train:.3f}  test {test:.3f}")
         if not self.console.is_terminal and time.monotonic() - self.said_at >= LINE_EVERY_SECONDS:
-            self.console.print(f"step {pl_module.step:,} of {pl_module.steps:,}  {accuracy}")
+            many = f"{len(training.optimizer_settings)} cells side by side, {self.done} of {self.cells} done; "
+            left = timedelta(seconds=round((time.monotonic() - self.begun_at) * (self.total / self.steps - 1)))
+            means = f"train {train:.3f}  test {test:.3f}"
+            where = f"step {training.step:,} of {training.steps:,}"
+            self.console.print(f"{where}  {many if self.cells > 1 else ''}{means}  {left} left")
             self.said_at = time.monotonic()
 
-    def on_train_end(self, trainer: Trainer, pl_module: Training) -> None:  # type: ignore[override]
-        self.bar.stop()
+    def _show(self, accuracy: str) -> None:
+        description = f"cells {self.done}/{self.cells}" if self.cells > 1 else "training"
+        self.bar.update(
+            self.task, description=description, total=self.total, completed=self.steps, accuracy=accuracy
+        )
 
-    def on_exception(self, trainer: Trainer, pl_module: Training, exception: BaseException) -> None:  # type: ignore[override]
-        self.bar.stop()
+
+class Counting(Callback):
+    """Tells the progress of every segment; accuracies are means over the replicas side by side."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_start(self, trainer: Trainer, pl_module: Training) -> None:  # type: ignore[override]
+        self.step = pl_module.step
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Training, *args: object) -> None:  # type: ignore[override]
+        taken, self.step = pl_module.step - self.step, pl_module.step
+        self.progress.advance(taken * len(pl_module.optimizer_settings), pl_module)

@@ -1,26 +1,29 @@
-"""Saving while training: a checkpoint and the record, atomically, every few seconds and at the end."""
+"""Saving while training: checkpoints and records, atomically, every few seconds and at the end."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from pytorch_lightning import Callback, Trainer
 
-from grok.records.files import write_atomically
 from grok.training.module import Training
+
+SHARE = 0.05  # of the time may go into saving, at most: many replicas are saved less often than one
 
 
 class Saving(Callback):
-    """Writes `last.ckpt` after a segment when `every_seconds` have passed or training ends, and then calls `also`."""
+    """Writes the checkpoints after a segment when it is time or training ends, and then calls `also`."""
 
-    def __init__(self, checkpoint: Path, *, every_seconds: float, also: Callable[[], None]) -> None:
-        self.checkpoint, self.every_seconds, self.also = checkpoint, every_seconds, also
-        self.saved_at = time.monotonic()
+    def __init__(self, *, every_seconds: float, also: Callable[[], None]) -> None:
+        self.every_seconds, self.also = every_seconds, also
+        self.saved_at, self.lasted = time.monotonic(), 0.0
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Training) -> None:  # type: ignore[override]
-        if trainer.should_stop or time.monotonic() - self.saved_at >= self.every_seconds:
-            write_atomically(self.checkpoint, trainer.save_checkpoint)
+        wait = max(self.every_seconds, self.lasted / SHARE) if self.every_seconds else 0.0
+        if trainer.should_stop or time.monotonic() - self.saved_at >= wait:
+            begun_at = time.monotonic()
+            trainer.save_checkpoint("in each replica's folder")
             self.also()
             self.saved_at = time.monotonic()
+            self.lasted = self.saved_at - begun_at

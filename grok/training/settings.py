@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from grok.checks import UserError, choice, flag, number, whole
 
@@ -15,6 +15,7 @@ PRECISIONS = ("float64", "float32", "bfloat16")
 class Settings:
     """How a replica is trained, apart from what its task, model and optimiser say."""
 
+    replica_wise: ClassVar = ("seed", "init_scale")
     seed: int
     steps: int
     batch_size: int | None  # None: full batch

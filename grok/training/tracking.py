@@ -115,9 +115,13 @@ def _start(mode: Any, *, fall_back: bool, arguments: Mapping[str, Any]) -> Any:
 
 
 def _run_id(file: Path) -> str:
-    """The W&B run of this folder: kept in a file beside the record, so that a resumed cell finds it again."""
-    if not file.exists():
-        write_json(file, {"id": uuid.uuid4().hex[:8]})
+    """The W&B run of this folder: kept in a file beside the record, so that a resumed cell finds it again.
+
+    In a sweep of W&B's it is the run that the agent has made for this trial.
+    """
+    given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+    if given or not file.exists():
+        write_json(file, {"id": given or uuid.uuid4().hex[:8]})
     return str(json.loads(file.read_text())["id"])
 
 

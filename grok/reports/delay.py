@@ -1,0 +1,49 @@
+"""The step of generalisation against weight decay, on log axes, with the published law beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from grok.reports.figure import RC, save
+from grok.reports.style import NEUTRAL, TEST
+
+
+def draw(dataset: xr.Dataset, path: Path, *, from_x: float, to_x: float, exponent: float) -> Path:
+    """Draw a point for each seed, a line through their geometric means, the published law where it was seen, and, at
+    the top, runs that never generalised."""
+    key = "optimizer.weight_decay"
+    with matplotlib.rc_context(RC | {"axes.spines.right": False}):
+        figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        decays = dataset[key].values
+        steps = dataset["generalization_step"].transpose("seed", key).values
+        for own in steps:
+            axes.plot(decays, own, "o", color=TEST, ms=4, alpha=0.7, mew=0)
+        reached = np.isfinite(steps).all(0)
+        axes.plot(decays[reached], np.exp(np.log(steps[:, reached]).mean(0)), color=TEST, linewidth=1.4)
+        last = int(dataset["step"][-1])
+        for decay, own in zip(decays, steps.T, strict=True):
+            if not np.isfinite(own).all():
+                axes.annotate(f"{np.isnan(own).sum()} never", (decay, last), color=TEST, fontsize=7.5, ha="center")
+        within = (decays >= from_x) & (decays <= to_x) & reached
+        if within.any():
+            law = np.array([from_x, to_x])
+            middle = np.exp(np.log(decays[within]).mean()), np.exp(np.log(steps[:, within]).mean())
+            axes.plot(law, middle[1] * (law / middle[0]) ** exponent, color=NEUTRAL, linewidth=1.2, linestyle="--")
+            axes.annotate(
+                f"published: slope {exponent:g}",
+                (law[1], middle[1] * (law[1] / middle[0]) ** exponent),
+                xytext=(-4, -12),
+                textcoords="offset points",
+                color=NEUTRAL,
+                ha="right",
+            )
+        axes.set_ylim(None if reached.any() else 1, None if reached.all() else 1.3 * last)
+        axes.set(xscale="log", yscale="log", xlabel="weight decay γ", ylabel="step of generalisation")
+        save(figure, path)
+    return path

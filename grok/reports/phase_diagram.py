@@ -1,0 +1,50 @@
+"""A phase diagram: the phase of every cell of a grid, and how far the seeds agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from grok.reports.figure import RC, save
+from grok.reports.style import PHASES
+
+
+def draw(dataset: xr.Dataset, path: Path, *, x: str, y: str, labels: Mapping[str, str]) -> Path:
+    """Draw the phase that most seeds are in as a coloured cell; a smaller square inside shows the next where they differ."""
+    phases = dataset["phase"].transpose(y, x, ...).values.reshape(dataset.sizes[y], dataset.sizes[x], -1)
+    with matplotlib.rc_context(RC | {"axes.spines.right": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = Figure(figsize=(4.8, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        for row, column in np.ndindex(phases.shape[:2]):
+            ranked = Counter(phase for phase in phases[row, column].tolist() if phase).most_common()
+            for size, (phase, _) in zip((1.0, 0.45), ranked, strict=False):
+                axes.add_patch(
+                    matplotlib.patches.Rectangle(
+                        (column - size / 2, row - size / 2), size, size, facecolor=PHASES[phase], edgecolor="white"
+                    )
+                )
+        axes.set_xlim(-0.5, dataset.sizes[x] - 0.5)
+        axes.set_ylim(-0.5, dataset.sizes[y] - 0.5)
+        axes.set_xticks(range(dataset.sizes[x]), [f"{value:g}" for value in dataset[x].values])
+        axes.set_yticks(range(dataset.sizes[y]), [f"{value:g}" for value in dataset[y].values])
+        axes.tick_params(length=0)
+        axes.set_xlabel(labels["x"])
+        axes.set_ylabel(labels["y"])
+        present = [phase for phase in PHASES if (phases == phase).any()]
+        figure.legend(
+            handles=[Patch(facecolor=PHASES[phase], label=phase) for phase in present],
+            loc="outside upper center",
+            ncols=4,
+            frameon=False,
+            fontsize=8,
+            handlelength=1,
+        )
+        save(figure, path)
+    return path

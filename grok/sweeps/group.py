@@ -1,0 +1,227 @@
+"""Cells trained side by side: from their folders as they stand to everything that finished runs leave."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+from pytorch_lightning.loggers import WandbLogger
+from rich.console import Console
+
+from grok.checks import UserError
+from grok.records.files import write_text
+from grok.records.provenance import provenance
+from grok.reports import summary as summaries
+from grok.sweeps.cell import ERROR, Cell, Outcome, begin, finished_before, leave, objective, save, tracked
+from grok.sweeps.folder import claimed
+from grok.training.build import build, device_of
+from grok.training.checkpoint import Checkpoint, ReplicaCheckpoints, check_data, standings
+from grok.training.fit import fit, products
+from grok.training.interruption import Interruption
+from grok.training.module import Training
+from grok.training.progress import Progress
+from grok.training.settings import Settings
+
+
+class Interrupted(SystemExit):
+    """Training was ended early by a signal. No Exception, so that a sweep ends with it; exits as shells expect."""
+
+
+def train_alone(cell: Cell) -> Outcome:
+    """Train one cell, whose folder is claimed, and tell how it went.
+
+    Raises:
+        UserError: a value that a task, model, optimiser or measure refuses, or a file that cannot be read or written.
+        Interrupted: a signal came; the folder holds all that was trained, and the same command goes on.
+    """
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    with Interruption() as interruption, Progress(console, cells=1, steps=cell.config["steps"]) as progress:
+        group = Group(console, progress, interruption, sweep=None)
+        group.train([cell])
+    console.print(summaries.table(group.summaries[cell.folder]))
+    for name in ("figure.png", "report.html", "record.nc"):
+        console.print(cell.folder / name)
+    return group.outcomes[cell.folder]
+
+
+def train_each(cells: Sequence[Cell], *, sweep: Path, console: Console, progress: Progress) -> list[Outcome]:
+    """Train cells side by side; what one of them cannot do is its own failure and nobody else's.
+
+    Raises:
+        Interrupted: a signal came; the folders hold all that was trained, and the same command goes on.
+    """
+    with Interruption() as interruption, ExitStack() as claims:
+        group = Group(console, progress, interruption, sweep=sweep)
+        waiting = []
+        for cell in cells:
+            try:
+                if claims.enter_context(claimed(cell.folder, cell.config)):
+                    waiting.append(cell)
+                else:
+                    group.settle(cell, finished_before(cell), steps=cell.config["steps"])
+            except UserError as error:
+                group.fail(cell, error)
+        _train_or_halve(group, waiting)
+        return [group.outcomes[cell.folder] for cell in cells]
+
+
+def _train_or_halve(group: Group, cells: Sequence[Cell]) -> None:
+    """Train the cells; where that fails, each half of them, until the cells that fail are alone.
+
+    So a value that one cell's task refuses, or a memory that is too small for all of them, stops no other.
+    """
+    if not cells:
+        return
+    try:
+        group.train(cells)
+    except Exception as error:
+        rest = [cell for cell in cells if cell.folder not in group.outcomes]
+        if len(rest) == 1:
+            group.fail(rest[0], error)
+        else:
+            _train_or_halve(group, rest[: len(rest) // 2])
+            _train_or_halve(group, rest[len(rest) // 2 :])
+
+
+class Group:
+    """Cells that train side by side, and how those that have ended did."""
+
+    def __init__(self, console: Console, progress: Progress, interruption: Interruption, *, sweep: Path | None) -> None:
+        self.console, self.progress, self.interruption, self.sweep = console, progress, interruption, sweep
+        self.outcomes: dict[Path, Outcome] = {}
+        self.summaries: dict[Path, dict[str, Any]] = {}
+        self.sittings: dict[Path, list[dict[str, Any]]] = {}
+
+    def train(self, cells: Sequence[Cell]) -> None:
+        """Train the cells, whose folders are claimed, from where they stand until each has ended.
+
+        A cell that ends before the others leaves the batch: the others go on from their checkpoints without it.
+        """
+        settings = Settings.of(cells[0].config)
+        device = device_of(settings)
+        with products(settings.precision, device) as product_error, self._tracked(cells) as tracks:
+            waiting = list(cells)
+            while waiting:
+                numbers, begun = next(standings([cell.folder for cell in waiting]))
+                part = [waiting[number] for number in numbers]
+                self._sit(part, begun, device=device, product_error=product_error, tracks=tracks)
+                waiting = [cell for cell in waiting if cell.folder not in self.outcomes]
+
+    def settle(self, cell: Cell, outcome: Outcome, *, steps: int) -> None:
+        """Remember how a cell ended, with so many steps that need not be trained."""
+        self.outcomes[cell.folder] = outcome
+        self.progress.skip(steps, cells=1)
+
+    def fail(self, cell: Cell, error: Exception) -> None:
+        """Remember that a cell failed, and keep its error in its folder where that can be written."""
+        line = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
+        told = line if isinstance(error, UserError) else "".join(traceback.format_exception(error))
+        if cell.folder.is_dir() and not (cell.folder / "summary.json").exists():
+            try:
+                write_text(cell.folder / ERROR, told.rstrip() + "\n")
+            except UserError:
+                pass  # the folder cannot be written, which is what the line says
+        self.settle(cell, Outcome("failed", None, line, ran=False), steps=cell.config.get("steps", 0))
+
+    def _sit(
+        self,
+        cells: Sequence[Cell],
+        begun: Sequence[Checkpoint] | None,
+        *,
+        device: torch.device,
+        product_error: float,
+        tracks: dict[Path, tuple[ExitStack, list[WandbLogger]]],
+    ) -> None:
+        """Train cells that stand at the same step until one of them ends or a signal comes."""
+        training, data = build([cell.config for cell in cells])
+        for cell, checkpoint, each in zip(cells, begun or [None] * len(cells), data, strict=True):
+            if checkpoint:
+                check_data(cell.folder, checkpoint, each.origin)
+            if cell.folder not in self.sittings:
+                self._open(cell, checkpoint, device=device, side_by_side=len(cells), why=each.origin["why"])
+        tags = [
+            {"data": {k: v for k, v in each.origin.items() if k != "why"}, "sittings": self.sittings[cell.folder]}
+            for cell, each in zip(cells, data, strict=True)
+        ]
+
+        def record(replica: int) -> xr.Dataset:
+            attributes = _attributes(training, cells[replica], tags[replica])
+            return training.history.dataset(
+                replica, {**attributes, "product_error": product_error, "seconds": training.seconds}
+            )
+
+        fit(
+            training,
+            device=device,
+            checkpoints=ReplicaCheckpoints([cell.folder for cell in cells], tags=tags, begun=begun),
+            save_every_seconds=Settings.of(cells[0].config).save_every_seconds,
+            save_records=lambda: [save(cell, record(replica)) for replica, cell in enumerate(cells)],
+            interruption=self.interruption,
+            loggers=[logger for cell in cells for logger in tracks[cell.folder][1]],
+            progress=self.progress,
+        )
+        ended, diverged = training.finished(), training.diverged()
+        for replica, cell in enumerate(cells):
+            if ended[replica]:
+                error = f"diverged: the loss at step {training.step:,} is not finite" if diverged[replica] else ""
+                stack, loggers = tracks[cell.folder]
+                summary = leave(cell, record(replica), loggers, error=error, sweep=self.sweep)
+                self.summaries[cell.folder] = summary
+                outcome = Outcome("failed" if error else "done", objective(cell.config, summary), error)
+                self.settle(cell, outcome, steps=training.steps - training.step)
+                stack.close()
+        if self.interruption.signal is not None and not ended.all():
+            where = f"step {training.step:,} of {training.steps:,}"
+            self.console.print(f"stopped at {where}: the same command with {cells[0].again} goes on")
+            raise Interrupted(128 + self.interruption.signal)
+
+    def _open(
+        self, cell: Cell, checkpoint: Checkpoint | None, *, device: torch.device, side_by_side: int, why: str
+    ) -> None:
+        """Note how this sitting of a cell begins."""
+        own = checkpoint["grok"] if checkpoint else {"step": 0, "sittings": []}
+        if self.sweep is None or not self.sittings:
+            self.console.print(why)
+        sitting = {
+            "from_step": own["step"],
+            "command": cell.command,
+            "device": str(device),
+            "side_by_side": side_by_side,
+            **provenance(),
+        }
+        self.sittings[cell.folder] = [*own["sittings"], sitting]
+        self.progress.skip(own["step"])
+        begin(cell)
+
+    @contextmanager
+    def _tracked(self, cells: Sequence[Cell]) -> Iterator[dict[Path, tuple[ExitStack, list[WandbLogger]]]]:
+        """Every cell's loggers with what ends them."""
+        with ExitStack() as all_of_them:
+            tracks = {}
+            for cell in cells:
+                own = all_of_them.enter_context(ExitStack())
+                loggers = own.enter_context(tracked(cell, self.console, quiet=self.sweep is not None))
+                tracks[cell.folder] = (own, loggers)
+            yield tracks
+
+
+def _attributes(training: Training, cell: Cell, tags: dict[str, Any]) -> dict[str, Any]:
+    """What the record says of the run as a whole; what may change when it is resumed is said for each sitting."""
+    thresholds = training.task.thresholds
+    return {
+        "task": cell.config["task"]["_target_"],
+        "memorization_threshold": thresholds.memorization,
+        "generalization_threshold": thresholds.generalization,
+        "grokking_delay": thresholds.grokking_delay,
+        **{f"data_{name}": text for name, text in tags["data"].items()},
+        "n_parameters": sum(parameter[0].numel() for parameter in training.model.parameters()),
+        "config": json.dumps(cell.config),
+        "sittings": json.dumps(tags["sittings"]),
+        **tags["sittings"][-1],
+    }

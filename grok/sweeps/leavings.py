@@ -1,0 +1,81 @@
+"""What a sweep leaves besides its cells: one Dataset, a table, a page, and how every cell ended."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+from rich.console import Console
+from rich.table import Table
+
+from grok.checks import UserError
+from grok.records.files import write_dataset, write_text
+from grok.records.sweep import DATASET, assemble, read_manifest, status, swept
+from grok.reports.page import PLOTLY
+from grok.reports.sweep_page import sweep_page
+from grok.sweeps.cell import Outcome
+from grok.training.instantiation import instantiate
+
+TOLD = 20  # failed cells that are named one by one
+
+
+def leave(
+    sweep: Path, outcomes: Mapping[Path, Outcome], console: Console, *, study: Mapping[str, Any] | None, made: Mapping[str, str]
+) -> None:
+    """Write the sweep's Dataset, table and page from its cells, tell how each ended, and judge the study if it is one.
+
+    `made` is what the Dataset says of the sweep as a whole: its name, its command, the scale of a study.
+    """
+    cells = read_manifest(sweep)
+    write_text(sweep / "summary.csv", _table(sweep, cells))
+    try:
+        dataset = assemble(sweep).assign_attrs(made)
+    except UserError as error:
+        console.print(error)
+        dataset = None
+    if dataset is not None:
+        write_dataset(sweep / DATASET, dataset)
+        if not (sweep / PLOTLY).exists():
+            write_text(sweep / PLOTLY, get_plotlyjs())
+        write_text(sweep / "report.html", sweep_page(dataset))
+    _tell(sweep, outcomes, console)
+    for name in ("sweep.nc", "summary.csv", "report.html") if dataset is not None else ():
+        console.print(sweep / name)
+    if study is not None and dataset is not None:
+        instantiate(study, "study").report(dataset, sweep, console)
+
+
+def _table(sweep: Path, cells: Mapping[str, Mapping[str, Any]]) -> str:
+    """A line a cell: its folder, its swept values, how it ended, and the numbers of its summary."""
+    names, rows = swept(cells), []
+    for cell, keys in cells.items():
+        how, error = status(sweep / cell)
+        file = sweep / cell / "summary.json"
+        summary = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        rows.append({"cell": cell, **{name: keys.get(name) for name in names}, "status": how, "error": error, **summary})
+    columns = {name: None for row in rows for name in row}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*columns], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _tell(sweep: Path, outcomes: Mapping[Path, Outcome], console: Console) -> None:
+    """How many cells are done, skipped (finished before) and failed, and what those that failed said."""
+    counts = Counter(outcome.status for outcome in outcomes.values())
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for how in ("done", "skipped", "failed"):
+        table.add_row(how, str(counts[how]))
+    console.print(table)
+    failed = {folder: outcome.error for folder, outcome in outcomes.items() if outcome.status == "failed"}
+    for folder, error in [*failed.items()][:TOLD]:
+        console.print(f"failed: {folder.relative_to(sweep)}: {error}")
+    if len(failed) > TOLD:
+        console.print(f"… and {len(failed) - TOLD} more; summary.csv has them all")

@@ -1,0 +1,73 @@
+"""Which cells train side by side, and how many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import psutil
+import torch
+
+from grok.checks import UserError
+from grok.sweeps.cell import Cell
+from grok.training.build import build, device_of
+from grok.training.module import Training
+from grok.training.settings import Settings
+from grok.training.side_by_side import shared_part
+
+SHARE = 0.5  # of the free memory that replicas side by side may fill
+COPIES = 8  # of a replica's weights: weights, gradients, two moments, what a step works on, a checkpoint in the making
+
+
+def units(cells: Sequence[Cell], *, most: int | None) -> list[list[Cell]]:
+    """The cells in groups that can train side by side, of at most so many cells, in the order of their first cells."""
+    alike: dict[str, list[Cell]] = {}
+    for cell in cells:
+        alike.setdefault(shared_part(cell.config), []).append(cell)
+    return [part for group in alike.values() for part in _evenly(group, most or len(group))]
+
+
+def chunks(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    """The cells of a group in parts that fit into this machine's memory."""
+    try:
+        training, _ = build([cells[0].config])
+        room = _free(device_of(Settings.of(cells[0].config))) * SHARE
+        most = max(1, int(room / _bytes_per_replica(training)))
+    except UserError:
+        most = len(cells)  # what is wrong will be told when they are trained
+    yield from _evenly(cells, most)
+
+
+def _evenly(cells: Sequence[Cell], most: int) -> Iterator[list[Cell]]:
+    """As few parts as do, as equal in size as can be."""
+    parts = -(-len(cells) // most)
+    size, longer = divmod(len(cells), parts)
+    start = 0
+    for part in range(parts):
+        end = start + size + (part < longer)
+        yield list(cells[start:end])
+        start = end
+
+
+def _bytes_per_replica(training: Training) -> int:
+    """What one more replica takes while it trains: its weights with all that goes along, its own examples, and twice
+    what a step saves for the way back."""
+    saved = 0
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal saved
+        saved += tensor.numel() * tensor.element_size()
+        return tensor
+
+    inputs, targets = training.feed.batch(0)
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        training.task.example_loss(training.model(inputs), targets)
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in training.model.parameters())
+    batch = inputs.numel() * inputs.element_size()
+    return COPIES * weights + 2 * (saved + batch)
+
+
+def _free(device: torch.device) -> int:
+    """Free memory in bytes, where the replicas will lie."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(psutil.virtual_memory().available)

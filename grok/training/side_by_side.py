@@ -1,0 +1,47 @@
+"""Which configurations can train side by side: those that differ only in what is a replica's own.
+
+What is a replica's own is declared where it is used: a class that a `_target_` names, or `Settings`, lists the keys in
+its `replica_wise`, with `*` for any name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.utils import get_class
+
+from grok.training.settings import Settings
+
+
+def shared_part(config: Mapping[str, Any]) -> str:
+    """The part of a resolved configuration that replicas side by side must share, as a text to be compared."""
+    own = [*_replica_wise(config)]
+    shared = {key: value for key, value in _leaves(config) if not any(fnmatchcase(key, pattern) for pattern in own)}
+    return json.dumps(shared, sort_keys=True)
+
+
+def _replica_wise(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The patterns of the keys that are a replica's own."""
+    keys: Collection[str] = () if prefix else Settings.replica_wise
+    if "_target_" in config:
+        try:
+            keys = getattr(get_class(config["_target_"]), "replica_wise", ())
+        except (HydraException, ImportError, ValueError):
+            keys = ()  # a function; or a name that nothing has, which is told when the object is made
+    yield from (prefix + key for key in keys)
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _replica_wise(value, f"{prefix}{name}.")
+
+
+def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a nested configuration by its dotted key; an empty mapping is a value."""
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
