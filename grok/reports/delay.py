@@ -43,6 +43,7 @@ def draw(dataset: xr.Dataset, path: Path, *, from_x: float, to_x: float, exponen
                 color=NEUTRAL,
                 ha="right",
             )
+        axes.set_xlim(decays.min() / 1.5, decays.max() * 1.5)
         axes.set_ylim(None if reached.any() else 1, None if reached.all() else 1.3 * last)
         axes.set(xscale="log", yscale="log", xlabel="weight decay γ", ylabel="step of generalisation")
         save(figure, path)
