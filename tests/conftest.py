@@ -8,6 +8,7 @@ os.environ["OMP_NUM_THREADS"] = (
     "1"  # before torch is imported, here and in child processes: tiny networks gain nothing from more
 )
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,14 +43,35 @@ def composed(*overrides: str) -> dict[str, Any]:
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Path]:
     """Train a tiny teacher–student network with more overrides, in a folder under the test's own; gives the folder."""
-    from grok.sweeps.cell import train
+    from grok.sweeps.cell import Cell
     from grok.sweeps.folder import claimed
+    from grok.sweeps.group import train_alone
 
     def trained(*overrides: str, folder: str = "run") -> Path:
         config, where = composed(*TINY, *overrides), tmp_path / folder
         with claimed(where, config) as unfinished:
             if unfinished:
-                train(config, where, command="a test", again="the same folder")
+                train_alone(Cell(config=config, folder=where, command="a test", again="the same folder"))
         return where
 
     return trained
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """`python train.py` in this process and the test's folder: exit code and standard error. What it said on standard
+    output is in `command.output`."""
+    import train
+    from grok.command_line import run
+
+    def called(*arguments: str) -> tuple[Any, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+        try:
+            code = run(train.main, config_folder=train.CONF)
+        except SystemExit as error:
+            code = error.code
+        called.output, said = capsys.readouterr()  # type: ignore[attr-defined]
+        return code, said
+
+    return called

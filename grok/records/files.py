@@ -32,9 +32,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         ) from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    write_atomically(path, lambda part: part.write_bytes(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
@@ -44,5 +49,4 @@ def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
 
 def write_dataset(path: Path, dataset: xr.Dataset) -> None:
     """Write a netCDF file atomically: made in memory first, so that a full disk is the file system's own error."""
-    content = dataset.to_netcdf(engine="h5netcdf")
-    write_atomically(path, lambda part: part.write_bytes(content))
+    write_bytes(path, bytes(dataset.to_netcdf(engine="h5netcdf")))

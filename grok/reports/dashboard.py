@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
@@ -40,8 +41,8 @@ def workspace(*, entity: str, project: str, judged: Mapping[str, Verdicts]) -> w
     )
 
 
-def report(*, entity: str, project: str, study: str, judged: Verdicts, names: Sequence[str], online: bool) -> wr.Report:
-    """A study's claims and its panels, of the runs that go by these names (all runs, where there are none).
+def report(*, entity: str, project: str, study: str, judged: Verdicts, online: bool) -> wr.Report:
+    """A study's claims, and the panels of its runs, which go by its name.
 
     `online` says to W&B in which project the runs are, for which the client asks it; else they are the report's own.
     """
@@ -49,7 +50,7 @@ def report(*, entity: str, project: str, study: str, judged: Verdicts, names: Se
         entity=entity if online else "",
         project=project if online else "",
         name=study,
-        filters=f"Config('name') in {list(names)}" if names else "",
+        filters=f"Config('name') = '{PurePosixPath(study).name}'",
     )
     return wr.Report(
         entity=entity,

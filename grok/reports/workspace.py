@@ -16,7 +16,6 @@ from typing import Any
 import wandb
 
 from grok.checks import UserError
-from grok.records.load import load
 
 MISTAKE = 2  # the exit code for a user's mistake
 
@@ -66,20 +65,7 @@ def _view(entity: str, project: str, results: Path, study: str | None, *, online
         raise UserError(
             f"--report={study}: no verdict.json in {results / study}; there is {', '.join(judged) or 'none'}"
         )
-    return dashboard.report(
-        entity=entity,
-        project=project,
-        study=study,
-        judged=judged[study],
-        names=_names(results / study),
-        online=online,
-    )
-
-
-def _names(folder: Path) -> list[str]:
-    """What the runs that a study is judged on are called in their configuration, as far as their records say."""
-    configs = [json.loads(load(path).attrs["config"]) for path in folder.rglob("record.nc")]
-    return sorted({config["name"] for config in configs if "name" in config})
+    return dashboard.report(entity=entity, project=project, study=study, judged=judged[study], online=online)
 
 
 def _saved(view: Any) -> str:

@@ -22,7 +22,7 @@ from grok.reports.sweep_page import sweep_page
 from grok.sweeps.cell import Outcome
 from grok.training.instantiation import instantiate
 
-TOLD = 20  # failed cells that are named one by one
+TOLD = 8  # cells that failed for the same reason are named up to so many
 
 
 def leave(
@@ -74,8 +74,10 @@ def _tell(sweep: Path, outcomes: Mapping[Path, Outcome], console: Console) -> No
     for how in ("done", "skipped", "failed"):
         table.add_row(how, str(counts[how]))
     console.print(table)
-    failed = {folder: outcome.error for folder, outcome in outcomes.items() if outcome.status == "failed"}
-    for folder, error in [*failed.items()][:TOLD]:
-        console.print(f"failed: {folder.relative_to(sweep)}: {error}")
-    if len(failed) > TOLD:
-        console.print(f"… and {len(failed) - TOLD} more; summary.csv has them all")
+    by_error: dict[str, list[str]] = {}
+    for folder, outcome in outcomes.items():
+        if outcome.status == "failed":
+            by_error.setdefault(outcome.error, []).append(str(folder.relative_to(sweep)))
+    for error, names in by_error.items():
+        more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+        console.print(f"failed: {', '.join(names[:TOLD])}{more}: {error}")

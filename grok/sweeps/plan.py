@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import psutil
@@ -22,7 +23,7 @@ def units(cells: Sequence[Cell], *, most: int | None) -> list[list[Cell]]:
     """The cells in groups that can train side by side, of at most so many cells, in the order of their first cells."""
     alike: dict[str, list[Cell]] = {}
     for cell in cells:
-        alike.setdefault(shared_part(cell.config), []).append(cell)
+        alike.setdefault(json.dumps(shared_part(cell.config), sort_keys=True), []).append(cell)
     return [part for group in alike.values() for part in _evenly(group, most or len(group))]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from grok.checks import UserError
+from grok.configuration import differences
 from grok.optimizers.optimizer import along_replicas
 from grok.streams import Streams
 from grok.tasks.task import Data
@@ -30,8 +31,10 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         UserError: a value that a task, model, optimiser or measure refuses.
     """
     own = configs[0]
-    if len({shared_part(config) for config in configs}) > 1:
-        raise ValueError("replicas side by side must agree in all that is not a replica's own")
+    agreed = shared_part(own)
+    for config in configs[1:]:
+        if different := [*differences(agreed, shared_part(config))]:
+            raise ValueError(f"replicas side by side must agree in {', '.join(different)}")
     if "performance" not in own["measure"]:
         raise UserError(f"measure={[*own['measure']]}: must include performance, by which every task is judged")
     settings = [Settings.of(config) for config in configs]

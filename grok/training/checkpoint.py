@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from torch import Tensor
 
 from grok.checks import UserError
-from grok.records.files import write_atomically
+from grok.records.files import write_bytes
 
 LAST = "last.ckpt"
 NEXT = ".next.ckpt"  # the one that is about to take the place of `last.ckpt`, when all of a group's are written
@@ -40,7 +41,9 @@ class ReplicaCheckpoints(CheckpointIO):
         for replica, (folder, tags) in enumerate(zip(self.folders, self.tags, strict=True)):
             own = _cut(checkpoint, replica)
             own["grok"] |= tags
-            write_atomically(folder / NEXT, lambda part, own=own: torch.save(own, part))
+            content = io.BytesIO()  # so that a full disk is the file system's own error
+            torch.save(own, content)
+            write_bytes(folder / NEXT, content.getvalue())
         for folder in self.folders:
             (folder / NEXT).replace(folder / LAST)
 

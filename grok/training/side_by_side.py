@@ -6,7 +6,6 @@ its `replica_wise`, with `*` for any name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,11 +16,10 @@ from hydra.utils import get_class
 from grok.training.settings import Settings
 
 
-def shared_part(config: Mapping[str, Any]) -> str:
-    """The part of a resolved configuration that replicas side by side must share, as a text to be compared."""
+def shared_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved configuration that replicas side by side must share, by dotted keys."""
     own = [*_replica_wise(config)]
-    shared = {key: value for key, value in _leaves(config) if not any(fnmatchcase(key, pattern) for pattern in own)}
-    return json.dumps(shared, sort_keys=True)
+    return {key: value for key, value in _leaves(config) if not any(fnmatchcase(key, pattern) for pattern in own)}
 
 
 def _replica_wise(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

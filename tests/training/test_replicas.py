@@ -65,10 +65,19 @@ def test_replicas_that_differ_in_more_than_their_own_keys_are_refused(change):
         build([composed(*TINY), composed(*TINY, change)])
 
 
-def test_training_goes_on_until_all_replicas_have_grokked():
+def test_training_ends_when_the_first_replica_has_grokked():
     easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
     common = (*TINY, "steps=3000", "stop_when_grokked=true", "task.tolerance=0.1", *easy)
     learning, still = composed(*common, "optimizer.lr=0.001"), composed(*common, "optimizer.lr=0")
-    assert 0 < trained(learning).step < 3000
-    together = trained(learning, still)
-    assert together.step == 3000 and not together.has_grokked()
+    alone, together = trained(learning), trained(learning, still)
+    assert 0 < alone.step == together.step < 3000
+    assert together.finished().tolist() == [True, False] and not together.diverged().any()
+
+
+def test_training_ends_when_a_replica_has_no_finite_loss_and_the_other_is_unharmed():
+    common = (*TINY, "steps=300", "optimizer=sgd")
+    wild, calm = composed(*common, "optimizer.lr=1e30"), composed(*common, "optimizer.lr=0.01")
+    together, alone = trained(wild, calm), trained(calm)
+    assert together.step < 300 and together.diverged().tolist() == [True, False] == together.finished().tolist()
+    at = alone.history.steps.index(together.step)
+    torch.testing.assert_close(together.history.latest("train_loss")[1], alone.history.columns["train_loss"][at][0])

@@ -1,0 +1,65 @@
+"""Sweeps as tasks of a real Ray cluster: two raylets of one CPU each, started in another folder than the sweep."""
+
+import contextlib
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from tests.sweeps import sweep
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="pip install -e '.[ray]'")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:  # short, for sockets
+        patch.setenv("RAY_TMPDIR", folder)  # nothing of it elsewhere, least of all which cluster is this machine's
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # else it writes a token into the home folder
+        from ray.cluster_utils import Cluster
+
+        running = Cluster()
+        try:
+            with contextlib.chdir(folder):
+                running.add_node(num_cpus=1, include_dashboard=True, dashboard_port=0)  # it knows where tasks ran
+                running.add_node(num_cpus=1)
+            yield running
+        finally:
+            running.shutdown()
+
+
+def start(*overrides: str, folder: Path) -> Popen:
+    """The sweep as tasks of this machine's cluster, started in the folder that is to hold it."""
+    return sweep.start("+cluster=ray", *overrides, folder="sweep", environment=os.environ, cwd=folder)
+
+
+def tasks(cluster: Any, **having: str) -> list[Any]:
+    """What the cluster says of the tasks that it was ever given, or of those that have these attributes."""
+    from ray.util.state import list_tasks
+
+    return list_tasks(
+        address=cluster.address, detail=True, filters=[(key, "=", value) for key, value in having.items()]
+    )
+
+
+def test_groups_of_cells_are_spread_over_the_nodes(cluster, run, tmp_path):
+    sweep.finish(start(*sweep.GROUPS, folder=tmp_path))
+    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, run=run)
+    assert len(tasks(cluster)) == 2 == len({task.node_id for task in tasks(cluster)})
+
+
+def test_a_task_whose_worker_dies_is_started_again_and_goes_on(cluster, uninterrupted, tmp_path):
+    killed = start(*sweep.LONG, folder=tmp_path)
+    cells = [tmp_path / "sweep" / name for name in ("0", "1")]
+    sweep.wait_for_checkpoints(killed, *cells)
+    (task,) = tasks(cluster, state="RUNNING")
+    os.kill(task.worker_pid, signal.SIGKILL)
+    sweep.finish(killed)
+    for cell in cells:
+        sweep.assert_went_on(cell, uninterrupted / cell.name)

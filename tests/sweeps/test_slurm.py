@@ -1,0 +1,57 @@
+"""Sweeps as jobs of a real Slurm."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from tests.sweeps import slurm, sweep
+
+pytestmark = pytest.mark.cluster
+
+CLUSTER = (
+    "+cluster=slurm",
+    "hydra.launcher.partition=debug",
+    "hydra.launcher.cpus_per_task=1",
+    "hydra.launcher.mem_gb=2",
+    "hydra.launcher.timeout_min=10",
+    "hydra.launcher.max_num_timeout=1",
+)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[slurm.Slurm]:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install -e '.[slurm]'")
+    if missing := slurm.missing():
+        pytest.skip(f"no {', '.join(missing)}: apt-get install slurm-wlm munge")
+    with slurm.started() as running:
+        yield running
+
+
+def start(cluster: slurm.Slurm, name: str, *overrides: str, folder: Path) -> Popen:
+    """The sweep as jobs of this name."""
+    name = f"hydra.launcher.name={name}"
+    return sweep.start(*CLUSTER, name, *overrides, folder=folder, environment=cluster.environment)
+
+
+def test_cells_that_can_train_side_by_side_are_one_job(cluster, run, tmp_path):
+    sweep.finish(start(cluster, "groups", *sweep.GROUPS, folder=tmp_path / "sweep"))
+    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, run=run)
+    assert len(cluster.jobs("groups")) == 2
+
+
+def test_each_cell_can_be_a_job(cluster, run, tmp_path):
+    cells = ("seed=0,1", "steps=100")
+    sweep.finish(start(cluster, "cells", "hydra.launcher.unit=cell", *cells, folder=tmp_path / "sweep"))
+    sweep.assert_complete(tmp_path / "sweep", *cells, run=run)
+    assert len(cluster.jobs("cells")) == 2
+
+
+def test_a_job_at_its_time_limit_is_queued_again_and_goes_on(cluster, uninterrupted, tmp_path):
+    limited = start(cluster, "limited", *sweep.LONG, folder=tmp_path)
+    sweep.wait_for_checkpoints(limited, tmp_path / "0", tmp_path / "1")
+    cluster.time_out("limited")
+    sweep.finish(limited)
+    for cell in ("0", "1"):
+        sweep.assert_went_on(tmp_path / cell, uninterrupted / cell)

@@ -1,0 +1,138 @@
+"""The genuine W&B client against a server on this machine: what a run, a sweep and a dashboard send is what arrives."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wandb
+import yaml
+
+import grok
+from grok.reports import workspace
+from tests.conftest import ROOT, TINY
+from tests.wandb_server import Run, WandbServer, serving
+
+NUMBERS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "weight_norm", "last_layer_weight_norm")
+SCRIPTS = Path(sys.executable).parent
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path) -> Iterator[WandbServer]:
+    for name in ("WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}")
+    with serving() as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        wandb.teardown()  # the client reads the environment once
+        yield server
+        wandb.teardown()
+    assert not server.unanswered
+
+
+@pytest.fixture
+def tracked(run, server, tmp_path):
+    """A tiny run that is tracked; its folder and its W&B run's name."""
+
+    def trained(*overrides: str) -> tuple[Path, str]:
+        folder = run("logger=wandb", f"logger.dir={tmp_path}", "steps=100", *overrides)
+        return folder, json.loads((folder / "wandb.json").read_text())["id"]
+
+    return trained
+
+
+def wandb_command(*words: str, folder: Path) -> None:
+    """Run W&B's command line in a folder."""
+    ended = subprocess.run([str(SCRIPTS / "wandb"), *words], cwd=folder, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def assert_arrived(run: Run, folder: Path) -> None:
+    """What arrived of a run is its record and its summary."""
+    record, summary = grok.load(folder), json.loads((folder / "summary.json").read_text())
+    rows = [row for row in run.history if "train_loss" in row]
+    assert [row["step"] for row in rows] == record["step"].values.tolist()
+    for name in NUMBERS:
+        assert [row[name] for row in rows] == pytest.approx(record[name].values.tolist(), rel=1e-12)
+    assert {key: run.summary.get(key) for key in summary} == pytest.approx(summary)
+    assert run.config["optimizer"]["value"]["lr"] == 3e-4 and run.group == "teacher_student" and run.exit_code == 0
+
+
+def test_an_online_run_arrives_as_its_record(tracked, server):
+    folder, name = tracked()
+    arrived = server.runs[name]
+    assert_arrived(arrived, folder)
+    last = arrived.history[-1]
+    assert server.files[last["figure"]["path"]] == (folder / "figure.png").read_bytes()
+    table = json.loads(server.files[last["accuracy_table"]["path"]])
+    record = grok.load(folder).isel(step=slice(1, None))
+    drawn = [value for _, line, value in table["data"] if line == "test"]
+    assert drawn == pytest.approx(record["test_accuracy"].values.tolist())
+    assert server.artifacts[f"run-{name}-accuracy_table"] == "run_table"
+
+
+def test_an_offline_run_arrives_when_it_is_synced(tracked, server, tmp_path):
+    folder, name = tracked("logger.mode=offline")
+    assert not server.runs
+    (written,) = tmp_path.glob("wandb/offline-run-*")
+    wandb_command("sync", str(written), folder=tmp_path)
+    assert_arrived(server.runs[name], folder)
+
+
+def test_a_dashboard_arrives_with_its_panels(server, capsys):
+    where = ("--entity", "me", "--project", "grokking", "--results", str(ROOT / "results"))
+    assert workspace.main(where) == 0
+    assert workspace.main([*where, "--report", "omnigrok_mnist"]) == 0
+    saved, report = server.views
+    assert capsys.readouterr().out.count(f"{server.url}/me/grokking") == 2
+    sections = saved["spec"]["section"]["panelBankConfig"]["sections"]
+    kinds = {
+        "Run History Line Plot",
+        "Scatter Plot",
+        "Parallel Coordinates Plot",
+        "Media Browser",
+    }
+    assert {panel["viewType"] for section in sections for panel in section["panels"]} == kinds | {"Markdown Panel"}
+    (grid,) = [block for block in report["spec"]["blocks"] if block["type"] == "panel-grid"]
+    assert {panel["viewType"] for panel in grid["metadata"]["panelBankSectionConfig"]["panels"]} == kinds
+    assert grid["metadata"]["runSets"][0]["project"]["name"] == "grokking"
+
+
+def test_a_trial_that_is_resumed_by_hand_goes_on_in_the_run_that_its_agent_made(tracked, server, monkeypatch):
+    server.runs["trial"] = Run()
+    with monkeypatch.context() as agent:
+        agent.setenv("WANDB_SWEEP_ID", "sweep")
+        agent.setenv("WANDB_RUN_ID", "trial")
+        wandb.teardown()
+        tracked("logger.mode=online")
+    wandb.teardown()
+    folder, name = tracked("steps=200", "logger.mode=online")
+    assert name == "trial" and server.runs.keys() == {"trial"}
+    assert_arrived(server.runs["trial"], folder)
+
+
+def test_an_agent_trains_the_trials_of_a_sweep(server, tmp_path):
+    sweep = yaml.safe_load((ROOT / "conf" / "wandb_sweep.yaml").read_text())
+    sweep["method"] = "grid"
+    sweep["parameters"] = {"optimizer.weight_decay": {"values": [0.1, 1.0]}}
+    assert "task=teacher_student" in sweep["command"]
+    tiny = [override for override in TINY if override not in {"task=teacher_student", "logger=none"}]
+    sweep["command"] += [*tiny, "steps=20"]
+    sweep["program"] = str(ROOT / "train.py")
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+
+    wandb_command("sweep", "--project", "grokking", "sweep.yaml", folder=tmp_path)
+    (name,) = server.sweeps
+    wandb_command("agent", "--count", "2", f"me/grokking/{name}", folder=tmp_path)
+
+    assert server.runs.keys() == {"trial0", "trial1"}
+    for trial, weight_decay in (("trial0", 0.1), ("trial1", 1.0)):
+        folder = tmp_path / "sweeps" / name / trial
+        assert_arrived(server.runs[trial], folder)
+        assert json.loads((folder / "wandb.json").read_text()) == {"id": trial}
+        assert json.loads(grok.load(folder).attrs["config"])["optimizer"]["weight_decay"] == weight_decay
