@@ -65,10 +65,13 @@ def mistakes_in_one_line() -> Iterator[None]:
 def _help(config_folder: Path) -> int:
     """What there is to choose from."""
     print(
-        "python train.py task=<name> [key=value …]     train\npython train.py -m task=<name> key=a,b …        sweep\n"
+        "python train.py task=<name> [key=value …]     train\n"
+        "python train.py -m task=<name> key=a,b …        sweep\n"
+        "python train.py study=<name> [scale=laptop]     sweep, draw, and hold against what was published\n"
     )
-    for group in sorted(path for path in config_folder.iterdir() if path.is_dir()):
+    for group in sorted({path.parent for path in config_folder.glob("*/*.yaml")}):
         print(f"{group.name}: {', '.join(_options(group))}")
+    print(f"hydra/launcher: {', '.join(_options(config_folder / 'hydra' / 'launcher'))}")
     print("\npython train.py task=<name> --help lists all keys of a task with their values")
     return 0
 
@@ -97,6 +100,8 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
         return f"{missing[1]}: must be given; one of {', '.join(options)}"
     if ambiguous := re.search(r"Ambiguous value for argument '(.*)'", text):
         return f"{ambiguous[1]}: several values make a sweep, by python train.py -m; a list is written [a,b]"
+    if scale := re.search(r"Interpolation key 'study.scales.(\S+)' not found", text):
+        return f"scale={scale[1]}: must be one of smoke, laptop, paper"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {_first_line(text)}"
     for argument in arguments:

@@ -70,7 +70,10 @@ def assemble(sweep: Path) -> xr.Dataset:
     records = [_with_summary(sweep / name) for name in cells]
     names = swept(cells)
     values = {name: [_plain(keys.get(name)) for keys in cells.values()] for name in names}
-    ticks = {name: sorted(set(of_cells), key=_order) for name, of_cells in values.items()}
+    for name, of_cells in values.items():
+        if any(isinstance(value, str) for value in of_cells):
+            values[name] = [str(value) for value in of_cells]  # an axis is all numbers or all texts
+    ticks = {name: sorted(set(of_cells)) for name, of_cells in values.items()}
     if names and np.prod([len(each) for each in ticks.values()]) > SPARSE * len(cells):
         ticks, places = {"cell": [*cells]}, [(number,) for number in range(len(cells))]
     else:
@@ -135,6 +138,3 @@ def _plain(value: Any) -> Any:
     """A coordinate: a number or a text."""
     return value if isinstance(value, (int, float, str)) and not isinstance(value, bool) else json.dumps(value)
 
-
-def _order(value: Any) -> tuple[bool, Any]:
-    return isinstance(value, str), value

@@ -1,83 +1,62 @@
 """Claims held against records: `python -m grok.reports.claims results/` writes the verdicts and the README's table.
 
-A folder of results has a `claims.yaml` that declares its claims, and the records they are measured on. Each claim says
-how it is measured, what was published, and which values of ours count as agreement, with the reason; a claim that fails
-is shown as failing.
+A folder `results/<study>/<scale>/` keeps the Dataset of a study's sweep; its claims are those of `conf/study/<study>.yaml`.
+`python -m grok.reports.claims results/ sweeps/<study>/<time>` takes the sweep of a finished study in first.
 """
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import yaml
+import xarray as xr
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from rich.console import Console
 
-from grok.records.files import write_json, write_text
+from grok.checks import UserError
+from grok.records.files import write_bytes, write_text
 from grok.records.load import load
-from grok.science.intervals import mean_interval
+from grok.records.sweep import DATASET
+from grok.reports.study import Study, holds, ours
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 BEGIN, END = "<!-- claims: written by python -m grok.reports.claims results/ -->", "<!-- end of claims -->"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A sentence, what was published, and how ours is measured."""
-
-    claim: str
-    source: str
-    published: str
-    at_least: float | None  # the values of ours that agree with the published one …
-    at_most: float | None
-    because: str  # … and why these
-    runs: str  # a glob for the records it is measured on, one a seed
-    quantity: str  # the variable of their records
-    measure: Callable[[np.ndarray, np.ndarray], float]  # of steps and values
-
-    def judge(self, folder: Path) -> dict[str, Any]:
-        """The verdict on the records under the folder: our mean over seeds, its interval, and whether it agrees."""
-        if not any(folder.glob(self.runs)):
-            raise ValueError(f"{folder / self.runs}: no record to judge the claim on")
-        records = [load(path) for path in sorted(folder.glob(self.runs))]
-        values = np.array([self.measure(each["step"].values, each[self.quantity].values) for each in records])
-        low, high = mean_interval(values)
-        measured = float(values.mean())
-        least = -math.inf if self.at_least is None else self.at_least
-        most = math.inf if self.at_most is None else self.at_most
-        return {
-            "claim": self.claim,
-            "source": self.source,
-            "published": self.published,
-            "measured": _json_number(measured),
-            "low": _json_number(low),
-            "high": _json_number(high),
-            "n": len(values),
-            "holds": math.isfinite(measured) and least <= measured <= most,
-            "at_least": self.at_least,
-            "at_most": self.at_most,
-            "because": self.because,
-        }
+def study(name: str, scale: str) -> Study:
+    """The study of this name, at this scale."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", overrides=[f"study={name}", f"scale={scale}"])
+    found: Study = instantiate(config.study, _convert_="all")
+    return found
 
 
-def verdicts(folder: Path) -> list[dict[str, Any]]:
-    """The verdicts on all claims that a folder of results declares."""
-    declared = yaml.safe_load((folder / "claims.yaml").read_text(encoding="utf-8"))["claims"]
-    return [Claim(**instantiate(each, _convert_="all")).judge(folder) for each in declared]
+def take_in(sweep: Path, results: Path) -> Path:
+    """Keep the Dataset and the table of a finished study's sweep among the results; gives their folder.
+
+    Raises:
+        UserError: the folder holds no study's sweep that was run to its end.
+    """
+    dataset = load(sweep)
+    if "scale" not in dataset.attrs or not (sweep / DATASET).exists():
+        raise UserError(f"{sweep}: holds no study that was run to its end")
+    folder = results / str(dataset.attrs["name"]) / str(dataset.attrs["scale"])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (DATASET, "summary.csv"):
+        write_bytes(folder / name, (sweep / name).read_bytes())
+    return folder
 
 
-def readme_table(judged: Sequence[dict[str, Any]]) -> str:
+def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
     """The verdicts as a table in Markdown."""
-    lines = ["| claim | source | published | ours (95 % interval) | seeds | holds |", "|---|---|---|---|---|---|"]
+    lines = ["| claim | source | published | ours (95 % interval) | seeds | scale | holds |", "|---|---|---|---|---|---|---|"]
     for each in judged:
-        ours = f"{_number(each['measured'])} ({_number(each['low'])} – {_number(each['high'])})"
-        holds = "yes" if each["holds"] else "**no**"
-        cells = (each["claim"], each["source"], each["published"], ours, str(each["n"]), holds)
+        word = "**no**" if each["holds"] is False else holds(each)
+        cells = (each["claim"], each["source"], each["published"], ours(each), str(each["n"]), each["scale"], word)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -89,28 +68,26 @@ def with_table(readme: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
-def main(results: Path) -> None:
-    """Judge every folder of results, write its `verdict.json`, and put the table in the README."""
-    judged = []
-    for folder in sorted(path.parent for path in results.glob("*/claims.yaml")):
-        found = verdicts(folder)
-        write_json(folder / "verdict.json", found)
-        judged += found
+def kept(results: Path) -> list[tuple[Path, xr.Dataset]]:
+    """The folders of results with their Datasets."""
+    return [(path.parent, load(path)) for path in sorted(results.glob(f"*/*/{DATASET}"))]
+
+
+def main(results: Path, sweeps: Sequence[Path]) -> None:
+    """Take the sweeps in, judge every folder of results, draw its figure, and put the table in the README."""
+    for sweep in sweeps:
+        take_in(sweep, results)
+    judged, console = [], Console(highlight=False, soft_wrap=True, markup=False)
+    for folder, dataset in kept(results):
+        own = study(str(dataset.attrs["name"]), str(dataset.attrs["scale"]))
+        own.report(dataset, folder, console)
+        judged += own.judge(dataset)
     table = readme_table(judged)
     write_text(README, with_table(README.read_text(encoding="utf-8"), table))
-    print(table)
-
-
-def _number(value: float | None) -> str:
-    """Steps as whole numbers, the rest with three digits."""
-    if value is None:
-        return "never"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _json_number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"))
+    try:
+        main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"), [Path(each) for each in sys.argv[2:]])
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -24,8 +24,8 @@ RC: dict[Any, Any] = {
 }
 
 
-def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path) -> Path:
-    """Draw a record as a PNG at `path`, and as a PDF beside it (Omnigrok's Fig. 3d, for any task)."""
+def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path, *, vector: bool) -> Path:
+    """Draw a record as a PNG at `path`, and where `vector` as a PDF beside it (Omnigrok's Fig. 3d, for any task)."""
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(5.2, 3.3), layout="constrained")
         left = figure.add_subplot()
@@ -36,15 +36,16 @@ def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path) -> Path:
             left.patch.set_visible(False)
         curves(left, record)
         _mark(left, summary)
-        save(figure, path)
+        save(figure, path, vector=vector)
     return path
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, *, vector: bool = True) -> None:
     """Write a figure as a PNG at `path` and as a PDF beside it, without a date: the same figure is the same file."""
     write_atomically(path, lambda part: figure.savefig(part, dpi=200))
-    undated = {"CreationDate": None}
-    write_atomically(path.with_suffix(".pdf"), lambda part: figure.savefig(part, metadata=undated))
+    if vector:
+        undated = {"CreationDate": None}
+        write_atomically(path.with_suffix(".pdf"), lambda part: figure.savefig(part, metadata=undated))
 
 
 def curves(axes: Axes, record: xr.Dataset) -> None:

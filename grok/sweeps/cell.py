@@ -70,11 +70,11 @@ def leave(
 ) -> dict[str, Any]:
     """Write what a finished run leaves beside its record, the summary last: it says that the run is finished.
 
-    The pages of a sweep's cells share one copy of plotly, in the sweep's folder.
+    The pages of a sweep's cells share one copy of plotly, in the sweep's folder, and their figures are pixels only.
     """
     summary = summaries.summarize(record)
     plotly = None if sweep is None else os.path.relpath(sweep / PLOTLY, cell.folder)
-    draw(record, summary, cell.folder / "figure.png")
+    draw(record, summary, cell.folder / "figure.png", vector=sweep is None)
     write_text(cell.folder / "report.html", page(record, summary, plotly=plotly))
     if error:
         write_text(cell.folder / ERROR, error + "\n")

@@ -66,7 +66,7 @@ def launch(
     study: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
     made = {
         "name": str(cells[0].config["name"]),
-        "command": shlex.join(["python", "train.py", *config.hydra.overrides.task]),
+        "command": _command(config.hydra.overrides.task),
         **({"scale": str(config.scale)} if study else {}),
     }
     leave(sweep, by_folder, console, study=study, made=made)
@@ -87,7 +87,7 @@ def _composed(overrides: Sequence[str], number: int, context: HydraContext, conf
     return Cell(
         config=resolved,
         folder=folder.absolute(),
-        command=shlex.join(["python", "train.py", *overrides]),
+        command=_command(overrides),
         again=f"hydra.sweep.dir='{config.hydra.sweep.dir}'",
         keys=_keys(overrides, resolved),
         overrides=tuple(overrides),
@@ -103,6 +103,11 @@ def _keys(overrides: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
         value = value_at(config, name)
         keys[name] = text if isinstance(value, dict) or (value is None and text != "null") else value
     return {name: value for name, value in keys.items() if name.split(".")[0] not in NOT_A_CELLS}
+
+
+def _command(overrides: Sequence[str]) -> str:
+    """The command, for records: without the folder that it was given, which is another one elsewhere."""
+    return shlex.join(["python", "train.py", *[each for each in overrides if not each.startswith("hydra.sweep.dir=")]])
 
 
 def _steps(cells: Sequence[Cell]) -> int:
@@ -137,14 +142,15 @@ def _elsewhere(
     """Give each unit of work to another launcher, as a job of its own."""
     other = config.copy()
     with open_dict(other):
-        other.hydra.launcher = launcher
+        other.hydra.launcher, other.hydra.sweep.dir = launcher, str(sweep)
     try:
         inner = Plugins.instance().instantiate_launcher(
             hydra_context=context, task_function=Work(work, sweep, os.getcwd()), config=other
         )
     except (RuntimeError, ImportError) as error:
-        name = config.hydra.runtime.choices["hydra/launcher"]
-        raise UserError(f"hydra/launcher={name}: its plugin is not installed ({error})".splitlines()[0]) from error
+        raise UserError(
+            f"hydra.launcher.through={launcher['_target_']}: is not installed (pip install -e '.[joblib,slurm,ray]')"
+        ) from error
     returned = inner.launch([list(cells[0].overrides) for cells in work], initial_job_idx=0)
     return [each.return_value for each in returned]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
@@ -24,3 +27,15 @@ class Vectorized(Launcher):
         from grok.sweeps.launching import launch  # torch and Lightning, which a single run's command line need not wait for
 
         return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **self.settings)
+
+
+class OwnFiles(SearchPathPlugin):
+    """Lets conf/hydra/launcher/ have files of the plugins' own names.
+
+    Hydra would check them against the plugins' schemas, which know neither `unit` nor `max_replicas`. It asks for search
+    paths when all plugins are loaded and nothing is composed yet: the moment to take the schemas out.
+    """
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for name in ("joblib", "submitit_slurm", "ray"):
+            ConfigStore.instance().repo["hydra"]["launcher"].pop(f"{name}.yaml", None)

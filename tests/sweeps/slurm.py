@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,18 +81,18 @@ class Slurm:
 def started() -> Iterator[Slurm]:
     """A cluster that takes jobs; ended, with all jobs, when the context is left."""
     with tempfile.TemporaryDirectory(prefix="slurm") as name, ExitStack() as daemons:
-        folder, socket_of_munge = Path(name), Path(name, "munge.socket")
+        folder = Path(name)
         folder.chmod(0o755)  # Munge refuses a socket that others cannot reach
+        key, reached_at = folder / "munge.key", folder / "munge.socket"
         cluster = Slurm({**os.environ, "PATH": PATH, "SLURM_CONF": str(_configured(folder))})
 
         def daemon(*command: str) -> None:
             daemons.enter_context(_running(command, folder / f"{command[0]}.log", cluster.environment))
 
-        key = f"--key-file={folder}/munge.key"
-        cluster.ask("mungekey", "--create", key.replace("key-file", "keyfile"))
-        files = [f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")]
-        daemon("munged", "--foreground", f"--socket={socket_of_munge}", key, *files)
-        _wait(socket_of_munge.exists, "Munge's socket", folder)
+        cluster.ask("mungekey", "--create", f"--keyfile={key}")
+        own = [f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")]
+        daemon("munged", "--foreground", f"--socket={reached_at}", f"--key-file={key}", *own)
+        _wait(reached_at.exists, "Munge's socket", folder)
         daemon("slurmctld", "-D")
         daemon("slurmd", "-D")
         _wait(lambda: cluster.ask("sinfo", "--noheader", "--format=%T") == "idle", "an idle node", folder)
@@ -139,9 +139,12 @@ def _running(command: tuple[str, ...], log: Path, environment: dict[str, str]) -
 
 
 def _wait(condition: Callable[[], bool], what: str, folder: Path) -> None:
+    """Until the condition holds; tell what the daemons say where it does not within 20 seconds."""
     deadline = time.monotonic() + 20
-    while not condition():
-        if time.monotonic() > deadline:
-            logs = "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in folder.glob("*.log"))
-            raise TimeoutError(f"no {what} within 20 s\n{logs}")
+    while time.monotonic() < deadline:
+        with suppress(subprocess.CalledProcessError):  # a daemon that does not answer yet
+            if condition():
+                return
         time.sleep(0.1)
+    logs = "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in folder.glob("*.log"))
+    raise TimeoutError(f"no {what} within 20 s\n{logs}")

@@ -36,7 +36,7 @@ def cluster() -> Iterator[Any]:
 
 def start(*overrides: str, folder: Path) -> Popen:
     """The sweep as tasks of this machine's cluster, started in the folder that is to hold it."""
-    return sweep.start("+cluster=ray", *overrides, folder="sweep", environment=os.environ, cwd=folder)
+    return sweep.start("cluster=ray", *overrides, folder="sweep", environment=os.environ, cwd=folder)
 
 
 def tasks(cluster: Any, **having: str) -> list[Any]:

@@ -11,7 +11,7 @@ from tests.sweeps import slurm, sweep
 pytestmark = pytest.mark.cluster
 
 CLUSTER = (
-    "+cluster=slurm",
+    "cluster=slurm",
     "hydra.launcher.partition=debug",
     "hydra.launcher.cpus_per_task=1",
     "hydra.launcher.mem_gb=2",

@@ -1,0 +1,265 @@
+"""Cells side by side are the cells alone; a sweep goes on where it was left, and one cell's failure is its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import grok
+from grok.sweeps.cell import Cell
+from grok.sweeps.plan import units
+from grok.training.checkpoint import LAST, NEXT, standings
+from tests.conftest import ROOT, TINY, composed
+
+GRID = ("init_scale=0.5,4", "optimizer.weight_decay=0,1", "seed=0,1")
+SWEEP = ("-m", *TINY, "steps=300", *GRID, "hydra.sweep.dir=sweep")
+
+
+def checkpoint(folder: Path) -> dict:
+    return torch.load(folder / LAST, weights_only=True)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return checkpoint(folder)["state_dict"]
+
+
+def cells(sweep: Path) -> list[Path]:
+    return sorted(path.parent for path in sweep.glob("*/config.yaml"))
+
+
+def assert_same_numbers(one: Path, other: Path, **tolerance: float) -> None:
+    """Weights and records, to a tolerance; none: bit for bit."""
+    first, second = (torch.cat([each.flatten() for each in weights(path).values()]) for path in (one, other))
+    torch.testing.assert_close(first, second, **tolerance or dict(rtol=0, atol=0))
+    ours, theirs = (grok.load(path).drop_attrs() for path in (one, other))
+    assert ours["step"].equals(theirs["step"])
+    for name in ("train_loss", "test_loss", "weight_norm"):
+        np.testing.assert_allclose(ours[name], theirs[name], **tolerance or dict(rtol=0, atol=0))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """The sweep `SWEEP`, made once."""
+    import train
+    from grok.command_line import run
+
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["train.py", *SWEEP])
+        assert run(train.main, config_folder=train.CONF) == 0
+    return folder / "sweep"
+
+
+@pytest.fixture
+def sweep(made, tmp_path) -> Path:
+    """A copy of that sweep in the test's own folder."""
+    return shutil.copytree(made, tmp_path / "sweep")
+
+
+def test_a_sweeps_cells_are_as_if_each_had_been_run_alone(sweep, run, tmp_path):
+    for number, swept in {0: (0.5, 0, 0), 3: (0.5, 1, 1), 6: (4, 1, 0)}.items():
+        keys = [f"{key.split('=')[0]}={value}" for key, value in zip(GRID, swept, strict=True)]
+        alone, together = run("steps=300", *keys, folder=f"alone{number}"), tmp_path / "sweep" / str(number)
+        files = {path.name for path in alone.iterdir()} - {"figure.pdf"}
+        assert {path.name for path in together.iterdir()} == files >= {"record.nc", "summary.json", "report.html"}
+        assert (together / "config.yaml").read_text() == (alone / "config.yaml").read_text()
+        assert_same_numbers(together, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_a_cell_goes_on_alone_and_in_other_company(sweep, command, run, tmp_path):
+    """What a cell gathered beside cells of other rates serves torch's optimiser, and the other way about."""
+    (tmp_path / "sweep" / "3").rename(tmp_path / "alone")
+    keys = ("init_scale=0.5", "optimizer.weight_decay=1", "seed=1")
+    prolonged, straight = run("steps=400", *keys, folder="alone"), run("steps=400", *keys, folder="straight")
+    assert_same_numbers_at_the_end(prolonged, straight)
+    assert command(*SWEEP[:-1], "steps=400", "hydra.sweep.dir=sweep")[0] == 0
+    assert all(checkpoint(cell)["grok"]["step"] == 400 for cell in cells(tmp_path / "sweep"))
+    assert_same_numbers_at_the_end(tmp_path / "sweep" / "3", straight)
+
+
+def assert_same_numbers_at_the_end(one: Path, other: Path) -> None:
+    for name, ours in weights(one).items():
+        torch.testing.assert_close(ours, weights(other)[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "alike"),
+    [
+        ("seed=1", True),
+        ("init_scale=3", True),
+        ("optimizer.betas=[0.9,0.98]", True),
+        ("+optimizer.parts.last_layer.lr=0.1", False),  # one has the part and the other has not
+        ("task.teacher_width=7", True),
+        ("task.tolerance=0.1", False),
+        ("model.width=17", False),
+        ("optimizer=sgd", False),
+        ("steps=11", False),
+    ],
+)
+def test_cells_are_side_by_side_when_they_differ_in_what_is_a_replicas_own(change, alike, tmp_path):
+    one, other = (
+        Cell(config=composed(*TINY, *changes), folder=tmp_path, command="", again="") for changes in ((), (change,))
+    )
+    assert len(units([one, other], most=None)) == (1 if alike else 2)
+
+
+def test_parts_with_rates_of_their_own_are_side_by_side(tmp_path):
+    pair = [
+        Cell(config=composed(*TINY, f"+optimizer.parts.last_layer.lr={lr}"), folder=tmp_path, command="", again="")
+        for lr in (0.1, 0.2)
+    ]
+    assert len(units(pair, most=None)) == 1
+
+
+def test_a_group_is_split_evenly(command, tmp_path):
+    assert command(*SWEEP, "hydra.launcher.max_replicas=3", "steps=5")[0] == 0
+    assert "8 cells (3 + 3 + 2 side by side)" in command.output
+    code, said = command(*SWEEP, "hydra.launcher.max_replicas=0")
+    assert code == 2 and said.startswith("error: hydra.launcher.max_replicas=0: must be a whole number of at least 1")
+    code, said = command(*SWEEP, "hydra.launcher.unit=pair")
+    assert code == 2 and "hydra.launcher.unit=pair: must be one of group, cell" in said
+
+
+def test_a_cell_that_diverges_or_is_wrong_fails_alone(command, run, tmp_path):
+    sweep = ("-m", *TINY, "steps=60", "optimizer=sgd", "hydra.sweep.dir=sweep")
+    assert command(*sweep, "optimizer.lr=0.01,1e30,-1,0.02")[0] == 1
+    assert "failed: 1: diverged: the loss at step" in command.output
+    assert "failed: 2: optimizer.lr=-1: must be a number at least 0" in command.output
+    assert_same_numbers(tmp_path / "sweep" / "3", run("steps=60", "optimizer=sgd", "optimizer.lr=0.02"), rtol=1e-3, atol=1e-4)
+    assert "diverged" in (tmp_path / "sweep" / "1" / "error.txt").read_text()
+    diverged = grok.load(tmp_path / "sweep" / "1")
+    assert np.isfinite(diverged["train_loss"][:-1]).all() and not np.isfinite(diverged["train_loss"][-1])
+    table = (tmp_path / "sweep" / "summary.csv").read_text().splitlines()
+    assert [line.split(",")[2] for line in table[1:]] == ["done", "failed", "failed", "done"]
+    assert command(*sweep, "optimizer.lr=0.01,1e30,-1,0.02")[0] == 1  # again: what is done is skipped
+    assert [line.split() for line in command.output.splitlines() if "skipped" in line] == [["skipped", "2"]]
+
+
+def test_a_cell_that_has_grokked_leaves_and_the_others_go_on(command, run, tmp_path):
+    easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
+    common = ("steps=1500", "stop_when_grokked=true", "task.tolerance=0.1", "looks.per_decade=5", *easy)
+    assert command("-m", *TINY, *common, "optimizer.lr=0.001,0.003,0", "hydra.sweep.dir=sweep")[0] == 0
+    steps = [checkpoint(cell)["grok"]["step"] for cell in cells(tmp_path / "sweep")]
+    assert 0 < min(steps[:2]) and max(steps[:2]) < 1500 == steps[2]
+    assert_same_numbers(tmp_path / "sweep" / "1", run(*common, "optimizer.lr=0.003"), rtol=1e-3, atol=1e-4)
+
+
+def test_the_same_command_runs_what_is_missing(sweep, command, tmp_path):
+    for path in (tmp_path / "sweep" / "5").iterdir():
+        path.unlink()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").glob("[!5]/*")}
+    assert command(*SWEEP)[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").glob("[!5]/*")} == before
+    assert (tmp_path / "sweep" / "5" / "summary.json").exists()
+
+
+def test_a_sweep_is_one_dataset_over_its_keys(sweep, tmp_path):
+    dataset = grok.load(tmp_path / "sweep")
+    assert dataset["test_loss"].dims == ("init_scale", "optimizer.weight_decay", "seed", "step")
+    assert dataset["layer_weight_norm"].dims[-1] == "layer" and dataset["phase"].dtype.kind == "U"
+    own = dataset.sel({"init_scale": 4, "optimizer.weight_decay": 1, "seed": 0})
+    record = grok.load(tmp_path / "sweep" / "6")
+    assert own["test_loss"].values.tolist() == record["test_loss"].values.tolist()
+    (tmp_path / "sweep" / "sweep.nc").unlink()  # as while it runs
+    assert grok.load(tmp_path / "sweep")["test_loss"].equals(dataset["test_loss"])
+
+
+def test_values_that_fill_no_grid_lie_along_the_cells(tmp_path, run):
+    from grok.records.sweep import write_manifest
+
+    manifest = {}
+    for number in range(4):
+        folder = run("steps=3", f"init_scale={1 + number}", f"optimizer.lr=0.0{1 + number}", folder=f"sweep/{number}")
+        manifest[folder.name] = {"init_scale": 1 + number, "optimizer.lr": 0.01 * number, "seed": number}
+    write_manifest(tmp_path / "sweep", manifest)
+    dataset = grok.load(tmp_path / "sweep")
+    assert dataset["test_loss"].dims == ("cell", "step") and dataset["init_scale"].values.tolist() == [1, 2, 3, 4]
+
+
+def start(folder: Path, *overrides: str) -> subprocess.Popen:
+    command = [sys.executable, "train.py", *SWEEP[:-1], "steps=1500", "looks.per_decade=4", "save_every_seconds=0"]
+    command += [f"hydra.sweep.dir={folder}", *overrides]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_sweep_killed_at_three_random_moments_ends_bit_for_bit_as_if_it_had_not(tmp_path):
+    whole = start(tmp_path / "whole")
+    output, _ = whole.communicate(timeout=300)
+    assert whole.returncode == 0, output
+    killed, reached = tmp_path / "killed", 0
+    for _ in range(3):
+        process = start(killed)
+        further = reached + int.from_bytes(os.urandom(2), "big") % 250 + 50
+        deadline = time.monotonic() + 120
+        while reached < further and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.02)
+            if (killed / "0" / LAST).exists():
+                reached = checkpoint(killed / "0")["grok"]["step"]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert reached < 1500, "killed too late to show anything"
+    last = start(killed)
+    output, _ = last.communicate(timeout=300)
+    assert last.returncode == 0, output
+    assert len(cells(killed)) == 8
+    for cell in cells(killed):
+        assert_same_numbers(cell, tmp_path / "whole" / cell.name)
+    sittings = json.loads(grok.load(killed / "0").attrs["sittings"])
+    assert len(sittings) >= 2
+
+
+def test_a_kill_between_the_files_of_a_group_leaves_a_step_that_all_have(run):
+    ahead, behind = run("steps=20", folder="0"), run("steps=20", "seed=1", folder="1")
+    first = (behind / LAST).read_bytes()
+    run("steps=40", folder="0")
+    run("steps=40", "seed=1", folder="1")
+    (behind / LAST).rename(behind / NEXT)  # the kill came before this file's move, and after the other's
+    (behind / LAST).write_bytes(first)
+    ((numbers, begun),) = standings([ahead, behind])
+    assert numbers == [0, 1] and [each["grok"]["step"] for each in begun] == [40, 40]
+
+
+def test_cells_at_different_steps_train_apart_until_they_are_done(command, run, tmp_path):
+    run("steps=100", "seed=0", folder="sweep/0")
+    assert command("-m", *TINY, "steps=300", "seed=0,1", "hydra.sweep.dir=sweep")[0] == 0
+    assert [checkpoint(cell)["grok"]["step"] for cell in cells(tmp_path / "sweep")] == [300, 300]
+
+
+def test_a_signal_ends_a_sweep_cleanly_and_says_how_to_go_on(tmp_path):
+    process = start(tmp_path / "sweep", "steps=200000")
+    while not (tmp_path / "sweep" / "0" / LAST).exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and f"hydra.sweep.dir='{tmp_path / 'sweep'}' goes on" in output
+    assert "Traceback" not in output
+
+
+def test_a_sweep_through_joblib_is_the_same_sweep(made, command, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install -e '.[joblib]'")
+    through = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.launcher.max_replicas=4")
+    assert command(*SWEEP, *through)[0] == 0
+    for cell in cells(made):
+        assert_same_numbers(tmp_path / "sweep" / cell.name, cell, rtol=1e-3, atol=1e-4)
+    assert (tmp_path / "sweep" / "sweep.nc").exists()
+
+
+def test_optuna_minimises_over_vectorised_trials(command, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install -e '.[optuna]'")
+    sampler = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=8", "hydra.sweeper.n_jobs=4", "hydra.sweeper.sampler.seed=0")
+    swept = "optimizer.lr=tag(log, interval(1e-6, 1e-2))"
+    assert command("-m", *TINY, "steps=100", *sampler, swept, "hydra.sweep.dir=sweep")[0] == 0
+    assert command.output.count("4 cells (4 side by side)") == 2
+    losses = [json.loads((cell / "summary.json").read_text())["test_loss"] for cell in cells(tmp_path / "sweep")]
+    assert len(losses) == 8
+    best = (tmp_path / "sweep" / "optimization_results.yaml").read_text()
+    assert float(best.split("best_value:")[1].split()[0]) == pytest.approx(min(losses), rel=1e-6)
