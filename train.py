@@ -16,7 +16,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from grok.checks import CellsFailed
+from grok.checks import FailedCellsError
 from grok.command_line import mistakes_in_one_line, run
 from grok.sweeps.folder import claimed
 from grok.training.settings import Settings
@@ -48,7 +48,7 @@ def main(config: DictConfig) -> None:
         outcome = train_alone(cell)
     if outcome.status == "failed":
         print(f"failed: {outcome.error}", file=sys.stderr)
-        raise CellsFailed(outcome.error)
+        raise FailedCellsError(outcome.error)
 
 
 if __name__ == "__main__":

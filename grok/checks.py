@@ -13,7 +13,7 @@ class UserError(Exception):
     """A mistake on the command line, in a file or on the disk. Its text is one line; no traceback is shown."""
 
 
-class CellsFailed(Exception):
+class FailedCellsError(Exception):
     """Cells of a sweep failed. The others have run, and what happened has been told."""
 
 

@@ -18,7 +18,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import CellsFailed, UserError
+from grok.checks import FailedCellsError, UserError
 
 FAILED = 1  # the exit code when a run diverged or cells of a sweep failed
 MISTAKE = 2  # the exit code for a user's mistake
@@ -36,7 +36,7 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
     try:
         main()
         return 0
-    except CellsFailed:
+    except FailedCellsError:
         return FAILED
     except UserError as error:
         return _say(str(error))

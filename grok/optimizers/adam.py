@@ -39,9 +39,7 @@ class _Rates(WithParts):
 def _arguments(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """The groups as torch's optimisers take them."""
     names = ("lr", "betas", "eps", "weight_decay")
-    return [
-        {"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups
-    ]
+    return [{"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups]
 
 
 @dataclass(frozen=True, kw_only=True)

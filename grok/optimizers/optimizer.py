@@ -60,7 +60,7 @@ def build(settings: Sequence[Any], parameters: Mapping[str, Tensor], parts: Part
         members = [parameter for name, parameter in parameters.items() if of_parts.get(name) == part]
         groups.append(Group(members, [each.of(part) for each in settings]))
     alike = all(each == group.settings[0] for group in groups for each in group.settings)
-    optimizer = first.shared(groups) if alike else first.per_replica(groups)
+    optimizer: torch.optim.Optimizer = first.shared(groups) if alike else first.per_replica(groups)
     optimizer.register_load_state_dict_pre_hook(_keep_rates)
     return optimizer
 

@@ -24,7 +24,9 @@ def load(path: str | Path) -> xr.Dataset:
         return assemble(path)
     file = path / (DATASET if (path / DATASET).exists() else "record.nc") if path.is_dir() else path
     if not file.is_file():
-        raise UserError(f"{file}: no record there; give the folder of a run or of a sweep, such as runs/mnist_grok/<time>")
+        raise UserError(
+            f"{file}: no record there; give the folder of a run or of a sweep, such as runs/mnist_grok/<time>"
+        )
     try:
         return xr.load_dataset(file, engine="h5netcdf")
     except (OSError, ValueError) as error:

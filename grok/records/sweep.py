@@ -137,4 +137,3 @@ def first_coordinates(records: Sequence[xr.Dataset]) -> dict[str, np.ndarray]:
 def _plain(value: Any) -> Any:
     """A coordinate: a number or a text."""
     return value if isinstance(value, (int, float, str)) and not isinstance(value, bool) else json.dumps(value)
-

@@ -1,6 +1,6 @@
 """Claims held against records: `python -m grok.reports.claims results/` writes the verdicts and the README's table.
 
-A folder `results/<study>/<scale>/` keeps the Dataset of a study's sweep; its claims are those of `conf/study/<study>.yaml`.
+A folder `results/<study>/<scale>/` keeps the Dataset of a study's sweep; the claims are those of the study's YAML.
 `python -m grok.reports.claims results/ sweeps/<study>/<time>` takes the sweep of a finished study in first.
 """
 
@@ -53,7 +53,10 @@ def take_in(sweep: Path, results: Path) -> Path:
 
 def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
     """The verdicts as a table in Markdown."""
-    lines = ["| claim | source | published | ours (95 % interval) | seeds | scale | holds |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| claim | source | published | ours (95 % interval) | seeds | scale | holds |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for each in judged:
         word = "**no**" if each["holds"] is False else holds(each)
         cells = (each["claim"], each["source"], each["published"], ours(each), str(each["n"]), each["scale"], word)

@@ -33,11 +33,26 @@ def draw(dataset: xr.Dataset, path: Path, *, published: Mapping[str, Mapping[flo
             where = -1 if name == "test_loss" else len(scales) // 2
             label = ("test", (-6, 8), "right") if name == "test_loss" else ("train", (0, -12), "center")
             axes.annotate(
-                label[0], (scales[where], mean[where]), xytext=label[1], textcoords="offset points", color=colour, ha=label[2]
+                label[0],
+                (scales[where], mean[where]),
+                xytext=label[1],
+                textcoords="offset points",
+                color=colour,
+                ha=label[2],
             )
         axes.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
-        axes.annotate("usual norm", (1, 1), xycoords=("data", "axes fraction"), color=NEUTRAL, fontsize=7.5, ha="center", va="bottom")
+        axes.annotate(
+            "usual norm",
+            (1, 1),
+            xycoords=("data", "axes fraction"),
+            color=NEUTRAL,
+            fontsize=7.5,
+            ha="center",
+            va="bottom",
+        )
         axes.annotate("○ published", (0.03, 0.93), xycoords="axes fraction", color=NEUTRAL)
-        axes.set(xscale="log", yscale="log", xlabel="α: weight norm / usual weight norm", ylabel="final mean squared error")
+        axes.set(
+            xscale="log", yscale="log", xlabel="α: weight norm / usual weight norm", ylabel="final mean squared error"
+        )
         save(figure, path)
     return path

@@ -1,4 +1,4 @@
-"""Curves of several settings beside one another: a panel for each, a line for each seed, published points as circles."""
+"""Curves of several settings: a panel for each, a line for each seed, published points as circles."""
 
 from __future__ import annotations
 

@@ -17,9 +17,11 @@ from grok.reports.style import PHASES
 
 
 def draw(dataset: xr.Dataset, path: Path, *, x: str, y: str, labels: Mapping[str, str]) -> Path:
-    """Draw the phase that most seeds are in as a coloured cell; a smaller square inside shows the next where they differ."""
+    """Draw the phase that most seeds are in as a coloured cell; where they differ, a square inside shows the next."""
     phases = dataset["phase"].transpose(y, x, ...).values.reshape(dataset.sizes[y], dataset.sizes[x], -1)
-    with matplotlib.rc_context(RC | {"axes.spines.right": False, "axes.spines.left": False, "axes.spines.bottom": False}):
+    with matplotlib.rc_context(
+        RC | {"axes.spines.right": False, "axes.spines.left": False, "axes.spines.bottom": False}
+    ):
         figure = Figure(figsize=(4.8, 3.6), layout="constrained")
         axes = figure.add_subplot()
         for row, column in np.ndindex(phases.shape[:2]):

@@ -64,7 +64,11 @@ class Claim:
         """The measured value of each seed that has all it is measured on."""
         chosen = dataset[self.quantity]
         for key, value in self.where.items():
-            chosen = chosen.sel({key: value}, method="nearest", tolerance=1e-9) if _is_number(value) else chosen.sel({key: value})
+            chosen = (
+                chosen.sel({key: value}, method="nearest", tolerance=1e-9)
+                if _is_number(value)
+                else chosen.sel({key: value})
+            )
         seeds = [chosen.sel(seed=seed) for seed in chosen["seed"].values] if "seed" in chosen.dims else [chosen]
         found = []
         for own in seeds:
@@ -75,7 +79,9 @@ class Claim:
                 own = own if "step" in self.along else last_look(own)
             elif own.ndim == 0 and own.dtype.kind == "f" and not _has_run(dataset, self.where, own):
                 continue
-            found.append(float(self.measure(*[own[axis].values for axis in self.along], own.transpose(*self.along).values)))
+            found.append(
+                float(self.measure(*[own[axis].values for axis in self.along], own.transpose(*self.along).values))
+            )
         return found
 
 
@@ -105,7 +111,9 @@ class Study:
 def _has_run(dataset: xr.Dataset, where: Mapping[str, Any], own: xr.DataArray) -> bool:
     """Whether the cell that a summary's NaN belongs to was trained: NaN then means never."""
     accuracy = dataset["test_accuracy"].sel(where)
-    return bool(accuracy.sel(seed=own["seed"]).notnull().any()) if "seed" in own.coords else bool(accuracy.notnull().any())
+    return (
+        bool(accuracy.sel(seed=own["seed"]).notnull().any()) if "seed" in own.coords else bool(accuracy.notnull().any())
+    )
 
 
 def holds(verdict: Mapping[str, Any]) -> str:

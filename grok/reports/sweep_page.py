@@ -1,5 +1,5 @@
-"""The page of a sweep: a heat map for two swept keys, a line with a band over seeds for one, small maps for more; a click
-on a place shows its curves. One self-contained HTML file, to be opened from disk."""
+"""The page of a sweep: a heat map for two swept keys, a line with a band over seeds for one, small maps for more; a
+click on a place shows its curves. One self-contained HTML file, to be opened from disk."""
 
 from __future__ import annotations
 
@@ -42,11 +42,15 @@ def sweep_page(dataset: xr.Dataset) -> str:
         "colours": {"train": TRAIN, "test": TEST, "lines": LINES},
         "places": [_place(dataset, axes, at) for at in np.ndindex(*[dataset.sizes[axis] for axis in axes])],
     }
-    facts = {key: dataset.attrs[key] for key in ("command", "task", "data_source", "code", "torch") if key in dataset.attrs}
+    facts = {
+        key: dataset.attrs[key] for key in ("command", "task", "data_source", "code", "torch") if key in dataset.attrs
+    }
     n_cells = sum(len(place["cells"]) for place in shared["places"])
     parts = {
         "{{title}}": html.escape(str(dataset.attrs.get("name", "sweep"))),
-        "{{sentence}}": html.escape(f"{n_cells} cells over {' × '.join(f'{dataset.sizes[axis]} {axis}' for axis in axes)}"),
+        "{{sentence}}": html.escape(
+            f"{n_cells} cells over {' × '.join(f'{dataset.sizes[axis]} {axis}' for axis in axes)}"
+        ),
         "{{facts}}": "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(str(v))}" for k, v in facts.items()),
         "{{sweep}}": json.dumps(shared, allow_nan=False).replace("</", "<\\/"),
         "{{plotly}}": get_plotlyjs(),
@@ -66,8 +70,15 @@ def _place(dataset: xr.Dataset, axes: list[str], at: tuple[int, ...]) -> dict[st
         there = own["train_accuracy"].notnull().values
         if not there.any():
             continue
-        values = {name: _value(last_look(own[name]) if "step" in own[name].dims else own[name]) for name in SHOWN if name in own}
-        curves = {name: [_number(value) if known else None for value, known in zip(own[name].values, there, strict=True)] for name in CURVES}
+        values = {
+            name: _value(last_look(own[name]) if "step" in own[name].dims else own[name])
+            for name in SHOWN
+            if name in own
+        }
+        curves = {
+            name: [_number(value) if known else None for value, known in zip(own[name].values, there, strict=True)]
+            for name in CURVES
+        }
         cells.append({"seed": own["seed"].item() if "seed" in own.coords else None, "values": values, "curves": curves})
     return {"at": list(at), "cells": cells}
 

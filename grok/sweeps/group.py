@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from grok.training.interruption import Interruption
 from grok.training.module import Training
 from grok.training.progress import Progress
 from grok.training.settings import Settings
+
+Tracks = dict[Path, tuple[ExitStack, list[WandbLogger]]]  # each cell's loggers, after what ends them
 
 
 class Interrupted(SystemExit):
@@ -110,7 +112,7 @@ class Group:
             while waiting:
                 numbers, begun = next(standings([cell.folder for cell in waiting]))
                 part = [waiting[number] for number in numbers]
-                self._sit(part, begun, device=device, product_error=product_error, tracks=tracks)
+                self._sit(part, begun, tracks, device=device, product_error=product_error)
                 waiting = [cell for cell in waiting if cell.folder not in self.outcomes]
 
     def settle(self, cell: Cell, outcome: Outcome, *, steps: int) -> None:
@@ -123,76 +125,85 @@ class Group:
         line = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
         told = line if isinstance(error, UserError) else "".join(traceback.format_exception(error))
         if cell.folder.is_dir() and not (cell.folder / "summary.json").exists():
-            try:
+            with suppress(UserError):  # where the folder cannot be written, the line says so
                 write_text(cell.folder / ERROR, told.rstrip() + "\n")
-            except UserError:
-                pass  # the folder cannot be written, which is what the line says
         self.settle(cell, Outcome("failed", None, line, ran=False), steps=cell.config.get("steps", 0))
 
-    def _sit(
-        self,
-        cells: Sequence[Cell],
-        begun: Sequence[Checkpoint] | None,
-        *,
-        device: torch.device,
-        product_error: float,
-        tracks: dict[Path, tuple[ExitStack, list[WandbLogger]]],
-    ) -> None:
+    def _sit(self, cells: Sequence[Cell], begun: Sequence[Checkpoint] | None, tracks: Tracks, **on: Any) -> None:
         """Train cells that stand at the same step until one of them ends or a signal comes."""
         training, data = build([cell.config for cell in cells])
-        for cell, checkpoint, each in zip(cells, begun or [None] * len(cells), data, strict=True):
-            if checkpoint:
-                check_data(cell.folder, checkpoint, each.origin)
+        for number, (cell, each) in enumerate(zip(cells, data, strict=True)):
+            if begun:
+                check_data(cell.folder, begun[number], each.origin)
             if cell.folder not in self.sittings:
-                self._open(cell, checkpoint, device=device, side_by_side=len(cells), why=each.origin["why"])
+                self._open(cell, begun[number] if begun else None, why=each.origin["why"], beside=len(cells), **on)
         tags = [
             {"data": {k: v for k, v in each.origin.items() if k != "why"}, "sittings": self.sittings[cell.folder]}
             for cell, each in zip(cells, data, strict=True)
         ]
 
         def record(replica: int) -> xr.Dataset:
-            attributes = _attributes(training, cells[replica], tags[replica])
-            return training.history.dataset(
-                replica, {**attributes, "product_error": product_error, "seconds": training.seconds}
-            )
+            return training.history.dataset(replica, _attributes(training, cells[replica], tags[replica]))
+
+        def save_records() -> None:
+            for replica, cell in enumerate(cells):
+                save(cell, record(replica))
 
         fit(
             training,
-            device=device,
+            device=on["device"],
             checkpoints=ReplicaCheckpoints([cell.folder for cell in cells], tags=tags, begun=begun),
             save_every_seconds=Settings.of(cells[0].config).save_every_seconds,
-            save_records=lambda: [save(cell, record(replica)) for replica, cell in enumerate(cells)],
+            save_records=save_records,
             interruption=self.interruption,
             loggers=[logger for cell in cells for logger in tracks[cell.folder][1]],
             progress=self.progress,
         )
-        ended, diverged = training.finished(), training.diverged()
-        for replica, cell in enumerate(cells):
-            if ended[replica]:
-                error = f"diverged: the loss at step {training.step:,} is not finite" if diverged[replica] else ""
-                stack, loggers = tracks[cell.folder]
-                summary = leave(cell, record(replica), loggers, error=error, sweep=self.sweep)
-                self.summaries[cell.folder] = summary
-                outcome = Outcome("failed" if error else "done", objective(cell.config, summary), error)
-                self.settle(cell, outcome, steps=training.steps - training.step)
-                stack.close()
+        ended = training.finished()
+        for replica in ended.nonzero().flatten().tolist():
+            self._end(cells[replica], record(replica), training, replica, *tracks[cells[replica].folder])
         if self.interruption.signal is not None and not ended.all():
             where = f"step {training.step:,} of {training.steps:,}"
             self.console.print(f"stopped at {where}: the same command with {cells[0].again} goes on")
             raise Interrupted(128 + self.interruption.signal)
 
-    def _open(
-        self, cell: Cell, checkpoint: Checkpoint | None, *, device: torch.device, side_by_side: int, why: str
+    def _end(
+        self,
+        cell: Cell,
+        record: xr.Dataset,
+        training: Training,
+        replica: int,
+        track: ExitStack,
+        loggers: list[WandbLogger],
     ) -> None:
-        """Note how this sitting of a cell begins."""
-        own = checkpoint["grok"] if checkpoint else {"step": 0, "sittings": []}
+        """Leave everything that a finished run leaves, and close its loggers."""
+        error = f"diverged: the loss at step {training.step:,} is not finite" if training.diverged()[replica] else ""
+        summary = leave(cell, record, loggers, error=error, sweep=self.sweep)
+        track.close()
+        self.summaries[cell.folder] = summary
+        outcome = Outcome("failed" if error else "done", objective(cell.config, summary), error)
+        self.settle(cell, outcome, steps=training.steps - training.step)
+
+    def _open(
+        self,
+        cell: Cell,
+        checkpoint: Checkpoint | None,
+        *,
+        why: str,
+        beside: int,
+        device: torch.device,
+        product_error: float,
+    ) -> None:
+        """Note how this sitting of a cell begins: from which step, beside how many (itself counted), and on what."""
+        own: Mapping[str, Any] = checkpoint["grok"] if checkpoint else {"step": 0, "sittings": []}
         if self.sweep is None or not self.sittings:
             self.console.print(why)
         sitting = {
             "from_step": own["step"],
             "command": cell.command,
             "device": str(device),
-            "side_by_side": side_by_side,
+            "product_error": product_error,
+            "side_by_side": beside,
             **provenance(),
         }
         self.sittings[cell.folder] = [*own["sittings"], sitting]
@@ -200,7 +211,7 @@ class Group:
         begin(cell)
 
     @contextmanager
-    def _tracked(self, cells: Sequence[Cell]) -> Iterator[dict[Path, tuple[ExitStack, list[WandbLogger]]]]:
+    def _tracked(self, cells: Sequence[Cell]) -> Iterator[Tracks]:
         """Every cell's loggers with what ends them."""
         with ExitStack() as all_of_them:
             tracks = {}
@@ -224,4 +235,5 @@ def _attributes(training: Training, cell: Cell, tags: dict[str, Any]) -> dict[st
         "config": json.dumps(cell.config),
         "sittings": json.dumps(tags["sittings"]),
         **tags["sittings"][-1],
+        "seconds": training.seconds,
     }

@@ -16,7 +16,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
-from grok.checks import CellsFailed, UserError, choice, whole
+from grok.checks import FailedCellsError, UserError, choice, whole
 from grok.configuration import value_at
 from grok.records.sweep import write_manifest
 from grok.sweeps.cell import Cell, Outcome
@@ -62,7 +62,11 @@ def launch(
     else:
         with watching([cell.folder for cell in cells], console):
             outcomes = _elsewhere(work, sweep, context, config, {"_target_": through, **settings})
-    by_folder = {cell.folder: how for each, found in zip(work, outcomes, strict=True) for cell, how in zip(each, found, strict=True)}
+    by_folder = {
+        cell.folder: how
+        for each, found in zip(work, outcomes, strict=True)
+        for cell, how in zip(each, found, strict=True)
+    }
     study: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
     made = {
         "name": str(cells[0].config["name"]),
@@ -126,7 +130,7 @@ class Work:
 
     units: list[list[Cell]]
     sweep: Path
-    folder: str  # where the command was given, on which relative paths depend
+    folder: Path  # where the command was given, on which relative paths depend
 
     def __call__(self, config: DictConfig) -> list[Outcome]:
         os.chdir(self.folder)
@@ -145,7 +149,7 @@ def _elsewhere(
         other.hydra.launcher, other.hydra.sweep.dir = launcher, str(sweep)
     try:
         inner = Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=Work(work, sweep, os.getcwd()), config=other
+            hydra_context=context, task_function=Work(work, sweep, Path.cwd()), config=other
         )
     except (RuntimeError, ImportError) as error:
         raise UserError(
@@ -160,5 +164,5 @@ def _returned(cell: Cell, outcome: Outcome, *, in_study: bool) -> JobReturn:
     failed = outcome.status == "failed" and not (in_study and outcome.ran)
     returned = JobReturn(overrides=list(cell.overrides), working_dir=str(cell.folder), task_name="train")
     returned.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
-    returned.return_value = CellsFailed(outcome.error) if failed else outcome.objective
+    returned.return_value = FailedCellsError(outcome.error) if failed else outcome.objective
     return returned

@@ -26,7 +26,12 @@ TOLD = 8  # cells that failed for the same reason are named up to so many
 
 
 def leave(
-    sweep: Path, outcomes: Mapping[Path, Outcome], console: Console, *, study: Mapping[str, Any] | None, made: Mapping[str, str]
+    sweep: Path,
+    outcomes: Mapping[Path, Outcome],
+    console: Console,
+    *,
+    study: Mapping[str, Any] | None,
+    made: Mapping[str, str],
 ) -> None:
     """Write the sweep's Dataset, table and page from its cells, tell how each ended, and judge the study if it is one.
 
@@ -58,7 +63,9 @@ def _table(sweep: Path, cells: Mapping[str, Mapping[str, Any]]) -> str:
         how, error = status(sweep / cell)
         file = sweep / cell / "summary.json"
         summary = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        rows.append({"cell": cell, **{name: keys.get(name) for name in names}, "status": how, "error": error, **summary})
+        rows.append(
+            {"cell": cell, **{name: keys.get(name) for name in names}, "status": how, "error": error, **summary}
+        )
     columns = {name: None for row in rows for name in row}
     text = io.StringIO()
     writer = csv.DictWriter(text, [*columns], lineterminator="\n")

@@ -16,7 +16,7 @@ EVERY_SECONDS = 5.0
 
 @contextmanager
 def watching(folders: Sequence[Path], console: Console) -> Iterator[None]:
-    """While this context is open, tell how many of the cells in the folders have ended, and how long the rest may take."""
+    """While this context is open, tell how many of the cells have ended, and how long the rest may take."""
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(folders, console, over), daemon=True)
     watcher.start()

@@ -76,7 +76,7 @@ def standings(folders: Sequence[Path]) -> Iterator[tuple[list[int], list[Checkpo
         key = (own["step"], *own["history"]["steps"], *gathered) if own else None
         alike.setdefault(key, []).append(number)
     for key, numbers in alike.items():
-        yield numbers, None if key is None else [chosen[number] for number in numbers]  # type: ignore[misc]
+        yield numbers, None if key is None else [chosen[number] for number in numbers]
 
 
 def check_data(folder: Path, checkpoint: Checkpoint, data: Mapping[str, str]) -> None:
@@ -112,7 +112,9 @@ def _cut(checkpoint: Mapping[str, Any], replica: int) -> dict[str, Any]:
         return values[replica : replica + 1].clone() if values.dim() else values
 
     (optimizer,) = checkpoint["optimizer_states"]
-    state = {number: {name: own(values) for name, values in each.items()} for number, each in optimizer["state"].items()}
+    state = {
+        number: {name: own(values) for name, values in each.items()} for number, each in optimizer["state"].items()
+    }
     history = checkpoint["grok"]["history"]
     columns = {name: column[:, replica : replica + 1].clone() for name, column in history["columns"].items()}
     return {
@@ -134,7 +136,9 @@ def _joined(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     histories = [each["grok"]["history"] for each in checkpoints]
     return {
         **first,
-        "state_dict": {name: together([each["state_dict"][name] for each in checkpoints]) for name in first["state_dict"]},
+        "state_dict": {
+            name: together([each["state_dict"][name] for each in checkpoints]) for name in first["state_dict"]
+        },
         "optimizer_states": [
             {
                 "state": {

@@ -51,7 +51,8 @@ class Training(LightningModule):
         self.interrupted: Callable[[], bool] = lambda: False
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return optimizers.build(self.optimizer_settings, dict(self.model.named_parameters()), self.model.parts)
+        parts: Any = self.model.parts
+        return optimizers.build(self.optimizer_settings, dict(self.model.named_parameters()), parts)
 
     def train_dataloader(self) -> range:
         return range(1)  # one batch an epoch: what a segment trains on comes from the feed

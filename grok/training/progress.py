@@ -66,9 +66,7 @@ class Progress:
 
     def _show(self, accuracy: str) -> None:
         description = f"cells {self.done}/{self.cells}" if self.cells > 1 else "training"
-        self.bar.update(
-            self.task, description=description, total=self.total, completed=self.steps, accuracy=accuracy
-        )
+        self.bar.update(self.task, description=description, total=self.total, completed=self.steps, accuracy=accuracy)
 
 
 class Counting(Callback):

@@ -24,7 +24,9 @@ class Vectorized(Launcher):
         self.hydra_context, self.config = hydra_context, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from grok.sweeps.launching import launch  # torch and Lightning, which a single run's command line need not wait for
+        from grok.sweeps.launching import (
+            launch,
+        )  # torch and Lightning, which a single run's command line need not wait for
 
         return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **self.settings)
 
@@ -32,8 +34,8 @@ class Vectorized(Launcher):
 class OwnFiles(SearchPathPlugin):
     """Lets conf/hydra/launcher/ have files of the plugins' own names.
 
-    Hydra would check them against the plugins' schemas, which know neither `unit` nor `max_replicas`. It asks for search
-    paths when all plugins are loaded and nothing is composed yet: the moment to take the schemas out.
+    Hydra would check them against the plugins' schemas, which know neither `unit` nor `max_replicas`. It asks for
+    search paths when all plugins are loaded and nothing is composed yet: the moment to take the schemas out.
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:

@@ -1,4 +1,4 @@
-"""Claims are held against records: what counts as agreement is declared, and what was found is what the records give."""
+"""Claims are held against records: what counts as agreement is declared, what was found is what the records give."""
 
 import json
 
