@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -23,7 +25,8 @@
 # ```
 
 # %% tags=["parameters"]
-run = "../results/omnigrok_mnist/grok/0"  # any folder of a run, such as runs/mnist_grok/<time>
+run = "../results/omnigrok_mnist/paper"  # any folder of a run, such as runs/mnist_grok/<time>, or of a sweep …
+where = {"init_scale": 8, "optimizer.weight_decay": 0.01, "seed": 0}  # … and which of its cells
 
 # %%
 import matplotlib.pyplot as plt
@@ -32,7 +35,7 @@ import grok
 from grok.reports.figure import curves, weight_norm
 from grok.science.delay import settled_at
 
-record = grok.load(run)
+record = grok.load(run).sel(where)
 record
 
 # %%

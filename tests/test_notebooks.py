@@ -16,7 +16,7 @@ def test_a_notebook_runs_and_draws(source, run):
     folder = run("steps=300", "task.tolerance=0.05")
     notebook = jupytext.read(source)
     (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    parameters.source = f"run = {str(folder)!r}"
+    parameters.source = f"run, where = {str(folder)!r}, {{}}"
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": source.parent}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

@@ -38,13 +38,15 @@ def draw(dataset: xr.Dataset, path: Path, *, from_x: float, to_x: float, exponen
             axes.annotate(
                 f"published: slope {exponent:g}",
                 (law[1], middle[1] * (law[1] / middle[0]) ** exponent),
-                xytext=(-4, -12),
+                xytext=(0, -6),
                 textcoords="offset points",
                 color=NEUTRAL,
                 ha="right",
+                va="top",
             )
-        axes.set_xlim(decays.min() / 1.5, decays.max() * 1.5)
-        axes.set_ylim(None if reached.any() else 1, None if reached.all() else 1.3 * last)
         axes.set(xscale="log", yscale="log", xlabel="weight decay γ", ylabel="step of generalisation")
+        known = steps[np.isfinite(steps)]
+        axes.set_xlim(decays.min() / 1.5, decays.max() * 1.5)
+        axes.set_ylim(known.min() / 2 if known.size else 1, 1.5 * (known.max() if reached.all() else last))
         save(figure, path)
     return path

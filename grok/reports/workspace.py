@@ -42,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def verdicts(results: Path) -> dict[str, list[dict[str, Any]]]:
-    """The verdicts under a folder of results, by study."""
-    found = {}
-    for file in sorted(results.rglob("verdict.json")):
+    """The verdicts under a folder of results, by study, at whatever scales it was run."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for file in sorted(results.glob("*/*/verdict.json")):
         try:
-            found[file.parent.relative_to(results).as_posix()] = json.loads(file.read_text(encoding="utf-8"))
+            found.setdefault(file.parts[-3], []).extend(json.loads(file.read_text(encoding="utf-8")))
         except ValueError as error:
             raise UserError(f"{file}: is no JSON ({error})") from error
     return found

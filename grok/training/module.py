@@ -20,7 +20,8 @@ from grok.training.feed import Feed, Tables
 
 SEGMENT_STEPS = 100  # a segment ends after so many steps, or after …
 SEGMENT_SECONDS = 1.0  # … so long, so that an interruption waits and loses little
-EVALUATION_EXAMPLES = 4096  # how many examples, counted over all replicas, a look evaluates at once
+EVALUATION_EXAMPLES = 4096  # how many examples, counted over all replicas, a look evaluates at once, …
+LEAST_EXAMPLES = 256  # … but no fewer than so many of each replica
 
 
 class Training(LightningModule):
@@ -100,7 +101,7 @@ class Training(LightningModule):
     def evaluate(self, tables: Tables) -> Evaluation:
         """Loss and correctness of each replica on each of its examples."""
         loss, correct = [], []
-        for inputs, targets in tables.chunks(max(1, EVALUATION_EXAMPLES // len(tables.rows))):
+        for inputs, targets in tables.chunks(max(LEAST_EXAMPLES, EVALUATION_EXAMPLES // len(tables.rows))):
             outputs = self.model(inputs)
             loss.append(self.task.example_loss(outputs, targets))
             correct.append(self.task.is_correct(outputs, targets))
