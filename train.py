@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from grok.checks import FailedCellsError
 from grok.command_line import mistakes_in_one_line, run
+from grok.configuration import of_the_cell
 from grok.sweeps.folder import claimed
 from grok.training.settings import Settings
 
@@ -30,7 +31,8 @@ def main(config: DictConfig) -> None:
 
     The cells of a sweep do not come here but to the launcher, `grok.sweeps.launching`.
     """
-    resolved: Any = OmegaConf.to_container(config, resolve=True)
+    whole: Any = OmegaConf.to_container(config, resolve=True)
+    resolved = of_the_cell(whole)
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

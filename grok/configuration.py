@@ -1,9 +1,16 @@
-"""Two resolved configurations side by side: where they differ."""
+"""Resolved configurations: what of one makes a cell, and where two of them differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+OF_THE_SWEEP = ("cluster", "hydra", "scale", "study")  # what no cell's numbers depend on
+
+
+def of_the_cell(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a composed configuration that makes a cell."""
+    return {key: value for key, value in config.items() if key not in OF_THE_SWEEP}
 
 
 def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:

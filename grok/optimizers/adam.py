@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grok.checks import UserError, flag, number
-from grok.optimizers.optimizer import Group, WithParts, beside, rates_of
+from grok.optimizers.optimizer import ParameterGroup, WithParts, beside, rates_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class _Rates(WithParts):
         self.check_parts()
 
 
-def _arguments(groups: Sequence[Group]) -> list[dict[str, Any]]:
+def _arguments(groups: Sequence[ParameterGroup]) -> list[dict[str, Any]]:
     """The groups as torch's optimisers take them."""
     names = ("lr", "betas", "eps", "weight_decay")
     return [{"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups]
@@ -46,10 +46,10 @@ def _arguments(groups: Sequence[Group]) -> list[dict[str, Any]]:
 class AdamW(_Rates):
     """Adam whose weight decay shrinks the weights by lr · weight_decay a step, apart from the gradient."""
 
-    def shared(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(_arguments(groups), fused=True)
 
-    def per_replica(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=True)
 
 
@@ -57,17 +57,17 @@ class AdamW(_Rates):
 class Adam(_Rates):
     """Adam whose weight decay is added to the gradient (an L2 penalty)."""
 
-    def shared(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return torch.optim.Adam(_arguments(groups), fused=True)
 
-    def per_replica(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=False)
 
 
 class ReplicaAdam(torch.optim.Optimizer):
     """Adam with a learning rate, betas, eps and weight decay for each replica; the mathematics of torch's Adam(W)."""
 
-    def __init__(self, groups: Sequence[Group], *, decoupled: bool) -> None:
+    def __init__(self, groups: Sequence[ParameterGroup], *, decoupled: bool) -> None:
         super().__init__([{"params": each.parameters} for each in groups], {})
         self.rates = [rates_of(each.settings, "lr", "betas", "eps", "weight_decay") for each in groups]
         self.decoupled = decoupled

@@ -24,15 +24,15 @@ class OptimizerSettings(Protocol):
     constrain_norm: bool
     parts: Mapping[str, Mapping[str, Any]]
 
-    def shared(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         """torch's own optimiser, for replicas that all have the same rates in each group."""
 
-    def per_replica(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         """An optimiser of the same rule with rates of its own for each replica. Its state has torch's names."""
 
 
 @dataclass(frozen=True)
-class Group:
+class ParameterGroup:
     """Parameters that have the same rates, and each replica's settings of these."""
 
     parameters: list[Tensor]
@@ -55,10 +55,10 @@ def build(settings: Sequence[Any], parameters: Mapping[str, Tensor], parts: Part
         raise UserError(f"optimizer.parts.{min(unknown)}: this model has the parts {', '.join(parts) or '(none)'}")
     of_parts = {name: part for part in first.parts for name in parameters if name.startswith(parts[part])}
     rest = [parameter for name, parameter in parameters.items() if name not in of_parts]
-    groups = [Group(rest, [each.of(None) for each in settings])] if rest else []
+    groups = [ParameterGroup(rest, [each.of(None) for each in settings])] if rest else []
     for part in first.parts:
         members = [parameter for name, parameter in parameters.items() if of_parts.get(name) == part]
-        groups.append(Group(members, [each.of(part) for each in settings]))
+        groups.append(ParameterGroup(members, [each.of(part) for each in settings]))
     alike = all(each == group.settings[0] for group in groups for each in group.settings)
     optimizer: torch.optim.Optimizer = first.shared(groups) if alike else first.per_replica(groups)
     optimizer.register_load_state_dict_pre_hook(_keep_rates)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from grok.checks import flag, number
-from grok.optimizers.optimizer import Group, WithParts, beside, rates_of
+from grok.optimizers.optimizer import ParameterGroup, WithParts, beside, rates_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,21 +30,21 @@ class Sgd(WithParts):
         flag("optimizer.constrain_norm", self.constrain_norm)
         self.check_parts()
 
-    def shared(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         names = ("lr", "momentum", "weight_decay")
         arguments = [
             {"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups
         ]
         return torch.optim.SGD(arguments, fused=True)
 
-    def per_replica(self, groups: Sequence[Group]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaSgd(groups)
 
 
 class ReplicaSgd(torch.optim.Optimizer):
     """SGD with a learning rate, momentum and weight decay for each replica; the mathematics of torch's SGD."""
 
-    def __init__(self, groups: Sequence[Group]) -> None:
+    def __init__(self, groups: Sequence[ParameterGroup]) -> None:
         super().__init__([{"params": each.parameters} for each in groups], {})
         self.rates = [rates_of(each.settings, "lr", "momentum", "weight_decay") for each in groups]
 

@@ -13,17 +13,18 @@ import xarray as xr
 from grok.checks import UserError
 from grok.records.files import write_json
 
-MANIFEST = "sweep.json"
-DATASET = "sweep.nc"
+MANIFEST, DATASET = "sweep.json", "sweep.nc"  # of a sweep
+RECORD, SUMMARY, ERROR = "record.nc", "summary.json", "error.txt"  # of a cell
 SPARSE = 4  # where the grid of the swept values has so many times more places than there are cells, cells stay a list
-STEPS = ("memorization_step", "generalization_step", "delay")  # of a summary; NaN: never
+STEPS = ("memorization_step", "generalization_step", "delay")  # of a summary; NaN in a finished cell: never
 
 Keys = Mapping[str, Any]  # a cell's values of the keys that the sweep's command gives
 
 
-def write_manifest(sweep: Path, cells: Mapping[str, Keys]) -> None:
-    """Note the cells of a sweep by their folders, besides those that are noted already."""
-    write_json(sweep / MANIFEST, {"cells": {**read_manifest(sweep), **cells}})
+def write_manifest(sweep: Path, cells: Mapping[str, Keys], *, axes: Sequence[str] = ()) -> None:
+    """Note the cells of a sweep by their folders, besides those that are noted already, and the keys that are axes of
+    its Dataset even if all cells agree in them."""
+    write_json(sweep / MANIFEST, {"axes": list(axes), "cells": {**read_manifest(sweep), **cells}})
 
 
 def read_manifest(sweep: Path) -> dict[str, Keys]:
@@ -32,71 +33,84 @@ def read_manifest(sweep: Path) -> dict[str, Keys]:
     Raises:
         UserError: the file cannot be read.
     """
-    path = sweep / MANIFEST
-    if not path.exists():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["cells"])
-    except (ValueError, KeyError, OSError) as error:
-        raise UserError(f"{path}: cannot be read as a sweep's list of cells ({error})") from error
+    return dict(_manifest(sweep)["cells"])
 
 
-def swept(cells: Mapping[str, Keys]) -> list[str]:
-    """The keys in which cells differ, in the order of the command, the seed last."""
-    names = {name: None for keys in cells.values() for name in keys}
-    varied = [name for name in names if len({json.dumps(keys.get(name)) for keys in cells.values()}) > 1]
+def swept(sweep: Path) -> list[str]:
+    """The keys in which cells differ, or that are axes all the same, in the order of the command, the seed last."""
+    manifest = _manifest(sweep)
+    cells, axes = manifest["cells"].values(), manifest["axes"]
+    names = {name: None for keys in cells for name in keys}
+    varied = [name for name in names if name in axes or len({json.dumps(keys.get(name)) for keys in cells}) > 1]
     return sorted(varied, key=lambda name: name == "seed")
 
 
 def status(folder: Path) -> tuple[str, str]:
     """How the cell in a folder stands: done, failed (with its error) or missing."""
-    error = (folder / "error.txt").read_text(encoding="utf-8").strip() if (folder / "error.txt").exists() else ""
-    if error:
-        return "failed", error.splitlines()[-1]
-    return ("done" if (folder / "summary.json").exists() else "missing"), ""
+    if (folder / ERROR).exists():
+        return "failed", (folder / ERROR).read_text(encoding="utf-8").strip().splitlines()[-1]
+    return ("done" if (folder / SUMMARY).exists() else "missing"), ""
 
 
 def assemble(sweep: Path) -> xr.Dataset:
     """The records and summaries of all cells that have some, over the swept keys, `step`, and what measures add.
 
-    What a cell has no value for is NaN. Values that fill no grid, as an optimising sweeper's, lie along `cell`.
+    `finished` says which cells are, `last_step` where each record ends; what a cell has no value for is NaN. Values
+    that fill no grid, as an optimising sweeper's, lie along `cell`.
 
     Raises:
-        UserError: no cell has a record.
+        UserError: no cell has a record, or one cannot be read.
     """
-    cells = {name: keys for name, keys in read_manifest(sweep).items() if (sweep / name / "record.nc").exists()}
-    if not cells:
+    cells = read_manifest(sweep)
+    present = [number for number, name in enumerate(cells) if (sweep / name / RECORD).exists()]
+    if not present:
         raise UserError(f"{sweep}: no cell of this sweep has a record yet")
-    records = [_with_summary(sweep / name) for name in cells]
-    names = swept(cells)
+    records = [_with_summary(sweep / [*cells][number]) for number in present]
+    names = swept(sweep)
     values = {name: [_plain(keys.get(name)) for keys in cells.values()] for name in names}
     for name, of_cells in values.items():
         if any(isinstance(value, str) for value in of_cells):
             values[name] = [str(value) for value in of_cells]  # an axis is all numbers or all texts
     ticks = {name: sorted(set(of_cells)) for name, of_cells in values.items()}
     if names and np.prod([len(each) for each in ticks.values()]) > SPARSE * len(cells):
-        ticks, places = {"cell": [*cells]}, [(number,) for number in range(len(cells))]
-    else:
-        places = [tuple(ticks[name].index(values[name][number]) for name in names) for number in range(len(cells))]
-    dataset = _stacked(records, places, ticks)
-    if "cell" in ticks:
+        dataset = _stacked(records, [(number,) for number in present], {"cell": [*cells]})
         dataset = dataset.assign_coords({name: ("cell", of_cells) for name, of_cells in values.items()})
+    else:
+        places = [tuple(ticks[name].index(values[name][number]) for name in names) for number in present]
+        dataset = _stacked(records, places, ticks)
     shared = records[0].attrs
     same = {key: value for key, value in shared.items() if all(each.attrs.get(key) == value for each in records)}
-    return dataset.assign_attrs(same)
+    return dataset.assign_attrs(same).assign(finished=dataset["finished"] == 1)
 
 
-def last_look(array: xr.DataArray) -> xr.DataArray:
-    """The values at each cell's last look; NaN for a cell without a record."""
-    looks = xr.DataArray(np.arange(array.sizes["step"]), dims="step")
-    return array.isel(step=(array.notnull() * looks).argmax("step"), drop=True)
+def last_look(dataset: xr.Dataset, name: str) -> xr.DataArray:
+    """A quantity at each cell's last look: NaN where it has no finite value there, or the cell has no record."""
+    steps = dataset["step"].values
+    last = xr.apply_ufunc(lambda step: np.searchsorted(steps, np.nan_to_num(step, nan=steps[0])), dataset["last_step"])
+    return dataset[name].isel(step=last, drop=True).where(dataset["last_step"].notnull())
+
+
+def _manifest(sweep: Path) -> dict[str, Any]:
+    path = sweep / MANIFEST
+    if not path.exists():
+        return {"axes": [], "cells": {}}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"axes": list(found["axes"]), "cells": dict(found["cells"])}
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as a sweep's list of cells ({error})") from error
 
 
 def _with_summary(folder: Path) -> xr.Dataset:
     """A cell's record with what its summary adds, where it is finished."""
-    record = xr.load_dataset(folder / "record.nc", engine="h5netcdf")
-    if (folder / "summary.json").exists():
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    try:
+        record = xr.load_dataset(folder / RECORD, engine="h5netcdf")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / RECORD}: cannot be read as a record ({error})") from error
+    record["last_step"] = ((), float(record["step"][-1]), {"long_name": "last step of the record", "units": "step"})
+    record["finished"] = ((), float((folder / SUMMARY).exists()))
+    if (folder / SUMMARY).exists():
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         for name in STEPS:
             record[name] = ((), np.nan if summary[name] is None else float(summary[name]), {"units": "step"})
         record["phase"] = ((), summary["phase"])
@@ -106,32 +120,37 @@ def _with_summary(folder: Path) -> xr.Dataset:
 def _stacked(
     records: Sequence[xr.Dataset], places: Sequence[tuple[int, ...]], ticks: Mapping[str, Sequence[Any]]
 ) -> xr.Dataset:
-    """The records put in their places on the grid of ticks, over the steps that any of them has."""
-    steps = np.unique(np.concatenate([each["step"].values for each in records]))
+    """The records put in their places on the grid of ticks, over all steps and labels that any of them has."""
+    labels = _labels(records)
     shape = tuple(len(each) for each in ticks.values())
     first: dict[str, xr.DataArray] = {}
     for record in records:
         first = {**{str(name): array for name, array in record.data_vars.items()}, **first}
     variables = {}
     for name, array in first.items():
-        inner = {str(dim): steps.size if dim == "step" else array.sizes[dim] for dim in array.dims}
+        dims = [str(dim) for dim in array.dims]
         text = array.dtype.kind in "UO"
-        stacked = np.full((*shape, *inner.values()), "" if text else np.nan, dtype=object if text else float)
+        inner = [len(labels[dim]) for dim in dims]
+        stacked = np.full((*shape, *inner), "" if text else np.nan, dtype=object if text else float)
         for record, place in zip(records, places, strict=True):
             if name in record:
-                at = np.searchsorted(steps, record["step"].values) if "step" in inner else ...
-                stacked[(*place, at)] = record[name].values
-        variables[name] = ([*ticks, *inner], stacked.astype(str) if text else stacked, array.attrs)
-    coordinates = {name: (name, values) for name, values in first_coordinates(records).items()}
-    return xr.Dataset(variables, {**coordinates, **ticks, "step": ("step", steps, records[0]["step"].attrs)})
+                at: Any = np.ix_(*[[labels[dim][label] for label in record[dim].values.tolist()] for dim in dims])
+                stacked[(*place, *at)] = record[name].values
+        variables[name] = ([*ticks, *dims], stacked.astype(str) if text else stacked, array.attrs)
+    coordinates = {
+        dim: (dim, [*index], records[0][dim].attrs if dim in records[0] else {}) for dim, index in labels.items()
+    }
+    return xr.Dataset(variables, {**coordinates, **ticks})
 
 
-def first_coordinates(records: Sequence[xr.Dataset]) -> dict[str, np.ndarray]:
-    """The ticks of the axes that measures add, from the first record that has each."""
-    found: dict[str, np.ndarray] = {}
+def _labels(records: Sequence[xr.Dataset]) -> dict[str, dict[Any, int]]:
+    """The ticks of `step` and of the axes that measures add, each with its place: steps in order, others as found."""
+    found: dict[str, dict[Any, None]] = {}
     for record in records:
-        found = {**{str(dim): record[dim].values for dim in record.dims if dim != "step"}, **found}
-    return found
+        for dim in record.dims:
+            found.setdefault(str(dim), {}).update(dict.fromkeys(record[dim].values.tolist()))
+    ordered = {dim: sorted(ticks) if dim == "step" else [*ticks] for dim, ticks in found.items()}
+    return {dim: {tick: number for number, tick in enumerate(ticks)} for dim, ticks in ordered.items()}
 
 
 def _plain(value: Any) -> Any:

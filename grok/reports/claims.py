@@ -23,7 +23,6 @@ from grok.records.sweep import DATASET
 from grok.reports.study import Study, holds, ours
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
 BEGIN, END = "<!-- claims: written by python -m grok.reports.claims results/ -->", "<!-- end of claims -->"
 
 
@@ -44,7 +43,11 @@ def take_in(sweep: Path, results: Path) -> Path:
     dataset = load(sweep)
     if "scale" not in dataset.attrs or not (sweep / DATASET).exists():
         raise UserError(f"{sweep}: holds no study that was run to its end")
-    folder = results / str(dataset.attrs["name"]) / str(dataset.attrs["scale"])
+    if dataset.attrs["altered"]:
+        raise UserError(
+            f"{sweep}: its study was altered by {dataset.attrs['altered']}, so it is not the study's result"
+        )
+    folder = results / str(dataset.attrs["study"]) / str(dataset.attrs["scale"])
     folder.mkdir(parents=True, exist_ok=True)
     for name in (DATASET, "summary.csv"):
         write_bytes(folder / name, (sweep / name).read_bytes())
@@ -54,7 +57,7 @@ def take_in(sweep: Path, results: Path) -> Path:
 def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
     """The verdicts as a table in Markdown."""
     lines = [
-        "| claim | source | published | ours (95 % interval) | seeds | scale | holds |",
+        "| claim | source | published | ours (interval over seeds) | seeds | scale | holds |",
         "|---|---|---|---|---|---|---|",
     ]
     for each in judged:
@@ -82,11 +85,12 @@ def main(results: Path, sweeps: Sequence[Path]) -> None:
         take_in(sweep, results)
     judged, console = [], Console(highlight=False, soft_wrap=True, markup=False)
     for folder, dataset in kept(results):
-        own = study(str(dataset.attrs["name"]), str(dataset.attrs["scale"]))
+        own = study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
         own.report(dataset, folder, console)
         judged += own.judge(dataset)
     table = readme_table(judged)
-    write_text(README, with_table(README.read_text(encoding="utf-8"), table))
+    readme = results.absolute().parent / "README.md"
+    write_text(readme, with_table(readme.read_text(encoding="utf-8"), table))
 
 
 if __name__ == "__main__":

@@ -24,12 +24,13 @@ def draw(dataset: xr.Dataset, path: Path, *, from_x: float, to_x: float, exponen
         steps = dataset["generalization_step"].transpose("seed", key).values
         for own in steps:
             axes.plot(decays, own, "o", color=TEST, ms=4, alpha=0.7, mew=0)
+        finished = dataset["finished"].transpose("seed", key).values
         reached = np.isfinite(steps).all(0)
         axes.plot(decays[reached], np.exp(np.log(steps[:, reached]).mean(0)), color=TEST, linewidth=1.4)
         last = int(dataset["step"][-1])
-        for decay, own in zip(decays, steps.T, strict=True):
-            if not np.isfinite(own).all():
-                axes.annotate(f"{np.isnan(own).sum()} never", (decay, last), color=TEST, fontsize=7.5, ha="center")
+        for decay, never in zip(decays, (np.isnan(steps) & finished).sum(0), strict=True):
+            if never:
+                axes.annotate(f"{never} never", (decay, last), color=TEST, fontsize=7.5, ha="center")
         within = (decays >= from_x) & (decays <= to_x) & reached
         if within.any():
             law = np.array([from_x, to_x])

@@ -24,7 +24,7 @@ def draw(dataset: xr.Dataset, path: Path, *, published: Mapping[str, Mapping[flo
         axes = figure.add_subplot()
         scales = dataset["init_scale"].values
         for name, colour, style in (("train_loss", TRAIN, "-"), ("test_loss", TEST, (0, (4, 1.5)))):
-            final = last_look(dataset[name]).transpose("seed", "init_scale").values.clip(FLOOR)
+            final = last_look(dataset, name).transpose("seed", "init_scale").values.clip(FLOOR)
             mean = np.exp(np.log(final).mean(0))
             axes.fill_between(scales, final.min(0), final.max(0), color=colour, alpha=0.2, linewidth=0)
             axes.plot(scales, mean, color=colour, linestyle=style, linewidth=1.6)

@@ -36,14 +36,18 @@ class Claim:
     otherwise: str = ""  # … and why not at others
 
     def judge(self, dataset: xr.Dataset, scale: str) -> dict[str, Any]:
-        """The verdict: our mean over seeds, its interval, and whether it agrees (None: not judged at this scale)."""
-        values = np.array(self._values(dataset)) if scale in self.scales else np.array([])
+        """The verdict: our mean over seeds, its interval, and whether the mean is within the bounds.
+
+        None where it is not judged: at another scale, on a sweep whose keys were altered, without a finished seed.
+        """
+        altered = dataset.attrs.get("altered", "")
+        why = f"altered by {altered}" if altered else "" if scale in self.scales else self.otherwise
+        values = np.array([] if why else self._values(dataset))
         judged = values.size > 0
         measured = float(values.mean()) if judged else math.nan
-        low, high = mean_interval(values) if judged else (math.nan, math.nan)
+        low, high = mean_interval(values) if values.size > 1 else (math.nan, math.nan)
         least = -math.inf if self.at_least is None else self.at_least
         most = math.inf if self.at_most is None else self.at_most
-        why = "" if judged else self.otherwise if scale not in self.scales else "no cell to measure it on"
         return {
             "claim": self.claim,
             "source": self.source,
@@ -57,32 +61,30 @@ class Claim:
             "at_least": self.at_least,
             "at_most": self.at_most,
             "because": self.because,
-            "not_judged": why,
+            "not_judged": why or ("" if judged else "no seed has all its cells"),
         }
 
     def _values(self, dataset: xr.Dataset) -> list[float]:
-        """The measured value of each seed that has all it is measured on."""
-        chosen = dataset[self.quantity]
+        """The measured value of each seed all of whose cells are finished."""
+        chosen = dataset
         for key, value in self.where.items():
-            chosen = (
-                chosen.sel({key: value}, method="nearest", tolerance=1e-9)
-                if _is_number(value)
-                else chosen.sel({key: value})
+            is_number = isinstance(value, (int, float))
+            chosen = chosen.sel(
+                {key: value}, method="nearest" if is_number else None, tolerance=1e-9 if is_number else None
             )
-        seeds = [chosen.sel(seed=seed) for seed in chosen["seed"].values] if "seed" in chosen.dims else [chosen]
-        found = []
-        for own in seeds:
-            if "step" in own.dims:
-                own = own.dropna("step", how="all")
-                if own.size == 0:
-                    continue
-                own = own if "step" in self.along else last_look(own)
-            elif own.ndim == 0 and own.dtype.kind == "f" and not _has_run(dataset, self.where, own):
-                continue
-            found.append(
-                float(self.measure(*[own[axis].values for axis in self.along], own.transpose(*self.along).values))
-            )
-        return found
+        seeds = (chosen.isel(seed=number) for number in range(chosen.sizes["seed"]))
+        return [self._value(own) for own in seeds if own["finished"].all()]
+
+    def _value(self, own: xr.Dataset) -> float:
+        """The measured value of one seed."""
+        quantity = own[self.quantity]
+        if "step" in self.along:
+            quantity = quantity.sel(step=_looks(own))
+        elif "step" in quantity.dims:
+            quantity = last_look(own, self.quantity)
+        return float(
+            self.measure(*[quantity[axis].values for axis in self.along], quantity.transpose(*self.along).values)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +106,16 @@ class Study:
         judged = self.judge(dataset)
         write_json(folder / "verdict.json", judged)
         console.print(_table(self.title, judged))
-        for path in (self.figure(dataset, folder / "figure.png"), folder / "verdict.json"):
-            console.print(path)
+        try:
+            console.print(self.figure(dataset, folder / "figure.png"))
+        except (KeyError, ValueError) as error:  # of a sweep that lacks what the figure shows
+            console.print(f"the study's figure is not drawn: {error}")
+        console.print(folder / "verdict.json")
 
 
-def _has_run(dataset: xr.Dataset, where: Mapping[str, Any], own: xr.DataArray) -> bool:
-    """Whether the cell that a summary's NaN belongs to was trained: NaN then means never."""
-    accuracy = dataset["test_accuracy"].sel(where)
-    return (
-        bool(accuracy.sel(seed=own["seed"]).notnull().any()) if "seed" in own.coords else bool(accuracy.notnull().any())
-    )
+def _looks(own: xr.Dataset) -> np.ndarray:
+    """The steps at which one cell was looked at: others of the sweep may have been at more. Accuracy is never NaN."""
+    return np.asarray(own["step"].values[own["train_accuracy"].notnull().values])
 
 
 def holds(verdict: Mapping[str, Any]) -> str:
@@ -124,15 +126,16 @@ def holds(verdict: Mapping[str, Any]) -> str:
 
 
 def ours(verdict: Mapping[str, Any]) -> str:
-    """Our value with its interval."""
+    """Our value with its interval, which a single seed does not have."""
     if verdict["holds"] is None:
         return "–"
-    return f"{_number(verdict['measured'])} ({_number(verdict['low'])} – {_number(verdict['high'])})"
+    interval = f" ({_number(verdict['low'])} – {_number(verdict['high'])})" if verdict["n"] > 1 else ""
+    return f"{_number(verdict['measured'])}{interval}"
 
 
 def _table(title: str, judged: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title=title, title_justify="left", show_lines=True)
-    for column in ("claim", "source", "published", "ours (95 % interval)", "seeds", "holds?"):
+    for column in ("claim", "source", "published", "ours (interval over seeds)", "seeds", "holds?"):
         table.add_column(column)
     for each in judged:
         table.add_row(each["claim"], each["source"], each["published"], ours(each), str(each["n"]), holds(each))
@@ -140,15 +143,11 @@ def _table(title: str, judged: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _number(value: float | None) -> str:
-    """Steps as whole numbers, the rest with three digits."""
+    """Steps as whole numbers, the rest with three digits; what is not finite, as a step that never came, as none."""
     if value is None:
-        return "never"
+        return "none"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _json_number(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

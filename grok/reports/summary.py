@@ -9,18 +9,20 @@ import xarray as xr
 from rich.table import Table
 from rich.text import Text
 
-from grok.science.delay import delay, settled_at
+from grok.science.delay import delay, first_at, settled_at
 from grok.science.phases import phase
 
 
 def summarize(record: xr.Dataset) -> dict[str, Any]:
     """Final accuracies and losses, the steps of memorisation and generalisation, delay, phase and speed of a record.
 
-    A step is that of the first look from which the accuracy stays at or above the task's threshold; None: never.
+    A step is that of the first look from which the accuracy stays at or above the task's threshold (or, where the task
+    says so, at which it first reaches it); None: never.
     """
     steps, seconds = record["step"].values, float(record.attrs["seconds"])
-    memorized = settled_at(steps, record["train_accuracy"].values, record.attrs["memorization_threshold"])
-    generalized = settled_at(steps, record["test_accuracy"].values, record.attrs["generalization_threshold"])
+    at = settled_at if record.attrs["thresholds_stay"] else first_at
+    memorized = at(steps, record["train_accuracy"].values, record.attrs["memorization_threshold"])
+    generalized = at(steps, record["test_accuracy"].values, record.attrs["generalization_threshold"])
     final = {
         str(name): _json_number(record[name].values[-1])
         for name, array in record.data_vars.items()

@@ -71,7 +71,7 @@ def _place(dataset: xr.Dataset, axes: list[str], at: tuple[int, ...]) -> dict[st
         if not there.any():
             continue
         values = {
-            name: _value(last_look(own[name]) if "step" in own[name].dims else own[name])
+            name: _value(last_look(own, name) if "step" in own[name].dims else own[name])
             for name in SHOWN
             if name in own
         }

@@ -9,8 +9,8 @@ from jaxtyping import Int, Real
 
 
 def value_at(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, step: int) -> float:
-    """The value at the last look up to the step."""
-    return float(values[np.searchsorted(steps, step, side="right") - 1])
+    """The value at the last look up to the step; NaN where the curve ends before it."""
+    return float(values[np.searchsorted(steps, step, side="right") - 1]) if steps[-1] >= step else math.nan
 
 
 def final(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"]) -> float:
@@ -30,8 +30,8 @@ def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " l
 
 
 def argmin(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> float:
-    """Where the lowest of the points lies; points without a number are left out."""
-    return float(x[np.nanargmin(y)])
+    """Where the lowest of the points lies; a point without a number is as high as can be, and all such have none."""
+    return float(x[np.argmin(np.nan_to_num(y, nan=np.inf))]) if np.isfinite(y).any() else math.nan
 
 
 def number(value: Real[np.ndarray, ""]) -> float:

@@ -15,14 +15,14 @@ import yaml
 from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
+from grok.checks import choice
 from grok.records.files import write_dataset, write_json, write_text
+from grok.records.sweep import ERROR, RECORD, SUMMARY
 from grok.reports import summary as summaries
 from grok.reports.figure import draw
 from grok.reports.page import PLOTLY, page
 from grok.training import tracking
 from grok.training.instantiation import instantiate
-
-ERROR = "error.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +48,28 @@ class Outcome:
 
 
 def objective(config: Mapping[str, Any], summary: Mapping[str, Any]) -> float | None:
-    """What a sweeper minimises: the number in the summary that the configuration's `objective` names."""
-    value = summary.get(config["objective"])
-    return None if value is None or isinstance(value, str) else float(value)
+    """What a sweeper minimises: the number in the summary that the configuration's `objective` names; None: not finite,
+    or a step that never came.
+
+    Raises:
+        UserError: the summary has no such number.
+    """
+    numbers = [name for name, value in summary.items() if not isinstance(value, str)]
+    choice("objective", config["objective"], numbers)
+    value = summary[config["objective"]]
+    return None if value is None else float(value)
 
 
 def begin(cell: Cell) -> None:
     """Write what is known before training. A run that is prolonged is unfinished again."""
-    (cell.folder / "summary.json").unlink(missing_ok=True)
+    (cell.folder / SUMMARY).unlink(missing_ok=True)
     (cell.folder / ERROR).unlink(missing_ok=True)
     write_text(cell.folder / "config.yaml", yaml.safe_dump(dict(cell.config), sort_keys=False))
 
 
 def save(cell: Cell, record: xr.Dataset) -> None:
     """Write the record as it stands."""
-    write_dataset(cell.folder / "record.nc", record)
+    write_dataset(cell.folder / RECORD, record)
 
 
 def leave(
@@ -78,7 +85,9 @@ def leave(
     write_text(cell.folder / "report.html", page(record, summary, plotly=plotly))
     if error:
         write_text(cell.folder / ERROR, error + "\n")
-    write_json(cell.folder / "summary.json", summary)
+    else:
+        (cell.folder / ERROR).unlink(missing_ok=True)
+    write_json(cell.folder / SUMMARY, summary)
     for logger in loggers:
         tracking.mirror(logger, record, summary=summary, figures={"figure": cell.folder / "figure.png"})
     return summary
@@ -86,13 +95,13 @@ def leave(
 
 def finished_before(cell: Cell) -> Outcome:
     """The outcome of a cell in whose folder nothing is left to train."""
-    summary = json.loads((cell.folder / "summary.json").read_text())
+    summary = json.loads((cell.folder / SUMMARY).read_text())
     error = (cell.folder / ERROR).read_text().strip() if (cell.folder / ERROR).exists() else ""
     return Outcome("failed" if error else "skipped", objective(cell.config, summary), error)
 
 
 @contextmanager
-def tracked(cell: Cell, console: Console, *, quiet: bool) -> Iterator[list[WandbLogger]]:
+def tracked(cell: Cell, console: Console, *, told: bool) -> Iterator[list[WandbLogger]]:
     """The loggers that the configuration asks for; ended, with a word on where to look, however the run ends."""
     if "_target_" not in cell.config["logger"]:
         yield []
@@ -104,5 +113,5 @@ def tracked(cell: Cell, console: Console, *, quiet: bool) -> Iterator[list[Wandb
         ended_well = True
     finally:
         said = tracking.finish(logger, ended_well=ended_well)
-        if not quiet:
+        if told:
             console.print(said)

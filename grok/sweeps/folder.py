@@ -15,6 +15,7 @@ from grok.checks import UserError
 from grok.configuration import differences, value_at
 
 WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective")  # these do not touch the numbers
+MAY_CHANGE = (*WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be prolonged
 LOCK = ".lock"
 FILES = ("config.yaml", "record.nc", "summary.json", "figure.png", "report.html", "last.ckpt")
 
@@ -26,9 +27,20 @@ def claimed(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
     Raises:
         UserError: the folder cannot be written, another process trains in it, or it holds another run.
     """
-    lock = _locked(folder)
-    try:
+    with locked(folder, key="hydra.run.dir"):
         yield _adopt(folder, config)
+
+
+@contextmanager
+def locked(folder: Path, *, key: str) -> Iterator[None]:
+    """Make the folder, and keep other processes out of it; one in which nothing was written is removed again.
+
+    Raises:
+        UserError: the folder, which the user gave by `key`, cannot be written, or another process is at work in it.
+    """
+    lock = _lock(folder, key)
+    try:
+        yield
     finally:
         if [path.name for path in folder.glob("*")] == [LOCK]:  # a mistake, told before anything was written
             (folder / LOCK).unlink()
@@ -36,18 +48,18 @@ def claimed(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
         os.close(lock)
 
 
-def _locked(folder: Path) -> int:
+def _lock(folder: Path, key: str) -> int:
     """The folder's lock as an open file; it is held until the file is closed or the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
     except OSError as error:
-        raise UserError(f"hydra.run.dir={folder}: cannot be written ({error.strerror})") from error
+        raise UserError(f"{key}={folder}: cannot be written ({error.strerror})") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise UserError(f"hydra.run.dir={folder}: another process is training there") from error
+        raise UserError(f"{key}={folder}: another process is training there") from error
     except OSError:
         return lock  # a file system without locks, as some clusters have: go on without
     return lock

@@ -17,9 +17,11 @@ from rich.console import Console
 from grok.checks import UserError
 from grok.records.files import write_text
 from grok.records.provenance import provenance
+from grok.records.sweep import ERROR, SUMMARY
 from grok.reports import summary as summaries
-from grok.sweeps.cell import ERROR, Cell, Outcome, begin, finished_before, leave, objective, save, tracked
+from grok.sweeps.cell import Cell, Outcome, begin, finished_before, leave, objective, save, tracked
 from grok.sweeps.folder import claimed
+from grok.sweeps.plan import chunks
 from grok.training.build import build, device_of
 from grok.training.checkpoint import Checkpoint, ReplicaCheckpoints, check_data, standings
 from grok.training.fit import fit, products
@@ -43,7 +45,7 @@ def train_alone(cell: Cell) -> Outcome:
         Interrupted: a signal came; the folder holds all that was trained, and the same command goes on.
     """
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    with Interruption() as interruption, Progress(console, cells=1, steps=cell.config["steps"]) as progress:
+    with Interruption() as interruption, Progress(console, [cell.config["steps"]]) as progress:
         group = Group(console, progress, interruption, sweep=None)
         group.train([cell])
     console.print(summaries.table(group.summaries[cell.folder]))
@@ -52,29 +54,38 @@ def train_alone(cell: Cell) -> Outcome:
     return group.outcomes[cell.folder]
 
 
-def train_each(cells: Sequence[Cell], *, sweep: Path, console: Console, progress: Progress) -> list[Outcome]:
-    """Train cells side by side; what one of them cannot do is its own failure and nobody else's.
+def train_unit(
+    cells: Sequence[Cell], *, sweep: Path, console: Console, progress: Progress, interruption: Interruption
+) -> list[Outcome]:
+    """Train cells side by side, as many at a time as fit into memory; what one of them cannot do is its own failure.
 
     Raises:
         Interrupted: a signal came; the folders hold all that was trained, and the same command goes on.
     """
-    with Interruption() as interruption, ExitStack() as claims:
-        group = Group(console, progress, interruption, sweep=sweep)
-        waiting = []
-        for cell in cells:
-            try:
-                if claims.enter_context(claimed(cell.folder, cell.config)):
-                    waiting.append(cell)
-                else:
-                    group.settle(cell, finished_before(cell), steps=cell.config["steps"])
-            except UserError as error:
-                group.fail(cell, error)
-        _train_or_halve(group, waiting)
-        return [group.outcomes[cell.folder] for cell in cells]
+    group = Group(console, progress, interruption, sweep=sweep)
+    for part in chunks(cells):
+        with ExitStack() as claims:
+            waiting = []
+            for cell in part:
+                try:
+                    if claims.enter_context(claimed(cell.folder, cell.config)):
+                        waiting.append(cell)
+                    else:
+                        group.settle(cell, finished_before(cell), steps=steps_of(cell))
+                except UserError as error:
+                    group.settle(cell, Outcome("failed", error=str(error), ran=False), steps=steps_of(cell))
+            _train_or_halve(group, waiting)
+    return [group.outcomes[cell.folder] for cell in cells]
+
+
+def steps_of(cell: Cell) -> int:
+    """The steps that a cell is to take; none where that is no number, which is told when it is to be trained."""
+    steps = cell.config.get("steps")
+    return steps if isinstance(steps, int) else 0
 
 
 def _train_or_halve(group: Group, cells: Sequence[Cell]) -> None:
-    """Train the cells; where that fails, each half of them, until the cells that fail are alone.
+    """Train the cells; where that fails, each half of those that are left, until the cells that fail are alone.
 
     So a value that one cell's task refuses, or a memory that is too small for all of them, stops no other.
     """
@@ -82,13 +93,16 @@ def _train_or_halve(group: Group, cells: Sequence[Cell]) -> None:
         return
     try:
         group.train(cells)
+        return
     except Exception as error:
         rest = [cell for cell in cells if cell.folder not in group.outcomes]
         if len(rest) == 1:
             group.fail(rest[0], error)
-        else:
-            _train_or_halve(group, rest[: len(rest) // 2])
-            _train_or_halve(group, rest[len(rest) // 2 :])
+            return
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()  # the error is forgotten by now, and with it what it kept in memory
+    _train_or_halve(group, rest[: len(rest) // 2])
+    _train_or_halve(group, rest[len(rest) // 2 :])
 
 
 class Group:
@@ -110,10 +124,17 @@ class Group:
         with products(settings.precision, device) as product_error, self._tracked(cells) as tracks:
             waiting = list(cells)
             while waiting:
+                self.stop_if_told(waiting[0])
                 numbers, begun = next(standings([cell.folder for cell in waiting]))
                 part = [waiting[number] for number in numbers]
                 self._sit(part, begun, tracks, device=device, product_error=product_error)
                 waiting = [cell for cell in waiting if cell.folder not in self.outcomes]
+
+    def stop_if_told(self, cell: Cell, where: str = "") -> None:
+        """End the process if a signal has come, with a word on how to go on."""
+        if self.interruption.signal is not None:
+            self.console.print(f"stopped{where}: the same command with {cell.again} goes on")
+            raise Interrupted(128 + self.interruption.signal)
 
     def settle(self, cell: Cell, outcome: Outcome, *, steps: int) -> None:
         """Remember how a cell ended, with so many steps that need not be trained."""
@@ -124,10 +145,10 @@ class Group:
         """Remember that a cell failed, and keep its error in its folder where that can be written."""
         line = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0]
         told = line if isinstance(error, UserError) else "".join(traceback.format_exception(error))
-        if cell.folder.is_dir() and not (cell.folder / "summary.json").exists():
+        if cell.folder.is_dir() and not (cell.folder / SUMMARY).exists():
             with suppress(UserError):  # where the folder cannot be written, the line says so
                 write_text(cell.folder / ERROR, told.rstrip() + "\n")
-        self.settle(cell, Outcome("failed", None, line, ran=False), steps=cell.config.get("steps", 0))
+        self.settle(cell, Outcome("failed", error=line, ran=False), steps=steps_of(cell))
 
     def _sit(self, cells: Sequence[Cell], begun: Sequence[Checkpoint] | None, tracks: Tracks, **on: Any) -> None:
         """Train cells that stand at the same step until one of them ends or a signal comes."""
@@ -162,10 +183,8 @@ class Group:
         ended = training.finished()
         for replica in ended.nonzero().flatten().tolist():
             self._end(cells[replica], record(replica), training, replica, *tracks[cells[replica].folder])
-        if self.interruption.signal is not None and not ended.all():
-            where = f"step {training.step:,} of {training.steps:,}"
-            self.console.print(f"stopped at {where}: the same command with {cells[0].again} goes on")
-            raise Interrupted(128 + self.interruption.signal)
+        if not ended.all():
+            self.stop_if_told(cells[0], f" at step {training.step:,} of {training.steps:,}")
 
     def _end(
         self,
@@ -217,7 +236,7 @@ class Group:
             tracks = {}
             for cell in cells:
                 own = all_of_them.enter_context(ExitStack())
-                loggers = own.enter_context(tracked(cell, self.console, quiet=self.sweep is not None))
+                loggers = own.enter_context(tracked(cell, self.console, told=self.sweep is None or cell is cells[0]))
                 tracks[cell.folder] = (own, loggers)
             yield tracks
 
@@ -230,6 +249,7 @@ def _attributes(training: Training, cell: Cell, tags: dict[str, Any]) -> dict[st
         "memorization_threshold": thresholds.memorization,
         "generalization_threshold": thresholds.generalization,
         "grokking_delay": thresholds.grokking_delay,
+        "thresholds_stay": int(thresholds.stay),
         **{f"data_{name}": text for name, text in tags["data"].items()},
         "n_parameters": sum(parameter[0].numel() for parameter in training.model.parameters()),
         "config": json.dumps(cell.config),

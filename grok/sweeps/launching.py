@@ -1,32 +1,36 @@
-"""The launcher's engine: from the overrides of all cells to units of work, here or through another launcher."""
+"""The launcher's engine: from the overrides of all cells to what the sweep leaves."""
 
 from __future__ import annotations
 
+import math
 import os
-import shlex
+import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
+from plotly.offline import get_plotlyjs
 from rich.console import Console
 
-from grok.checks import FailedCellsError, UserError, choice, whole
-from grok.configuration import value_at
-from grok.records.sweep import write_manifest
+from grok.checks import FailedCellsError, choice, whole
+from grok.records.files import write_text
+from grok.records.sweep import DATASET, write_manifest
+from grok.reports.page import PLOTLY
 from grok.sweeps.cell import Cell, Outcome
-from grok.sweeps.group import train_each
-from grok.sweeps.leavings import leave
-from grok.sweeps.plan import chunks, units
+from grok.sweeps.composing import cells_of, command
+from grok.sweeps.elsewhere import train_elsewhere
+from grok.sweeps.folder import locked
+from grok.sweeps.group import steps_of, train_unit
+from grok.sweeps.leavings import conclude
+from grok.sweeps.plan import units_of
 from grok.sweeps.watch import watching
+from grok.training.interruption import Interruption
 from grok.training.progress import Progress
 
-NOT_A_CELLS = ("hydra", "study", "scale")  # parts of the composed configuration that no cell's numbers depend on
+NO_ALTERATION = ("cluster", "device", "hydra", "logger", "save_every_seconds", "scale", "study")
 
 
 def launch(
@@ -43,126 +47,74 @@ def launch(
     """Train the cells with these overrides, the first of which has this number; write what the sweep leaves.
 
     Raises:
-        UserError: a setting of the launcher is not allowed, or the launcher that it goes through is not there.
+        UserError: a setting of the launcher is not allowed, or another process is at work in the sweep's folder.
+        FailedCellsError: cells failed, and no optimising sweeper waits for what the others found.
     """
     choice("hydra.launcher.unit", unit, ("group", "cell"))
     if max_replicas is not None:
         whole("hydra.launcher.max_replicas", max_replicas, least=1)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     sweep = Path(config.hydra.sweep.dir).absolute()
-    cells = [_composed(overrides, first + at, context, config) for at, overrides in enumerate(job_overrides)]
-    sweep.mkdir(parents=True, exist_ok=True)
-    write_manifest(sweep, {os.path.relpath(cell.folder, sweep): cell.keys for cell in cells})
-    work = units(cells, most=1 if unit == "cell" else max_replicas)
-    sizes = " + ".join(str(len(each)) for each in work[:8]) + (" + …" if len(work) > 8 else "")
-    console.print(f"{len(cells)} cells ({sizes} side by side) in {config.hydra.sweep.dir}")
-    if through is None:
-        with Progress(console, cells=len(cells), steps=_steps(cells)) as progress:
-            outcomes = [_outcomes(each, sweep, console, progress) for each in work]
-    else:
-        with watching([cell.folder for cell in cells], console):
-            outcomes = _elsewhere(work, sweep, context, config, {"_target_": through, **settings})
-    by_folder = {
-        cell.folder: how
-        for each, found in zip(work, outcomes, strict=True)
-        for cell, how in zip(each, found, strict=True)
-    }
-    study: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
-    made = {
-        "name": str(cells[0].config["name"]),
-        "command": _command(config.hydra.overrides.task),
-        **({"scale": str(config.scale)} if study else {}),
-    }
-    leave(sweep, by_folder, console, study=study, made=made)
-    return [_returned(cell, by_folder[cell.folder], in_study=study is not None) for cell in cells]
+    with locked(sweep, key="hydra.sweep.dir"):
+        cells = cells_of(job_overrides, first, context, config)
+        _begin(sweep, cells, config)
+        units = units_of(cells, most=1 if unit == "cell" else max_replicas)
+        sizes = " + ".join(str(len(each)) for each in units[:8]) + (" + …" if len(units) > 8 else "")
+        console.print(f"{len(cells)} cells ({sizes} side by side) in {config.hydra.sweep.dir}")
+        if through is None:
+            with Interruption() as interruption, Progress(console, [steps_of(cell) for cell in cells]) as progress:
+                found = [
+                    train_unit(each, sweep=sweep, console=console, progress=progress, interruption=interruption)
+                    for each in units
+                ]
+        else:
+            with watching([cell.folder for cell in cells], console):
+                found = train_elsewhere(units, sweep, context, config, {"_target_": through, **settings})
+        outcomes = {
+            cell.folder: how
+            for each, outcome in zip(units, found, strict=True)
+            for cell, how in zip(each, outcome, strict=True)
+        }
+        study: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
+        conclude(sweep, outcomes, console, study=study, made=_made(cells, config))
+    return _returned(cells, outcomes, config)
 
 
-def _composed(overrides: Sequence[str], number: int, context: HydraContext, config: DictConfig) -> Cell:
-    """The cell with these overrides, composed as Hydra composes a job."""
-    composed = context.config_loader.load_sweep_config(config, list(overrides))
-    with open_dict(composed):
-        composed.hydra.job.num, composed.hydra.job.id = number, f"{composed.hydra.job.name}_{number}"
-    HydraConfig.instance().set_config(composed)
-    folder = Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir)
-    with open_dict(composed):
-        del composed["hydra"]
-    whole_of_it: Any = OmegaConf.to_container(composed, resolve=True)
-    resolved = {key: value for key, value in whole_of_it.items() if key not in NOT_A_CELLS}
-    return Cell(
-        config=resolved,
-        folder=folder.absolute(),
-        command=_command(overrides),
-        again=f"hydra.sweep.dir='{config.hydra.sweep.dir}'",
-        keys=_keys(overrides, resolved),
-        overrides=tuple(overrides),
-    )
+def _begin(sweep: Path, cells: Sequence[Cell], config: DictConfig) -> None:
+    """Note the cells; take away what an earlier command made of them, which is made again at the end."""
+    axes = [str(key) for key in config.hydra.sweeper.get("params") or ()] if "study" in config else []
+    write_manifest(sweep, {os.path.relpath(cell.folder, sweep): cell.keys for cell in cells}, axes=axes)
+    for name in (DATASET, "verdict.json"):
+        (sweep / name).unlink(missing_ok=True)
+    if not (sweep / PLOTLY).exists():
+        write_text(sweep / PLOTLY, get_plotlyjs())
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every cell that trains holds its folder's lock open
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _keys(overrides: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
-    """The overridden keys with their values; for a choice among files, the file's name."""
-    keys = {}
-    for override in overrides:
-        name, _, text = override.partition("=")
-        name = name.lstrip("+~")
-        value = value_at(config, name)
-        keys[name] = text if isinstance(value, dict) or (value is None and text != "null") else value
-    return {name: value for name, value in keys.items() if name.split(".")[0] not in NOT_A_CELLS}
+def _made(cells: Sequence[Cell], config: DictConfig) -> dict[str, str]:
+    """What the Dataset says of the sweep as a whole; of a study, which it is, and whether its keys were altered."""
+    given = list(config.hydra.overrides.task)
+    made = {"name": str(cells[0].config["name"]), "command": command(given)}
+    if "study" not in config:
+        return made
+    altered = [each for each in given if each.lstrip("+~").split("=")[0].split(".")[0] not in NO_ALTERATION]
+    study = str(config.hydra.runtime.choices["study"])
+    return {**made, "study": study, "scale": str(config.scale), "altered": " ".join(altered)}
 
 
-def _command(overrides: Sequence[str]) -> str:
-    """The command, for records: without the folder that it was given, which is another one elsewhere."""
-    return shlex.join(["python", "train.py", *[each for each in overrides if not each.startswith("hydra.sweep.dir=")]])
+def _returned(cells: Sequence[Cell], outcomes: dict[Path, Outcome], config: DictConfig) -> list[JobReturn]:
+    """What Hydra's sweeper is told: what each cell found, infinity where that is no number.
 
-
-def _steps(cells: Sequence[Cell]) -> int:
-    steps = [cell.config.get("steps") for cell in cells]
-    return max((each for each in steps if isinstance(each, int)), default=1)
-
-
-def _outcomes(cells: Sequence[Cell], sweep: Path, console: Console, progress: Progress) -> list[Outcome]:
-    """Train a unit of work, as many cells at a time as fit into memory."""
-    return [how for part in chunks(cells) for how in train_each(part, sweep=sweep, console=console, progress=progress)]
-
-
-@dataclass(frozen=True)
-class Work:
-    """The task function that another launcher runs for each unit of work, in whatever process: picklable."""
-
-    units: list[list[Cell]]
-    sweep: Path
-    folder: Path  # where the command was given, on which relative paths depend
-
-    def __call__(self, config: DictConfig) -> list[Outcome]:
-        os.chdir(self.folder)
-        cells = self.units[HydraConfig.get().job.num]
-        console = Console(highlight=False, soft_wrap=True, markup=False)
-        with Progress(console, cells=len(cells), steps=_steps(cells)) as progress:
-            return _outcomes(cells, self.sweep, console, progress)
-
-
-def _elsewhere(
-    work: list[list[Cell]], sweep: Path, context: HydraContext, config: DictConfig, launcher: dict[str, Any]
-) -> list[list[Outcome]]:
-    """Give each unit of work to another launcher, as a job of its own."""
-    other = config.copy()
-    with open_dict(other):
-        other.hydra.launcher, other.hydra.sweep.dir = launcher, str(sweep)
-    try:
-        inner = Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=Work(work, sweep, Path.cwd()), config=other
-        )
-    except (RuntimeError, ImportError) as error:
-        raise UserError(
-            f"hydra.launcher.through={launcher['_target_']}: is not installed (pip install -e '.[joblib,slurm,ray]')"
-        ) from error
-    returned = inner.launch([list(cells[0].overrides) for cells in work], initial_job_idx=0)
-    return [each.return_value for each in returned]
-
-
-def _returned(cell: Cell, outcome: Outcome, *, in_study: bool) -> JobReturn:
-    """What Hydra's sweeper is told of a cell. In a study, a run that diverged is a result like others."""
-    failed = outcome.status == "failed" and not (in_study and outcome.ran)
-    returned = JobReturn(overrides=list(cell.overrides), working_dir=str(cell.folder), task_name="train")
-    returned.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
-    returned.return_value = FailedCellsError(outcome.error) if failed else outcome.objective
+    In a study, a run that diverged is a result like others.
+    """
+    in_study, optimised = "study" in config, config.hydra.runtime.choices["hydra/sweeper"] != "basic"
+    failed = [how for how in outcomes.values() if how.status == "failed" and not (in_study and how.ran)]
+    if failed and not optimised:
+        raise FailedCellsError(failed[0].error)
+    returned = []
+    for cell in cells:
+        found = outcomes[cell.folder].objective
+        value = math.inf if found is None else found
+        returned.append(JobReturn(overrides=list(cell.overrides), status=JobStatus.COMPLETED, _return_value=value))
     return returned

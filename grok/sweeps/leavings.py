@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from plotly.offline import get_plotlyjs
 from rich.console import Console
 from rich.table import Table
 
 from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
-from grok.records.sweep import DATASET, assemble, read_manifest, status, swept
-from grok.reports.page import PLOTLY
+from grok.records.sweep import DATASET, SUMMARY, assemble, read_manifest, status, swept
 from grok.reports.sweep_page import sweep_page
 from grok.sweeps.cell import Outcome
 from grok.training.instantiation import instantiate
@@ -25,7 +23,7 @@ from grok.training.instantiation import instantiate
 TOLD = 8  # cells that failed for the same reason are named up to so many
 
 
-def leave(
+def conclude(
     sweep: Path,
     outcomes: Mapping[Path, Outcome],
     console: Console,
@@ -46,8 +44,6 @@ def leave(
         dataset = None
     if dataset is not None:
         write_dataset(sweep / DATASET, dataset)
-        if not (sweep / PLOTLY).exists():
-            write_text(sweep / PLOTLY, get_plotlyjs())
         write_text(sweep / "report.html", sweep_page(dataset))
     _tell(sweep, outcomes, console)
     for name in ("sweep.nc", "summary.csv", "report.html") if dataset is not None else ():
@@ -58,14 +54,13 @@ def leave(
 
 def _table(sweep: Path, cells: Mapping[str, Mapping[str, Any]]) -> str:
     """A line a cell: its folder, its swept values, how it ended, and the numbers of its summary."""
-    names, rows = swept(cells), []
+    names, rows = swept(sweep), []
     for cell, keys in cells.items():
         how, error = status(sweep / cell)
-        file = sweep / cell / "summary.json"
+        file = sweep / cell / SUMMARY
         summary = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        rows.append(
-            {"cell": cell, **{name: keys.get(name) for name in names}, "status": how, "error": error, **summary}
-        )
+        own = {f"{name} (swept)" if name in summary else name: keys.get(name) for name in names}
+        rows.append({"cell": cell, **own, "status": how, "error": error, **summary})
     columns = {name: None for row in rows for name in row}
     text = io.StringIO()
     writer = csv.DictWriter(text, [*columns], lineterminator="\n")

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import psutil
 import torch
 
-from grok.checks import UserError
 from grok.sweeps.cell import Cell
 from grok.training.build import build, device_of
 from grok.training.module import Training
@@ -19,7 +18,7 @@ SHARE = 0.5  # of the free memory that replicas side by side may fill
 COPIES = 8  # of a replica's weights: weights, gradients, two moments, what a step works on, a checkpoint in the making
 
 
-def units(cells: Sequence[Cell], *, most: int | None) -> list[list[Cell]]:
+def units_of(cells: Sequence[Cell], *, most: int | None) -> list[list[Cell]]:
     """The cells in groups that can train side by side, of at most so many cells, in the order of their first cells."""
     alike: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -29,13 +28,17 @@ def units(cells: Sequence[Cell], *, most: int | None) -> list[list[Cell]]:
 
 def chunks(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     """The cells of a group in parts that fit into this machine's memory."""
+    yield from _evenly(cells, next((most for cell in cells if (most := _most(cell))), len(cells)))
+
+
+def _most(cell: Cell) -> int:
+    """How many cells such as this one fit; 0 where it cannot be built, which is told when it is to be trained."""
     try:
-        training, _ = build([cells[0].config])
-        room = _free(device_of(Settings.of(cells[0].config))) * SHARE
-        most = max(1, int(room / _bytes_per_replica(training)))
-    except UserError:
-        most = len(cells)  # what is wrong will be told when they are trained
-    yield from _evenly(cells, most)
+        training, _ = build([cell.config])
+        room = _free(device_of(Settings.of(cell.config))) * SHARE
+        return max(1, int(room / _bytes_per_replica(training)))
+    except Exception:
+        return 0
 
 
 def _evenly(cells: Sequence[Cell], most: int) -> Iterator[list[Cell]]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from grok.checks import number, whole
+from grok.checks import flag, number, whole
 from grok.streams import Streams
 
 
@@ -41,11 +41,13 @@ class Thresholds:
     memorization: float
     generalization: float
     grokking_delay: int  # steps; a run that generalises so long after memorising, or longer, has grokked
+    stay: bool  # whether an accuracy counts from where it stays at its threshold, or from where it first reaches it
 
     def __post_init__(self) -> None:
         number("task.thresholds.memorization", self.memorization, above=0)
         number("task.thresholds.generalization", self.generalization, above=0)
         whole("task.thresholds.grokking_delay", self.grokking_delay, least=1)
+        flag("task.thresholds.stay", self.stay)
 
 
 class Task(Protocol):

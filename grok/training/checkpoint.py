@@ -65,6 +65,8 @@ def standings(folders: Sequence[Path]) -> Iterator[tuple[list[int], list[Checkpo
         UserError: a checkpoint cannot be read.
     """
     there = [_there(folder) for folder in folders]
+    if not all(there):  # the kill came before the first saving was complete: those files were never in their places
+        there = [each if (folder / LAST).exists() else {} for folder, each in zip(folders, there, strict=True)]
     common = set.intersection(*[set(each) for each in there])
     step = max(common) if common else None
     chosen = [each[max(each) if step is None else step] if each else None for each in there]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
 
@@ -16,11 +17,11 @@ LINE_EVERY_SECONDS = 10.0  # where the output is no terminal (a file, a cluster'
 
 
 class Progress:
-    """How far one cell or many are: a bar on a terminal, elsewhere a line now and then."""
+    """How far cells are that are to take so many steps each: a bar on a terminal, elsewhere a line now and then."""
 
-    def __init__(self, console: Console, *, cells: int, steps: int) -> None:
-        self.console, self.cells, self.done, self.steps = console, cells, 0, 0
-        self.total = cells * steps
+    def __init__(self, console: Console, steps: Sequence[int]) -> None:
+        self.console, self.cells, self.done, self.steps = console, len(steps), 0, 0
+        self.total = sum(steps)
         self.begun_at = self.said_at = time.monotonic()
         self.bar = progress.Progress(
             "{task.description}",
@@ -58,7 +59,8 @@ class Progress:
         self._show(f"train {train:.3f}  test {test:.3f}")
         if not self.console.is_terminal and time.monotonic() - self.said_at >= LINE_EVERY_SECONDS:
             many = f"{len(training.optimizer_settings)} cells side by side, {self.done} of {self.cells} done; "
-            left = timedelta(seconds=round((time.monotonic() - self.begun_at) * (self.total / self.steps - 1)))
+            each = (time.monotonic() - self.begun_at) / max(self.steps, 1)
+            left = timedelta(seconds=round(each * (self.total - self.steps)))
             means = f"train {train:.3f}  test {test:.3f}"
             where = f"step {training.step:,} of {training.steps:,}"
             self.console.print(f"{where}  {many if self.cells > 1 else ''}{means}  {left} left")

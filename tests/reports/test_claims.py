@@ -1,6 +1,7 @@
 """Claims are held against records: what counts as agreement is declared, what was found is what the records give."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import xarray as xr
 from rich.console import Console
 
 from grok.checks import UserError
-from grok.reports.claims import README, kept, readme_table, study, take_in, with_table
+from grok.records.load import load
+from grok.reports.claims import kept, readme_table, study, take_in, with_table
 from grok.reports.study import Claim
-from grok.science.curves import argmin, final, first_reaching, number
+from grok.science.curves import argmin, final, first_reaching, number, value_at
 from grok.science.phases import how_many
 from tests.conftest import ROOT
 
@@ -50,6 +52,10 @@ def dataset() -> xr.Dataset:
             "phase": (("init_scale", "seed"), phases),
         },
         {"init_scale": [1.0, 2.0], "seed": [0, 1, 2], "step": [0, 10, 20]},
+    ).assign(
+        train_accuracy=(("init_scale", "seed", "step"), 1 / loss),
+        finished=(("init_scale", "seed"), [[True, True, False], [True] * 3]),
+        last_step=(("init_scale", "seed"), [[20, 20, np.nan], [20, 20, 10]]),
     )
 
 
@@ -67,18 +73,40 @@ def test_a_seed_that_was_not_run_is_not_counted(dataset):
 
 
 def test_a_claim_can_be_along_a_swept_key(dataset):
-    two = dataset.isel(seed=[0, 1])
-    assert claim(where={}, along=["init_scale"], measure=argmin).judge(two, "paper")["measured"] == 2.0
+    verdict = claim(where={}, along=["init_scale"], measure=argmin).judge(dataset, "paper")
+    assert verdict["measured"] == 2.0 and verdict["n"] == 2  # the seed 2 lacks a cell
     phases = claim(quantity="phase", where={}, along=["init_scale"], measure=lambda x, y: how_many(x, x, y))
-    assert phases.judge(two, "paper")["measured"] == pytest.approx((2 + 1) / 2)
+    assert phases.judge(dataset, "paper")["measured"] == pytest.approx((2 + 1) / 2)
 
 
 def test_a_step_that_never_came_is_never_and_fails(dataset):
     verdict = claim(measure=lambda steps, values: first_reaching(steps, values, level=99.0)).judge(dataset, "paper")
-    assert verdict["measured"] is None and verdict["holds"] is False and "never" in readme_table([verdict])
+    assert verdict["measured"] is None and verdict["holds"] is False and "| none (none" in readme_table([verdict])
     json.dumps(verdict, allow_nan=False)
     never = claim(quantity="generalization_step", where={"init_scale": 1.0}, along=[], measure=number)
     assert never.judge(dataset, "paper")["n"] == 2 and never.judge(dataset, "paper")["holds"] is False
+
+
+def test_a_diverged_loss_is_no_number_and_fails(dataset):
+    dataset["test_loss"][1, 0, 2] = np.nan
+    for along, measure in (([], number), (["step"], final)):
+        verdict = claim(quantity="test_loss", along=along, measure=measure).judge(dataset, "paper")
+        assert verdict["n"] == 3 and verdict["measured"] is None and verdict["holds"] is False
+
+
+def test_a_curve_that_ended_before_the_step_it_is_asked_for_has_no_value(dataset):
+    early = claim(measure=lambda steps, values: value_at(steps, values, step=20)).judge(dataset, "paper")
+    assert early["measured"] is None and early["holds"] is False
+
+
+def test_one_seed_has_no_interval(dataset):
+    verdict = claim().judge(dataset.isel(seed=[0]), "paper")
+    assert verdict["low"] is verdict["high"] is None and "| 1 | 1 |" in readme_table([verdict])
+
+
+def test_an_altered_study_is_not_judged(dataset):
+    verdict = claim().judge(dataset.assign_attrs(altered="steps=30"), "paper")
+    assert verdict["holds"] is None and verdict["not_judged"] == "altered by steps=30"
 
 
 def test_a_claim_at_another_scale_is_not_judged_and_says_why(dataset):
@@ -101,7 +129,7 @@ def test_a_study_says_what_is_published_where_and_why_its_tolerance_is_what_it_i
 
 @pytest.mark.parametrize(("folder", "dataset"), RESULTS, ids=lambda each: str(getattr(each, "name", "")))
 def test_the_kept_verdicts_are_those_of_the_kept_records(folder, dataset, tmp_path):
-    own = study(dataset.attrs["name"], dataset.attrs["scale"])
+    own = study(dataset.attrs["study"], dataset.attrs["scale"])
     assert own.judge(dataset) == json.loads((folder / "verdict.json").read_text())
     assert dataset.attrs["command"].startswith("python train.py ")
     own.report(dataset, tmp_path, Console(quiet=True))
@@ -110,7 +138,7 @@ def test_the_kept_verdicts_are_those_of_the_kept_records(folder, dataset, tmp_pa
 
 def test_the_readmes_table_is_not_stale():
     judged = [verdict for folder, _ in RESULTS for verdict in json.loads((folder / "verdict.json").read_text())]
-    readme = README.read_text()
+    readme = (ROOT / "README.md").read_text()
     assert with_table(readme, readme_table(judged)) == readme
 
 
@@ -124,6 +152,24 @@ def test_a_study_runs_draws_judges_and_is_taken_in(command, tmp_path):
     kept_in = take_in(tmp_path / "sweep", tmp_path / "results")
     assert kept_in == tmp_path / "results" / "teacher_student_landscape" / "smoke"
     assert (kept_in / "sweep.nc").read_bytes() == (tmp_path / "sweep" / "sweep.nc").read_bytes()
+
+
+def test_a_study_with_keys_of_ones_own_runs_and_is_neither_judged_nor_taken_in(command, tmp_path):
+    at = ("study=teacher_student_landscape", "scale=laptop", "steps=3", "logger=none", "hydra.sweep.dir=sweep")
+    assert command(*at, "seed=0", "init_scale=0.5,2", "optimizer.lr=1e-3,1e-4")[0] == 0
+    verdict = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
+    assert all(each["holds"] is None and "altered by steps=3" in each["not_judged"] for each in verdict)
+    with pytest.raises(UserError, match="altered by steps=3"):
+        take_in(tmp_path / "sweep", tmp_path / "results")
+
+
+def test_a_studys_cell_can_be_run_alone_by_the_command_in_its_record(command, tmp_path):
+    assert command("study=teacher_student_landscape", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+    record = load(tmp_path / "sweep" / "3")
+    assert command(*shlex.split(record.attrs["command"])[2:], "hydra.run.dir=alone")[0] in (0, None)
+    alone = load(tmp_path / "alone")
+    assert alone.attrs["config"] == record.attrs["config"]
+    np.testing.assert_allclose(alone["train_loss"], record["train_loss"], rtol=1e-3)
 
 
 def test_what_is_no_study_is_not_taken_in(run, tmp_path):

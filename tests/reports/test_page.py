@@ -86,6 +86,7 @@ def test_a_diverged_loss_is_a_gap_and_not_an_error():
             "memorization_threshold": 0.9,
             "generalization_threshold": 0.9,
             "grokking_delay": 1,
+            "thresholds_stay": 1,
         },
     )
     summary = summarize(record)

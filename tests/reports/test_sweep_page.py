@@ -18,6 +18,7 @@ def dataset(**axes) -> xr.Dataset:
     variables = {name: ([*axes, "step"], curves) for name in names}
     variables |= {"delay": ([*axes], np.where(last > 0.5, 100 * last, np.nan))}
     variables |= {"phase": ([*axes], np.where(last > 0.5, "grokking", "confusion"))}
+    variables |= {"last_step": ([*axes], np.full(shape, 100.0))}
     return xr.Dataset(variables, {**axes, "step": [0, 10, 100]}, {"name": "made up", "command": "python train.py -m"})
 
 

@@ -12,7 +12,8 @@ STEPS, VALUES = np.array([0, 10, 100, 1000]), np.array([0.1, 0.5, 0.9, 0.7])
 
 
 def test_a_value_is_that_of_the_last_look_up_to_the_step():
-    assert [value_at(STEPS, VALUES, step=step) for step in (0, 9, 10, 500, 5000)] == [0.1, 0.1, 0.5, 0.9, 0.7]
+    assert [value_at(STEPS, VALUES, step=step) for step in (0, 9, 10, 500)] == [0.1, 0.1, 0.5, 0.9]
+    assert math.isnan(value_at(STEPS, VALUES, step=5000))  # the curve had ended
     assert (final(STEPS, VALUES), highest(STEPS, VALUES)) == (0.7, 0.9)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grok.science.delay import delay, settled_at
+from grok.science.delay import delay, first_at, settled_at
 
 STEPS = np.array([0, 1, 10, 100, 1000])
 
@@ -26,3 +26,9 @@ def test_a_curve_settles_at_the_first_look_after_which_it_stays(accuracy, settle
 def test_a_delay_needs_both_steps():
     assert delay(100, 30_000) == 29_900
     assert delay(None, 5) is None and delay(5, None) is None
+
+
+def test_first_reaching_counts_even_if_it_is_lost_again():
+    steps, accuracy = np.array([0, 1, 2, 3]), np.array([0.1, 0.9, 0.2, 0.3])
+    assert first_at(steps, accuracy, 0.8) == 1 and settled_at(steps, accuracy, 0.8) is None
+    assert first_at(steps, accuracy, 0.95) is None

@@ -15,7 +15,8 @@ import torch
 
 import grok
 from grok.sweeps.cell import Cell
-from grok.sweeps.plan import units
+from grok.sweeps.folder import locked
+from grok.sweeps.plan import units_of
 from grok.training.checkpoint import LAST, NEXT, standings
 from tests.conftest import ROOT, TINY, composed
 
@@ -109,7 +110,7 @@ def test_cells_are_side_by_side_when_they_differ_in_what_is_a_replicas_own(chang
     one, other = (
         Cell(config=composed(*TINY, *changes), folder=tmp_path, command="", again="") for changes in ((), (change,))
     )
-    assert len(units([one, other], most=None)) == (1 if alike else 2)
+    assert len(units_of([one, other], most=None)) == (1 if alike else 2)
 
 
 def test_parts_with_rates_of_their_own_are_side_by_side(tmp_path):
@@ -117,7 +118,7 @@ def test_parts_with_rates_of_their_own_are_side_by_side(tmp_path):
         Cell(config=composed(*TINY, f"+optimizer.parts.last_layer.lr={lr}"), folder=tmp_path, command="", again="")
         for lr in (0.1, 0.2)
     ]
-    assert len(units(pair, most=None)) == 1
+    assert len(units_of(pair, most=None)) == 1
 
 
 def test_a_group_is_split_evenly(command, tmp_path):
@@ -175,6 +176,40 @@ def test_a_sweep_is_one_dataset_over_its_keys(sweep, tmp_path):
     assert grok.load(tmp_path / "sweep")["test_loss"].equals(dataset["test_loss"])
 
 
+def test_a_sweep_can_be_extended_in_its_folder(sweep, command, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in sweep.glob("*/*")}
+    assert command(*SWEEP[:-2], "seed=0,1,2", "hydra.sweep.dir=sweep")[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    dataset = grok.load(sweep)
+    assert dataset["seed"].values.tolist() == [0, 1, 2] and dataset["finished"].all()
+    for cell in cells(sweep):
+        config = json.loads(grok.load(cell).attrs["config"])
+        place = {"init_scale": config["init_scale"], "seed": config["seed"]}
+        own = dataset.sel({**place, "optimizer.weight_decay": config["optimizer"]["weight_decay"]})
+        assert own["test_loss"].values.tolist() == grok.load(cell)["test_loss"].values.tolist()
+
+
+def test_measures_whose_axes_differ_from_cell_to_cell_share_one_dataset(command, tmp_path):
+    assert command("-m", *TINY, "steps=3", "model.depth=2,3", "hydra.sweep.dir=sweep")[0] == 0
+    norms = grok.load(tmp_path / "sweep")["layer_weight_norm"].isel(step=-1)
+    assert norms["layer"].values.tolist() == ["layers.0", "layers.1", "layers.2"]
+    assert np.isnan(norms.sel({"model.depth": 2, "layer": "layers.2"})) and norms.notnull().sum() == 5
+
+
+def test_two_cells_in_one_folder_are_refused(command):
+    code, said = command("-m", *TINY, "steps=3", "seed=0,1", "hydra.sweep.dir=sweep", "hydra.sweep.subdir=same")
+    assert code == 2 and said.startswith("error: hydra.sweep.subdir: two cells would share the folder same")
+
+
+def test_a_second_process_in_a_sweeps_folder_is_refused_and_harms_nothing(sweep, command, tmp_path):
+    before = {path: path.read_bytes() for path in sweep.rglob("*") if path.is_file()}
+    with locked(sweep, key="hydra.sweep.dir"):
+        code, said = command(*SWEEP)
+    assert code == 2 and "hydra.sweep.dir=" in said and "another process is training there" in said
+    after = {path: path.read_bytes() for path in sweep.rglob("*") if path.is_file()}
+    assert {path for path in before if before[path] != after[path]} <= {sweep / "multirun.yaml"}
+
+
 def test_values_that_fill_no_grid_lie_along_the_cells(tmp_path, run):
     from grok.records.sweep import write_manifest
 
@@ -201,6 +236,7 @@ def test_a_sweep_killed_at_three_random_moments_ends_bit_for_bit_as_if_it_had_no
     for _ in range(3):
         process = start(killed)
         further = reached + int.from_bytes(os.urandom(2), "big") % 250 + 50
+        print(f"to be killed at step {further}")
         deadline = time.monotonic() + 120
         while reached < further and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.02)
@@ -230,6 +266,13 @@ def test_a_kill_between_the_files_of_a_group_leaves_a_step_that_all_have(run):
     assert numbers == [0, 1] and [each["grok"]["step"] for each in begun] == [40, 40]
 
 
+def test_a_kill_during_the_first_saving_leaves_a_group_that_has_not_begun(run):
+    (one := run("steps=20", folder="0"), other := run("steps=20", "seed=1", folder="1"))
+    (one / LAST).rename(one / NEXT)
+    (other / LAST).unlink()
+    assert [*standings([one, other])] == [([0, 1], None)]
+
+
 def test_cells_at_different_steps_train_apart_until_they_are_done(command, run, tmp_path):
     run("steps=100", "seed=0", folder="sweep/0")
     assert command("-m", *TINY, "steps=300", "seed=0,1", "hydra.sweep.dir=sweep")[0] == 0
@@ -244,6 +287,16 @@ def test_a_signal_ends_a_sweep_cleanly_and_says_how_to_go_on(tmp_path):
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and f"hydra.sweep.dir='{tmp_path / 'sweep'}' goes on" in output
     assert "Traceback" not in output
+
+
+def test_a_signal_between_two_groups_ends_the_sweep(tmp_path):
+    """It comes while what the first group leaves is being written, when nothing is in training."""
+    process = start(tmp_path / "sweep", "steps=20,200000", "seed=0,1,2")
+    while not [*tmp_path.glob("sweep/*/summary.json")] and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143 and "goes on" in output and "Traceback" not in output
 
 
 def test_a_sweep_through_joblib_is_the_same_sweep(made, command, tmp_path):
