@@ -22,5 +22,5 @@ def test_a_range_counts_alone_and_has_its_ends():
 
 
 def test_a_point_without_a_value_leaves_no_exponent():
-    assert math.isnan(exponent(X, np.where(X == X[3], np.nan, X)))
+    assert math.isnan(exponent(X, np.where(X[3] == X, np.nan, X)))
     assert math.isnan(exponent(X[:1], X[:1]))
