@@ -30,7 +30,7 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
     if os.environ.get(FULL_ERROR) == "1":
         main()
         return 0
-    if {"--help", "-h"} & set(sys.argv) and not any(argument.startswith("task=") for argument in sys.argv):
+    if {"--help", "-h"} & set(sys.argv) and not any(argument.startswith(("task=", "study=")) for argument in sys.argv):
         return _help(config_folder)
     os.environ[FULL_ERROR] = "1"  # Hydra then lets its errors through to here
     try:
@@ -102,6 +102,8 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
         return f"{ambiguous[1]}: several values make a sweep, by python train.py -m; a list is written [a,b]"
     if scale := re.search(r"Interpolation key 'study.scales.(\S+)' not found", text):
         return f"scale={scale[1]}: must be one of smoke, laptop, paper"
+    if sweep := re.search(r"Sweep parameters '(.*)' requires --multirun", text):
+        return f"{sweep[1]}: several values make a sweep, by python train.py -m"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {_first_line(text)}"
     for argument in arguments:

@@ -18,6 +18,8 @@ from tests.conftest import ROOT
         (["optimizer=adma"], "optimizer=adma: must be one of adam, adamw, sgd"),
         (["sede=1"], "sede=1: no such key (did you mean seed?); the top level has name, seed, steps"),
         (["task.n_trian=5"], "task.n_trian=5: no such key (did you mean task.n_train?); task has n_train"),
+        (["seed=0,1"], "seed=0,1: several values make a sweep, by python train.py -m; a list is written [a,b]"),
+        (["seed=range(2)"], "seed=range(2): several values make a sweep, by python train.py -m"),
         (["seed=[1"], "seed=[1: cannot be read as key=value"),
         (["seed"], "seed: cannot be read as key=value"),
         (["+task.colour=red"], "task: grok.tasks.teacher_student.TeacherStudent cannot be made"),

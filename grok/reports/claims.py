@@ -6,6 +6,7 @@ A folder `results/<study>/<scale>/` keeps the Dataset of a study's sweep; the cl
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -57,12 +58,13 @@ def take_in(sweep: Path, results: Path) -> Path:
 def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
     """The verdicts as a table in Markdown."""
     lines = [
-        "| claim | source | published | ours (interval over seeds) | seeds | scale | holds |",
+        "| study | claim | source | published | ours (interval over seeds) | seeds | holds |",
         "|---|---|---|---|---|---|---|",
     ]
     for each in judged:
         word = "**no**" if each["holds"] is False else holds(each)
-        cells = (each["claim"], each["source"], each["published"], ours(each), str(each["n"]), each["scale"], word)
+        study = f"{each['study']}, {each['scale']}"
+        cells = (study, each["claim"], each["source"], each["published"], ours(each), str(each["n"]), word)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -75,26 +77,38 @@ def with_table(readme: str, table: str) -> str:
 
 
 def kept(results: Path) -> list[tuple[Path, xr.Dataset]]:
-    """The folders of results with their Datasets."""
-    return [(path.parent, load(path)) for path in sorted(results.glob(f"*/*/{DATASET}"))]
+    """The folders of results with their Datasets.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = [(path.parent, load(path)) for path in sorted(results.glob(f"*/*/{DATASET}"))]
+    if not found:
+        raise UserError(f"{results}: holds no results, which lie in <study>/<scale>/{DATASET}")
+    return found
 
 
-def main(results: Path, sweeps: Sequence[Path]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Take the sweeps in, judge every folder of results, draw its figure, and put the table in the README."""
-    for sweep in sweeps:
-        take_in(sweep, results)
-    judged, console = [], Console(highlight=False, soft_wrap=True, markup=False)
-    for folder, dataset in kept(results):
+    parser = argparse.ArgumentParser(prog="python -m grok.reports.claims", description=__doc__)
+    parser.add_argument("results", type=Path, help="the folder of results; the README beside it is rewritten")
+    parser.add_argument("sweeps", type=Path, nargs="*", help="sweeps of finished studies, to be taken in first")
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for sweep in given.sweeps:
+        console.print(f"taken in: {take_in(sweep, given.results)}")
+    judged = []
+    for folder, dataset in kept(given.results):
         own = study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
         own.report(dataset, folder, console)
         judged += own.judge(dataset)
-    table = readme_table(judged)
-    readme = results.absolute().parent / "README.md"
-    write_text(readme, with_table(readme.read_text(encoding="utf-8"), table))
+    readme = given.results.absolute().parent / "README.md"
+    write_text(readme, with_table(readme.read_text(encoding="utf-8"), readme_table(judged)))
+    console.print(f"the table of claims in {readme} is up to date: {len(judged)} claims")
 
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"), [Path(each) for each in sys.argv[2:]])
+        main(sys.argv[1:])
     except UserError as error:
         sys.exit(f"error: {error}")

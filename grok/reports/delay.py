@@ -1,4 +1,4 @@
-"""The step of generalisation against weight decay, on log axes, with the published law beside it."""
+"""The step of generalisation against a swept key, on log axes, with the published law beside it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from grok.reports.figure import RC, save
 from grok.reports.style import NEUTRAL, TEST
 
 
-def draw(dataset: xr.Dataset, path: Path, *, from_x: float, to_x: float, exponent: float) -> Path:
+def draw(dataset: xr.Dataset, path: Path, *, x: str, label: str, from_x: float, to_x: float, exponent: float) -> Path:
     """Draw a point for each seed, a line through their geometric means, the published law where it was seen, and, at
     the top, runs that never generalised."""
-    key = "optimizer.weight_decay"
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(4.6, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        decays = dataset[key].values
-        steps = dataset["generalization_step"].transpose("seed", key).values
+        decays = dataset[x].values
+        steps = dataset["generalization_step"].transpose("seed", x).values
         for own in steps:
             axes.plot(decays, own, "o", color=TEST, ms=4, alpha=0.7, mew=0)
-        finished = dataset["finished"].transpose("seed", key).values
+        finished = dataset["finished"].transpose("seed", x).values
         reached = np.isfinite(steps).all(0)
         axes.plot(decays[reached], np.exp(np.log(steps[:, reached]).mean(0)), color=TEST, linewidth=1.4)
         last = int(dataset["step"][-1])
@@ -45,7 +44,7 @@ def draw(dataset: xr.Dataset, path: Path, *, from_x: float, to_x: float, exponen
                 ha="right",
                 va="top",
             )
-        axes.set(xscale="log", yscale="log", xlabel="weight decay γ", ylabel="step of generalisation")
+        axes.set(xscale="log", yscale="log", xlabel=label, ylabel="step of generalisation")
         known = steps[np.isfinite(steps)]
         axes.set_xlim(decays.min() / 1.5, decays.max() * 1.5)
         axes.set_ylim(known.min() / 2 if known.size else 1, 1.5 * (known.max() if reached.all() else last))

@@ -13,6 +13,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
+from grok.checks import UserError
 from grok.records.files import write_json
 from grok.records.sweep import last_look
 from grok.science.intervals import mean_interval
@@ -39,16 +40,24 @@ class Claim:
         """The verdict: our mean over seeds, its interval, and whether the mean is within the bounds.
 
         None where it is not judged: at another scale, on a sweep whose keys were altered, without a finished seed.
+
+        Raises:
+            UserError: the Dataset lacks what the claim is measured on.
         """
         altered = dataset.attrs.get("altered", "")
+        try:
+            values = np.array([] if altered else self._values(dataset))
+        except (KeyError, ValueError, TypeError) as error:
+            raise UserError(f"study.claims: {self.claim!r} cannot be measured on this sweep: {error}") from error
         why = f"altered by {altered}" if altered else "" if scale in self.scales else self.otherwise
-        values = np.array([] if why else self._values(dataset))
-        judged = values.size > 0
-        measured = float(values.mean()) if judged else math.nan
+        why = why or ("" if values.size else "no seed has all its cells")
+        measured = float(values.mean()) if values.size else math.nan
         low, high = mean_interval(values) if values.size > 1 else (math.nan, math.nan)
         least = -math.inf if self.at_least is None else self.at_least
         most = math.inf if self.at_most is None else self.at_most
+        within = math.isfinite(measured) and least <= measured <= most
         return {
+            "study": dataset.attrs.get("study", ""),
             "claim": self.claim,
             "source": self.source,
             "published": self.published,
@@ -56,12 +65,12 @@ class Claim:
             "low": _json_number(low),
             "high": _json_number(high),
             "n": int(values.size),
-            "holds": math.isfinite(measured) and least <= measured <= most if judged else None,
+            "holds": None if why else within,
             "scale": scale,
             "at_least": self.at_least,
             "at_most": self.at_most,
             "because": self.because,
-            "not_judged": why or ("" if judged else "no seed has all its cells"),
+            "not_judged": why,
         }
 
     def _values(self, dataset: xr.Dataset) -> list[float]:
@@ -126,8 +135,8 @@ def holds(verdict: Mapping[str, Any]) -> str:
 
 
 def ours(verdict: Mapping[str, Any]) -> str:
-    """Our value with its interval, which a single seed does not have."""
-    if verdict["holds"] is None:
+    """Our value with its interval, which a single seed does not have; what was not judged shows it all the same."""
+    if verdict["n"] == 0:
         return "–"
     interval = f" ({_number(verdict['low'])} – {_number(verdict['high'])})" if verdict["n"] > 1 else ""
     return f"{_number(verdict['measured'])}{interval}"

@@ -45,11 +45,12 @@ def sweep_page(dataset: xr.Dataset) -> str:
     facts = {
         key: dataset.attrs[key] for key in ("command", "task", "data_source", "code", "torch") if key in dataset.attrs
     }
+    seeds = f", {dataset.sizes['seed']} seeds each" if "seed" in dataset.dims and axes != ["seed"] else ""
     n_cells = sum(len(place["cells"]) for place in shared["places"])
     parts = {
         "{{title}}": html.escape(str(dataset.attrs.get("name", "sweep"))),
         "{{sentence}}": html.escape(
-            f"{n_cells} cells over {' × '.join(f'{dataset.sizes[axis]} {axis}' for axis in axes)}"
+            f"{n_cells} cells over {' × '.join(f'{dataset.sizes[axis]} {axis}' for axis in axes)}{seeds}"
         ),
         "{{facts}}": "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(str(v))}" for k, v in facts.items()),
         "{{sweep}}": json.dumps(shared, allow_nan=False).replace("</", "<\\/"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,9 +17,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from grok.checks import UserError
 from grok.configuration import OF_THE_SWEEP, of_the_cell, value_at
-from grok.records.sweep import read_manifest
+from grok.records.sweep import Keys, read_manifest
 from grok.sweeps.cell import Cell
-from grok.sweeps.folder import MAY_CHANGE
+from grok.sweeps.folder import MAY_CHANGE, WITHOUT_EFFECT
 
 
 def cells_of(
@@ -28,7 +28,7 @@ def cells_of(
     """The cells with these overrides, the first of which has this number, each in a folder of its own.
 
     Raises:
-        UserError: two cells would share a folder.
+        UserError: two cells would share a folder, or the sweep's folder holds a sweep over other keys.
     """
     composed = [_composed(overrides, first + at, context, config) for at, overrides in enumerate(job_overrides)]
     return [*_placed(composed, Path(config.hydra.sweep.dir).absolute())]
@@ -69,13 +69,19 @@ def _keys(overrides: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
         name = name.lstrip("+~")
         value = value_at(config, name)
         keys[name] = text if isinstance(value, dict) or (value is None and text != "null") else value
-    return {name: value for name, value in keys.items() if name.split(".")[0] not in OF_THE_SWEEP}
+    without_effect = (*OF_THE_SWEEP, *WITHOUT_EFFECT)
+    return {name: value for name, value in keys.items() if name.split(".")[0] not in without_effect}
 
 
 def _placed(cells: Sequence[Cell], sweep: Path) -> Iterator[Cell]:
     """The cells where cells of the same keys lie already; else where Hydra puts them; where another cell lies there,
     under the next free number. So a sweep can be extended in its folder."""
     known = read_manifest(sweep)
+    for keys in (each for each in known.values() if _lasting(each).keys() != _lasting(cells[0].keys).keys()):
+        raise UserError(
+            f"hydra.sweep.dir={sweep}: holds a sweep over {', '.join(_lasting(keys))}, and this one gives "
+            f"{', '.join(_lasting(cells[0].keys))}; choose another folder"
+        )
     places = {_identity(keys): name for name, keys in known.items()}
     numbers = [int(name) for name in known if name.isdigit()]
     free = count(max([*numbers, len(cells) - 1]) + 1)
@@ -92,8 +98,10 @@ def _placed(cells: Sequence[Cell], sweep: Path) -> Iterator[Cell]:
         yield replace(cell, folder=sweep / name)
 
 
-def _identity(keys: Mapping[str, Any]) -> str:
-    """What makes a cell this one and no other; a cell that is prolonged stays the same."""
-    return json.dumps(
-        {key: value for key, value in keys.items() if key.split(".")[0] not in MAY_CHANGE}, sort_keys=True
-    )
+def _lasting(keys: Keys) -> dict[str, Any]:
+    """The keys that make a cell this one and no other: a cell that is prolonged stays the same."""
+    return {key: value for key, value in keys.items() if key.split(".")[0] not in MAY_CHANGE}
+
+
+def _identity(keys: Keys) -> str:
+    return json.dumps(_lasting(keys), sort_keys=True)

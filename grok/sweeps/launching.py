@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from grok.sweeps.group import steps_of, train_unit
 from grok.sweeps.leavings import conclude
 from grok.sweeps.plan import units_of
 from grok.sweeps.watch import watching
+from grok.training.instantiation import instantiate
 from grok.training.interruption import Interruption
 from grok.training.progress import Progress
 
@@ -53,6 +55,8 @@ def launch(
     choice("hydra.launcher.unit", unit, ("group", "cell"))
     if max_replicas is not None:
         whole("hydra.launcher.max_replicas", max_replicas, least=1)
+    declared: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
+    study = instantiate(declared, "study") if declared else None
     console = Console(highlight=False, soft_wrap=True, markup=False)
     sweep = Path(config.hydra.sweep.dir).absolute()
     with locked(sweep, key="hydra.sweep.dir"):
@@ -68,16 +72,25 @@ def launch(
                     for each in units
                 ]
         else:
-            with watching([cell.folder for cell in cells], console):
+            with watching([cell.folder for cell in cells], console), _told_how_to_go_on(console, cells[0]):
                 found = train_elsewhere(units, sweep, context, config, {"_target_": through, **settings})
         outcomes = {
             cell.folder: how
             for each, outcome in zip(units, found, strict=True)
             for cell, how in zip(each, outcome, strict=True)
         }
-        study: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
         conclude(sweep, outcomes, console, study=study, made=_made(cells, config))
     return _returned(cells, outcomes, config)
+
+
+@contextmanager
+def _told_how_to_go_on(console: Console, cell: Cell) -> Iterator[None]:
+    """Say how to go on when the user ends a command whose cells train elsewhere."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"stopped: the same command with {cell.again} goes on")
+        raise
 
 
 def _begin(sweep: Path, cells: Sequence[Cell], config: DictConfig) -> None:

@@ -16,9 +16,9 @@ from rich.table import Table
 from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
 from grok.records.sweep import DATASET, SUMMARY, assemble, read_manifest, status, swept
+from grok.reports.study import Study
 from grok.reports.sweep_page import sweep_page
 from grok.sweeps.cell import Outcome
-from grok.training.instantiation import instantiate
 
 TOLD = 8  # cells that failed for the same reason are named up to so many
 
@@ -28,7 +28,7 @@ def conclude(
     outcomes: Mapping[Path, Outcome],
     console: Console,
     *,
-    study: Mapping[str, Any] | None,
+    study: Study | None,
     made: Mapping[str, str],
 ) -> None:
     """Write the sweep's Dataset, table and page from its cells, tell how each ended, and judge the study if it is one.
@@ -49,7 +49,7 @@ def conclude(
     for name in ("sweep.nc", "summary.csv", "report.html") if dataset is not None else ():
         console.print(sweep / name)
     if study is not None and dataset is not None:
-        instantiate(study, "study").report(dataset, sweep, console)
+        study.report(dataset, sweep, console)
 
 
 def _table(sweep: Path, cells: Mapping[str, Mapping[str, Any]]) -> str:

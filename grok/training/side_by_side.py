@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
+from importlib import import_module
 from typing import Any
-
-from hydra.errors import HydraException
-from hydra.utils import get_class
 
 from grok.training.settings import Settings
 
@@ -26,10 +24,11 @@ def _replica_wise(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """The patterns of the keys that are a replica's own."""
     keys: Collection[str] = () if prefix else Settings.replica_wise
     if "_target_" in config:
+        module, _, name = str(config["_target_"]).rpartition(".")
         try:
-            keys = getattr(get_class(config["_target_"]), "replica_wise", ())
-        except (HydraException, ImportError, ValueError):
-            keys = ()  # a function; or a name that nothing has, which is told when the object is made
+            keys = getattr(getattr(import_module(module), name), "replica_wise", ())
+        except (ImportError, AttributeError, ValueError):
+            keys = ()  # a name that nothing has, which is told when the object is made
     yield from (prefix + key for key in keys)
     for name, value in config.items():
         if isinstance(value, Mapping):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from grok.checks import UserError
 from grok.records.load import load
-from grok.reports.claims import kept, readme_table, study, take_in, with_table
+from grok.reports.claims import BEGIN, END, kept, main, readme_table, study, take_in, with_table
 from grok.reports.study import Claim
 from grok.science.curves import argmin, final, first_reaching, number, value_at
 from grok.science.phases import how_many
@@ -101,7 +101,7 @@ def test_a_curve_that_ended_before_the_step_it_is_asked_for_has_no_value(dataset
 
 def test_one_seed_has_no_interval(dataset):
     verdict = claim().judge(dataset.isel(seed=[0]), "paper")
-    assert verdict["low"] is verdict["high"] is None and "| 1 | 1 |" in readme_table([verdict])
+    assert verdict["low"] is verdict["high"] is None and "| 1 | 1 |" in readme_table([verdict])  # the value without brackets, and the number of seeds
 
 
 def test_an_altered_study_is_not_judged(dataset):
@@ -111,7 +111,7 @@ def test_an_altered_study_is_not_judged(dataset):
 
 def test_a_claim_at_another_scale_is_not_judged_and_says_why(dataset):
     verdict = claim().judge(dataset, "smoke")
-    assert verdict["holds"] is None and verdict["n"] == 0
+    assert verdict["holds"] is None and verdict["measured"] == 3
     assert "not judged at scale smoke: too short" in readme_table([verdict])
 
 
@@ -170,6 +170,25 @@ def test_a_studys_cell_can_be_run_alone_by_the_command_in_its_record(command, tm
     alone = load(tmp_path / "alone")
     assert alone.attrs["config"] == record.attrs["config"]
     np.testing.assert_allclose(alone["train_loss"], record["train_loss"], rtol=1e-3)
+
+
+@pytest.mark.parametrize("changes", [{"quantity": "tst_loss"}, {"along": ["width"]}, {"where": {"init_scale": 7.0}}])
+def test_a_claim_that_cannot_be_measured_is_named(dataset, changes):
+    with pytest.raises(UserError, match=r"study.claims: 'c' cannot be measured on this sweep"):
+        claim(**changes).judge(dataset, "smoke")
+
+
+def test_a_mistake_in_a_study_is_told_before_training(command, tmp_path):
+    wrong = "study.claims.lowest_at_one.measure._target_=grok.science.curves.argmi"
+    code, said = command("study=teacher_student_landscape", "scale=smoke", wrong, "hydra.sweep.dir=sweep")
+    assert code == 2 and said.startswith("error: study: ") and not [*tmp_path.glob("sweep/0")]
+
+
+def test_a_folder_without_results_leaves_the_readme_alone(tmp_path):
+    (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}")
+    with pytest.raises(UserError, match="holds no results"):
+        main([str(tmp_path / "nowhere")])
+    assert (tmp_path / "README.md").read_text() == f"{BEGIN}\n{END}"
 
 
 def test_what_is_no_study_is_not_taken_in(run, tmp_path):

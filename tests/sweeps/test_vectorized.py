@@ -189,6 +189,13 @@ def test_a_sweep_can_be_extended_in_its_folder(sweep, command, tmp_path):
         assert own["test_loss"].values.tolist() == grok.load(cell)["test_loss"].values.tolist()
 
 
+def test_a_sweep_over_other_keys_is_refused_in_its_folder(sweep, command):
+    before = (sweep / "sweep.json").read_bytes()
+    code, said = command("-m", *TINY, "steps=300", "init_scale=0.5,4", "seed=0,1", "hydra.sweep.dir=sweep")
+    assert code == 2 and "holds a sweep over" in said and "choose another folder" in said
+    assert (sweep / "sweep.json").read_bytes() == before
+
+
 def test_measures_whose_axes_differ_from_cell_to_cell_share_one_dataset(command, tmp_path):
     assert command("-m", *TINY, "steps=3", "model.depth=2,3", "hydra.sweep.dir=sweep")[0] == 0
     norms = grok.load(tmp_path / "sweep")["layer_weight_norm"].isel(step=-1)
