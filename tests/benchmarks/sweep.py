@@ -1,8 +1,8 @@
 """How fast a sweep is: `python -m tests.benchmarks.sweep [steps [cells side by side, by joblib, in turn]]`.
 
-The same teacher–student sweep three ways, each by its whole command, start-up and all that it leaves included: side by
-side, cell by cell in two processes by joblib, and cell by cell in one. What is compared is the time for a cell; the slow
-ways may be given fewer cells, which then carry a larger share of the start-up. Ratios count, not seconds.
+The same teacher–student sweep three ways, each by its whole command, start-up and all that it leaves included: side
+by side, cell by cell in two processes by joblib, and cell by cell in one. What is compared is the time for a cell; the
+slow ways may be given fewer cells, which then carry a larger share of the start-up. Ratios count, not seconds.
 """
 
 from __future__ import annotations
