@@ -101,7 +101,7 @@ def test_a_curve_that_ended_before_the_step_it_is_asked_for_has_no_value(dataset
 
 def test_one_seed_has_no_interval(dataset):
     verdict = claim().judge(dataset.isel(seed=[0]), "paper")
-    assert verdict["low"] is verdict["high"] is None and "| 1 | 1 |" in readme_table([verdict])  # the value without brackets, and the number of seeds
+    assert verdict["low"] is verdict["high"] is None and "| 1 | 1 |" in readme_table([verdict])
 
 
 def test_an_altered_study_is_not_judged(dataset):
