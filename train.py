@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from grok.checks import FailedCellsError
 from grok.command_line import mistakes_in_one_line, run
 from grok.configuration import of_the_cell
+from grok.records.names import SUMMARY
 from grok.sweeps.folder import claimed
 from grok.training.settings import Settings
 
@@ -39,7 +40,7 @@ def main(config: DictConfig) -> None:
     with mistakes_in_one_line(), claimed(folder, resolved) as unfinished:
         Settings.of(resolved)
         if not unfinished:
-            steps = json.loads((folder / "summary.json").read_text())["steps"]
+            steps = json.loads((folder / SUMMARY).read_text())["steps"]
             print(f"{folder}: finished before, at step {steps:,}; nothing to do")
             return
         from grok.sweeps.cell import Cell  # torch and Lightning, which a mistake above need not wait for

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from numbers import Real
 from typing import Any
 
+MISTAKE = 2  # the exit code for a user's mistake
+
 
 class UserError(Exception):
     """A mistake on the command line, in a file or on the disk. Its text is one line; no traceback is shown."""

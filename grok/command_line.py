@@ -18,10 +18,9 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import FailedCellsError, UserError
+from grok.checks import MISTAKE, FailedCellsError, UserError
 
 FAILED = 1  # the exit code when a run diverged or cells of a sweep failed
-MISTAKE = 2  # the exit code for a user's mistake
 FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for everything
 
 

@@ -18,6 +18,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf, open_dict
 
+from grok.records.names import LAST
+
 ROOT = Path(__file__).parent.parent
 TINY = (
     "task=teacher_student",
@@ -38,6 +40,13 @@ def composed(*overrides: str) -> dict[str, Any]:
         with open_dict(config):
             del config["hydra"]
         return OmegaConf.to_container(config, resolve=True)
+
+
+def checkpoint(folder: Path) -> dict[str, Any]:
+    """The last checkpoint in a run's folder."""
+    import torch
+
+    return torch.load(folder / LAST, weights_only=True)
 
 
 @pytest.fixture
@@ -75,3 +84,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return code, said
 
     return called
+
+
+@pytest.fixture
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on a machine where nobody has logged in to W&B."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HOME", str(tmp_path))

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from grok.checks import UserError, flag, number
-from grok.optimizers.optimizer import ParameterGroup, WithParts, beside, rates_of
+from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, rates_of
+
+RATES = ("lr", "betas", "eps", "weight_decay")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Rates(WithParts):
-    replica_wise: ClassVar = ("lr", "betas", "eps", "weight_decay", "parts.*.*")
+    replica_wise: ClassVar = (*RATES, "parts.*.*")
     lr: float
     betas: tuple[float, float]
     eps: float
@@ -36,18 +38,12 @@ class _Rates(WithParts):
         self.check_parts()
 
 
-def _arguments(groups: Sequence[ParameterGroup]) -> list[dict[str, Any]]:
-    """The groups as torch's optimisers take them."""
-    names = ("lr", "betas", "eps", "weight_decay")
-    return [{"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups]
-
-
 @dataclass(frozen=True, kw_only=True)
 class AdamW(_Rates):
     """Adam whose weight decay shrinks the weights by lr · weight_decay a step, apart from the gradient."""
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(_arguments(groups), fused=True)
+        return torch.optim.AdamW(arguments_of(groups, *RATES), fused=True)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=True)
@@ -58,7 +54,7 @@ class Adam(_Rates):
     """Adam whose weight decay is added to the gradient (an L2 penalty)."""
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(_arguments(groups), fused=True)
+        return torch.optim.Adam(arguments_of(groups, *RATES), fused=True)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=False)
@@ -69,7 +65,7 @@ class ReplicaAdam(torch.optim.Optimizer):
 
     def __init__(self, groups: Sequence[ParameterGroup], *, decoupled: bool) -> None:
         super().__init__([{"params": each.parameters} for each in groups], {})
-        self.rates = [rates_of(each.settings, "lr", "betas", "eps", "weight_decay") for each in groups]
+        self.rates = [rates_of(each.settings, *RATES) for each in groups]
         self.decoupled = decoupled
         self.taken: int | None = None  # steps; read off the state once, which may lie on another device
 

@@ -92,6 +92,11 @@ def _keep_rates(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict
     return {**state, "param_groups": optimizer.state_dict()["param_groups"]}
 
 
+def arguments_of(groups: Sequence[ParameterGroup], *names: str) -> list[dict[str, Any]]:
+    """The groups as torch's optimisers take them, with the named rates, which all replicas share."""
+    return [{"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups]
+
+
 def rates_of(settings: Sequence[Any], *names: str) -> list[Tensor]:
     """The named rates of every replica, each as a float64 tensor [replica, …] on the CPU."""
     return [torch.tensor([getattr(each, name) for each in settings], dtype=torch.float64) for name in names]

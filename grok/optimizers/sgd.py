@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 import torch
 
 from grok.checks import flag, number
-from grok.optimizers.optimizer import ParameterGroup, WithParts, beside, rates_of
+from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, rates_of
+
+RATES = ("lr", "momentum", "weight_decay")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sgd(WithParts):
     """Gradient descent; weight decay is added to the gradient, momentum accumulates v ← μ v + g as torch's does."""
 
-    replica_wise: ClassVar = ("lr", "momentum", "weight_decay", "parts.*.*")
+    replica_wise: ClassVar = (*RATES, "parts.*.*")
     lr: float
     momentum: float
     weight_decay: float
@@ -31,11 +33,7 @@ class Sgd(WithParts):
         self.check_parts()
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        names = ("lr", "momentum", "weight_decay")
-        arguments = [
-            {"params": each.parameters, **{name: getattr(each.settings[0], name) for name in names}} for each in groups
-        ]
-        return torch.optim.SGD(arguments, fused=True)
+        return torch.optim.SGD(arguments_of(groups, *RATES), fused=True)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaSgd(groups)
@@ -46,7 +44,7 @@ class ReplicaSgd(torch.optim.Optimizer):
 
     def __init__(self, groups: Sequence[ParameterGroup]) -> None:
         super().__init__([{"params": each.parameters} for each in groups], {})
-        self.rates = [rates_of(each.settings, "lr", "momentum", "weight_decay") for each in groups]
+        self.rates = [rates_of(each.settings, *RATES) for each in groups]
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

@@ -7,6 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from grok.checks import UserError
+from grok.records.names import RECORD
 from grok.records.sweep import DATASET, MANIFEST, assemble
 
 
@@ -22,7 +23,7 @@ def load(path: str | Path) -> xr.Dataset:
     path = Path(path)
     if path.is_dir() and (path / MANIFEST).exists() and not (path / DATASET).exists():
         return assemble(path)
-    file = path / (DATASET if (path / DATASET).exists() else "record.nc") if path.is_dir() else path
+    file = path / (DATASET if (path / DATASET).exists() else RECORD) if path.is_dir() else path
     if not file.is_file():
         raise UserError(
             f"{file}: no record there; give the folder of a run or of a sweep, such as runs/mnist_grok/<time>"

@@ -12,9 +12,9 @@ import xarray as xr
 
 from grok.checks import UserError
 from grok.records.files import write_json
+from grok.records.names import ERROR, RECORD, SUMMARY
 
-MANIFEST, DATASET = "sweep.json", "sweep.nc"  # of a sweep
-RECORD, SUMMARY, ERROR = "record.nc", "summary.json", "error.txt"  # of a cell
+MANIFEST, DATASET = "sweep.json", "sweep.nc"
 SPARSE = 4  # where the grid of the swept values has so many times more places than there are cells, cells stay a list
 STEPS = ("memorization_step", "generalization_step", "delay")  # of a summary; NaN in a finished cell: never
 

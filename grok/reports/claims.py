@@ -100,8 +100,7 @@ def main(arguments: Sequence[str]) -> None:
     judged = []
     for folder, dataset in kept(given.results):
         own = study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
-        own.report(dataset, folder, console)
-        judged += own.judge(dataset)
+        judged += own.report(dataset, folder, console)
     readme = given.results.absolute().parent / "README.md"
     write_text(readme, with_table(readme.read_text(encoding="utf-8"), readme_table(judged)))
     console.print(f"the table of claims in {readme} is up to date: {len(judged)} claims")

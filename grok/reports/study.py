@@ -110,8 +110,8 @@ class Study:
         """The verdicts on all claims, at the scale at which the Dataset was made."""
         return [claim.judge(dataset, str(dataset.attrs["scale"])) for claim in self.claims.values()]
 
-    def report(self, dataset: xr.Dataset, folder: Path, console: Console) -> None:
-        """Write `verdict.json` and the figure into the folder, and print the verdicts."""
+    def report(self, dataset: xr.Dataset, folder: Path, console: Console) -> list[dict[str, Any]]:
+        """Write `verdict.json` and the figure into the folder, print the verdicts, and give them."""
         judged = self.judge(dataset)
         write_json(folder / "verdict.json", judged)
         console.print(_table(self.title, judged))
@@ -120,6 +120,7 @@ class Study:
         except (KeyError, ValueError) as error:  # of a sweep that lacks what the figure shows
             console.print(f"the study's figure is not drawn: {error}")
         console.print(folder / "verdict.json")
+        return judged
 
 
 def _looks(own: xr.Dataset) -> np.ndarray:

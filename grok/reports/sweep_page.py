@@ -4,8 +4,6 @@ click on a place shows its curves. One self-contained HTML file, to be opened fr
 from __future__ import annotations
 
 import html
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,9 @@ import xarray as xr
 from plotly.offline import get_plotlyjs
 
 from grok.records.sweep import last_look
-from grok.reports.style import LINES, PHASES, TEST, TRAIN
+from grok.reports.style import PHASES, TEST, TRAIN
+from grok.reports.template import filled, rows, script_json
 
-TEMPLATE = Path(__file__).with_name("sweep_page.html")
 CURVES = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 SHOWN = {  # the quantities to choose from, with their titles
     "phase": "phase",
@@ -39,7 +37,7 @@ def sweep_page(dataset: xr.Dataset) -> str:
         "steps": dataset["step"].values.tolist(),
         "quantities": {name: title for name, title in SHOWN.items() if name in dataset},
         "phases": PHASES,
-        "colours": {"train": TRAIN, "test": TEST, "lines": LINES},
+        "colours": {"train": TRAIN, "test": TEST},
         "places": [_place(dataset, axes, at) for at in np.ndindex(*[dataset.sizes[axis] for axis in axes])],
     }
     facts = {
@@ -47,19 +45,15 @@ def sweep_page(dataset: xr.Dataset) -> str:
     }
     seeds = f", {dataset.sizes['seed']} seeds each" if "seed" in dataset.dims and axes != ["seed"] else ""
     n_cells = sum(len(place["cells"]) for place in shared["places"])
-    parts = {
-        "{{title}}": html.escape(str(dataset.attrs.get("name", "sweep"))),
-        "{{sentence}}": html.escape(
-            f"{n_cells} cells over {' × '.join(f'{dataset.sizes[axis]} {axis}' for axis in axes)}{seeds}"
-        ),
-        "{{facts}}": "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(str(v))}" for k, v in facts.items()),
-        "{{sweep}}": json.dumps(shared, allow_nan=False).replace("</", "<\\/"),
-        "{{plotly}}": get_plotlyjs(),
-    }
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for mark, content in parts.items():
-        text = text.replace(mark, content)
-    return text
+    sizes = " × ".join(f"{dataset.sizes[axis]} {axis}" for axis in axes)
+    return filled(
+        "sweep_page",
+        title=html.escape(str(dataset.attrs.get("name", "sweep"))),
+        sentence=html.escape(f"{n_cells} cells over {sizes}{seeds}"),
+        facts=rows(facts),
+        sweep=script_json(shared),
+        plotly=get_plotlyjs(),
+    )
 
 
 def _place(dataset: xr.Dataset, axes: list[str], at: tuple[int, ...]) -> dict[str, Any]:

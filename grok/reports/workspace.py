@@ -15,9 +15,7 @@ from typing import Any
 
 import wandb
 
-from grok.checks import UserError
-
-MISTAKE = 2  # the exit code for a user's mistake
+from grok.checks import MISTAKE, UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

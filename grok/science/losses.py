@@ -22,9 +22,11 @@ def one_hot_squared_error(
     return squared_error(outputs, functional.one_hot(labels, outputs.shape[-1]).to(outputs.dtype))
 
 
-def cross_entropy(outputs: Float[Tensor, "*batch classes"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
-    """Cross-entropy of each example in nats."""
-    return -torch.log_softmax(outputs, -1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+def cross_entropy(
+    outputs: Float[Tensor, "*batch classes"], labels: Int[Tensor, "*batch"], *, precision: torch.dtype | None = None
+) -> Float[Tensor, "*batch"]:
+    """Cross-entropy of each example in nats, computed in this precision (None: that of the outputs)."""
+    return -torch.log_softmax(outputs, -1, dtype=precision).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
 
 def is_argmax(outputs: Float[Tensor, "*batch classes"], labels: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:

@@ -17,7 +17,8 @@ from rich.console import Console
 
 from grok.checks import choice
 from grok.records.files import write_dataset, write_json, write_text
-from grok.records.sweep import ERROR, RECORD, SUMMARY
+from grok.records.names import CONFIG, ERROR, FIGURE, PAGE, RECORD, SUMMARY
+from grok.records.sweep import status
 from grok.reports import summary as summaries
 from grok.reports.figure import draw
 from grok.reports.page import PLOTLY, page
@@ -64,7 +65,7 @@ def begin(cell: Cell) -> None:
     """Write what is known before training. A run that is prolonged is unfinished again."""
     (cell.folder / SUMMARY).unlink(missing_ok=True)
     (cell.folder / ERROR).unlink(missing_ok=True)
-    write_text(cell.folder / "config.yaml", yaml.safe_dump(dict(cell.config), sort_keys=False))
+    write_text(cell.folder / CONFIG, yaml.safe_dump(dict(cell.config), sort_keys=False))
 
 
 def save(cell: Cell, record: xr.Dataset) -> None:
@@ -81,23 +82,23 @@ def leave(
     """
     summary = summaries.summarize(record)
     plotly = None if sweep is None else os.path.relpath(sweep / PLOTLY, cell.folder)
-    draw(record, summary, cell.folder / "figure.png", vector=sweep is None)
-    write_text(cell.folder / "report.html", page(record, summary, plotly=plotly))
+    draw(record, summary, cell.folder / FIGURE, vector=sweep is None)
+    write_text(cell.folder / PAGE, page(record, summary, plotly=plotly))
     if error:
         write_text(cell.folder / ERROR, error + "\n")
     else:
         (cell.folder / ERROR).unlink(missing_ok=True)
     write_json(cell.folder / SUMMARY, summary)
     for logger in loggers:
-        tracking.mirror(logger, record, summary=summary, figures={"figure": cell.folder / "figure.png"})
+        tracking.mirror(logger, record, summary=summary, figures={"figure": cell.folder / FIGURE})
     return summary
 
 
 def finished_before(cell: Cell) -> Outcome:
     """The outcome of a cell in whose folder nothing is left to train."""
     summary = json.loads((cell.folder / SUMMARY).read_text())
-    error = (cell.folder / ERROR).read_text().strip() if (cell.folder / ERROR).exists() else ""
-    return Outcome("failed" if error else "skipped", objective(cell.config, summary), error)
+    how, error = status(cell.folder)
+    return Outcome("failed" if how == "failed" else "skipped", objective(cell.config, summary), error)
 
 
 @contextmanager

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from grok.checks import UserError
-from grok.configuration import OF_THE_SWEEP, of_the_cell, value_at
+from grok.configuration import OF_THE_SWEEP, value_at
 from grok.records.sweep import Keys, read_manifest
 from grok.sweeps.cell import Cell
 from grok.sweeps.folder import MAY_CHANGE, WITHOUT_EFFECT
@@ -30,7 +32,8 @@ def cells_of(
     Raises:
         UserError: two cells would share a folder, or the sweep's folder holds a sweep over other keys.
     """
-    composed = [_composed(overrides, first + at, context, config) for at, overrides in enumerate(job_overrides)]
+    compose = _Composer(context, config)
+    composed = [_composed(overrides, first + at, compose, config) for at, overrides in enumerate(job_overrides)]
     return [*_placed(composed, Path(config.hydra.sweep.dir).absolute())]
 
 
@@ -40,25 +43,57 @@ def command(overrides: Sequence[str], *more: str) -> str:
     return shlex.join(["python", "train.py", *kept, *more])
 
 
-def _composed(overrides: Sequence[str], number: int, context: HydraContext, config: DictConfig) -> Cell:
-    """The cell with these overrides, composed as Hydra composes a job."""
-    composed = context.config_loader.load_sweep_config(config, list(overrides))
-    with open_dict(composed):
+class _Composer:
+    """Composes cells as Hydra composes jobs; of cells that differ only in the values of their keys, the first."""
+
+    def __init__(self, context: HydraContext, config: DictConfig) -> None:
+        self.loader, self.config = context.config_loader, config
+        self.parser = OverridesParser.create(config_loader=self.loader)
+        self.parsed: dict[str, tuple[Override, bool]] = {}
+        self.composed: dict[tuple[str, ...], DictConfig] = {}
+        self.must_compose = "job.override_dirname" in OmegaConf.to_yaml(config)  # which Hydra makes when it composes
+
+    def __call__(self, overrides: Sequence[str]) -> DictConfig:
+        """The configuration with these overrides, until the next call."""
+        parsed = {text: self._parsed(text) for text in overrides}
+        kind = tuple(override.key_or_group if only_sets else text for text, (override, only_sets) in parsed.items())
+        if kind not in self.composed:
+            self.composed[kind] = self.loader.load_sweep_config(self.config, list(overrides))
+        for override, only_sets in parsed.values():
+            if only_sets:
+                OmegaConf.update(self.composed[kind], override.key_or_group, override.value())
+        return self.composed[kind]
+
+    def _parsed(self, text: str) -> tuple[Override, bool]:
+        """An override, and whether it only gives a number or a word to a key, and chooses no file."""
+        if text not in self.parsed:
+            override = self.parser.parse_override(text)
+            bare = override.type is OverrideType.CHANGE and override.package is None and not self.must_compose
+            value = isinstance(override.value(), (bool, int, float, str))
+            only_sets = bare and value and not self.loader.get_group_options(override.key_or_group)
+            self.parsed[text] = override, only_sets
+        return self.parsed[text]
+
+
+def _composed(overrides: Sequence[str], number: int, compose: _Composer, config: DictConfig) -> Cell:
+    """The cell with these overrides."""
+    composed = compose(overrides)
+    with read_write(composed.hydra), open_dict(composed):
         composed.hydra.job.num, composed.hydra.job.id = number, f"{composed.hydra.job.name}_{number}"
     HydraConfig.instance().set_config(composed)
-    folder = Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir)
-    with open_dict(composed):
-        del composed["hydra"]
-    whole: Any = OmegaConf.to_container(composed, resolve=True)
-    resolved = of_the_cell(whole)
+    resolved = {str(key): _resolved(value) for key, value in composed.items() if key not in OF_THE_SWEEP}
     return Cell(
         config=resolved,
-        folder=folder.absolute(),
+        folder=Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir).absolute(),
         command=command(overrides, *(["hydra.mode=RUN"] if "study" in composed else [])),
         again=f"hydra.sweep.dir='{config.hydra.sweep.dir}'",
         keys=_keys(overrides, resolved),
         overrides=tuple(overrides),
     )
+
+
+def _resolved(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def _keys(overrides: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
 from grok.checks import UserError
-from grok.records.sweep import SUMMARY
+from grok.records.names import SUMMARY
 from grok.sweeps.cell import Cell, Outcome, finished_before
 from grok.sweeps.group import steps_of, train_unit
 from grok.training.interruption import Interruption

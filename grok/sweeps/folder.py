@@ -13,11 +13,12 @@ import yaml
 
 from grok.checks import UserError
 from grok.configuration import differences, value_at
+from grok.records.names import CONFIG, FIGURE, LAST, PAGE, RECORD, SUMMARY
 
 WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective")  # these do not touch the numbers
 MAY_CHANGE = (*WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be prolonged
 LOCK = ".lock"
-FILES = ("config.yaml", "record.nc", "summary.json", "figure.png", "report.html", "last.ckpt")
+FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, LAST)
 
 
 @contextmanager
@@ -68,15 +69,15 @@ def _lock(folder: Path, key: str) -> int:
 def _adopt(folder: Path, config: Mapping[str, Any]) -> bool:
     """Whether anything is left to train in the folder; refuse one that holds a run of another configuration."""
     held = {path.name for path in folder.iterdir()} & set(FILES)
-    if "config.yaml" not in held:
+    if CONFIG not in held:
         if held:
-            raise UserError(f"hydra.run.dir={folder}: holds {min(held)} but no config.yaml; choose another folder")
+            raise UserError(f"hydra.run.dir={folder}: holds {min(held)} but no {CONFIG}; choose another folder")
         return True
-    if "record.nc" in held and "last.ckpt" not in held:
-        raise UserError(f"{folder / 'last.ckpt'}: missing, while the record is there; choose another hydra.run.dir")
-    before = yaml.safe_load((folder / "config.yaml").read_text())
+    if RECORD in held and LAST not in held:
+        raise UserError(f"{folder / LAST}: missing, while the record is there; choose another hydra.run.dir")
+    before = yaml.safe_load((folder / CONFIG).read_text())
     if not isinstance(before, dict):
-        raise UserError(f"{folder / 'config.yaml'}: is no configuration; choose another hydra.run.dir")
+        raise UserError(f"{folder / CONFIG}: is no configuration; choose another hydra.run.dir")
     changed = [key for key in differences(before, config) if key.split(".")[0] not in WITHOUT_EFFECT]
     for key in changed:
         was, now = value_at(before, key), value_at(config, key)
@@ -86,4 +87,4 @@ def _adopt(folder: Path, config: Mapping[str, Any]) -> bool:
                 f"{key}={now}: the run in {folder} was made with {key}={was}; choose another hydra.run.dir "
                 "(a run can be prolonged, by steps or stop_when_grokked=false, and its logger changed; nothing else)"
             )
-    return bool(changed) or "summary.json" not in held
+    return bool(changed) or SUMMARY not in held

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from grok.checks import UserError
 from grok.records.files import write_text
+from grok.records.names import ERROR, FIGURE, PAGE, RECORD, SUMMARY
 from grok.records.provenance import provenance
-from grok.records.sweep import ERROR, SUMMARY
 from grok.reports import summary as summaries
 from grok.sweeps.cell import Cell, Outcome, begin, finished_before, leave, objective, save, tracked
 from grok.sweeps.folder import claimed
@@ -49,7 +49,7 @@ def train_alone(cell: Cell) -> Outcome:
         group = Group(console, progress, interruption, sweep=None)
         group.train([cell])
     console.print(summaries.table(group.summaries[cell.folder]))
-    for name in ("figure.png", "report.html", "record.nc"):
+    for name in (FIGURE, PAGE, RECORD):
         console.print(cell.folder / name)
     return group.outcomes[cell.folder]
 

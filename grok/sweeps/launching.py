@@ -121,7 +121,7 @@ def _returned(cells: Sequence[Cell], outcomes: dict[Path, Outcome], config: Dict
 
     In a study, a run that diverged is a result like others.
     """
-    in_study, optimised = "study" in config, config.hydra.runtime.choices["hydra/sweeper"] != "basic"
+    in_study, optimised = "study" in config, config.hydra.runtime.choices["hydra/sweeper"] not in ("grid", "basic")
     failed = [how for how in outcomes.values() if how.status == "failed" and not (in_study and how.ran)]
     if failed and not optimised:
         raise FailedCellsError(failed[0].error)

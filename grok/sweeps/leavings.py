@@ -15,7 +15,8 @@ from rich.table import Table
 
 from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
-from grok.records.sweep import DATASET, SUMMARY, assemble, read_manifest, status, swept
+from grok.records.names import SUMMARY
+from grok.records.sweep import DATASET, assemble, read_manifest, status, swept
 from grok.reports.study import Study
 from grok.reports.sweep_page import sweep_page
 from grok.sweeps.cell import Outcome
@@ -46,7 +47,7 @@ def conclude(
         write_dataset(sweep / DATASET, dataset)
         write_text(sweep / "report.html", sweep_page(dataset))
     _tell(sweep, outcomes, console)
-    for name in ("sweep.nc", "summary.csv", "report.html") if dataset is not None else ():
+    for name in (DATASET, "summary.csv", "report.html") if dataset is not None else ():
         console.print(sweep / name)
     if study is not None and dataset is not None:
         study.report(dataset, sweep, console)

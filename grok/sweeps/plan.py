@@ -28,7 +28,8 @@ def units_of(cells: Sequence[Cell], *, most: int | None) -> list[list[Cell]]:
 
 def chunks(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     """The cells of a group in parts that fit into this machine's memory."""
-    yield from _evenly(cells, next((most for cell in cells if (most := _most(cell))), len(cells)))
+    alone = len(cells) == 1  # then there is nothing to divide
+    yield from _evenly(cells, 1 if alone else next((most for cell in cells if (most := _most(cell))), len(cells)))
 
 
 def _most(cell: Cell) -> int:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from grok.records.names import SUMMARY
+
 EVERY_SECONDS = 5.0
 
 
@@ -39,4 +41,4 @@ def _watch(folders: Sequence[Path], console: Console, over: threading.Event) -> 
 
 
 def _ended(folders: Sequence[Path]) -> int:
-    return sum((folder / "summary.json").exists() for folder in folders)
+    return sum((folder / SUMMARY).exists() for folder in folders)

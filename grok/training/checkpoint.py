@@ -13,9 +13,9 @@ from torch import Tensor
 
 from grok.checks import UserError
 from grok.records.files import write_bytes
+from grok.records.names import LAST
 
-LAST = "last.ckpt"
-NEXT = ".next.ckpt"  # the one that is about to take the place of `last.ckpt`, when all of a group's are written
+NEXT = ".next.ckpt"  # the one that is about to take the place of `LAST`, when all of a group's are written
 
 Checkpoint = Mapping[str, Any]  # Lightning's, of one replica; what is ours of it is under "grok"
 

@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from grok.training.checkpoint import ReplicaCheckpoints
 from grok.training.interruption import Interruption
+from grok.training.memory import keep_freed_memory
 from grok.training.module import Training
 from grok.training.progress import Counting, Progress
 from grok.training.saving import Saving
@@ -38,6 +39,7 @@ def fit(
         UserError: a folder cannot be written; what was saved before is unharmed.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its lines on devices and tips are not for users
+    keep_freed_memory()
     training.interrupted = interruption
     saving = Saving(every_seconds=save_every_seconds, also=save_records)
     with warnings.catch_warnings():

@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 from grok.reports.sweep_page import sweep_page
-from tests.reports.test_page import browser  # noqa: F401
 
 
 def dataset(**axes) -> xr.Dataset:
@@ -23,7 +22,7 @@ def dataset(**axes) -> xr.Dataset:
 
 
 @pytest.fixture
-def opened(browser, tmp_path):  # noqa: F811
+def opened(browser, tmp_path):
     """The page of a Dataset in a browser, which must say and ask for nothing."""
     said, asked = [], []
 

@@ -10,15 +10,9 @@ from grok.reports.dashboard import headline
 from grok.reports.workspace import main
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("no_account")
+
 WHERE = ("--entity", "me", "--project", "grokking", "--results", str(ROOT / "results"))
-
-
-@pytest.fixture(autouse=True)
-def no_account(monkeypatch, tmp_path):
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("HOME", str(tmp_path))
 
 
 @pytest.fixture

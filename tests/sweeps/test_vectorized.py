@@ -14,18 +14,15 @@ import pytest
 import torch
 
 import grok
+from grok.records.names import LAST
 from grok.sweeps.cell import Cell
 from grok.sweeps.folder import locked
 from grok.sweeps.plan import units_of
-from grok.training.checkpoint import LAST, NEXT, standings
-from tests.conftest import ROOT, TINY, composed
+from grok.training.checkpoint import NEXT, standings
+from tests.conftest import ROOT, TINY, checkpoint, composed
 
 GRID = ("init_scale=0.5,4", "optimizer.weight_decay=0,1", "seed=0,1")
 SWEEP = ("-m", *TINY, "steps=300", *GRID, "hydra.sweep.dir=sweep")
-
-
-def checkpoint(folder: Path) -> dict:
-    return torch.load(folder / LAST, weights_only=True)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -14,7 +14,7 @@ import yaml
 
 import grok
 from grok.checks import UserError
-from tests.conftest import ROOT, TINY
+from tests.conftest import ROOT, TINY, checkpoint
 
 STEPS = 3000
 
@@ -41,10 +41,6 @@ def wait_for_checkpoint(process: subprocess.Popen, folder: Path, *, steps: int) 
             return
         time.sleep(0.02)
     raise AssertionError(f"no checkpoint of step {steps} (exit code {process.poll()})")
-
-
-def checkpoint(folder: Path) -> dict:
-    return torch.load(folder / "last.ckpt", weights_only=True)
 
 
 def assert_bit_equal(one: Path, other: Path) -> None:
@@ -128,7 +124,7 @@ def test_a_prolongation_that_fails_leaves_the_run_finished(run, tmp_path, monkey
 def test_a_run_does_not_go_on_with_other_data(run):
     folder = run("steps=20")
     (folder / "summary.json").unlink()
-    state = torch.load(folder / "last.ckpt", weights_only=True)
+    state = checkpoint(folder)
     state["grok"]["data"]["checksum"] = "another"
     torch.save(state, folder / "last.ckpt")
     with pytest.raises(UserError, match=r"last\.ckpt: this run was begun on other data"):

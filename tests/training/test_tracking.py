@@ -13,15 +13,9 @@ import grok
 from grok.checks import UserError
 from grok.training.tracking import resolve_mode
 
+pytestmark = pytest.mark.usefixtures("no_account")
+
 KEY = "a1b2c3d4e5" * 4  # as long as W&B wants one
-
-
-@pytest.fixture(autouse=True)
-def no_account(monkeypatch, tmp_path):
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("HOME", str(tmp_path))
 
 
 def tracked(run, tmp_path, *overrides: str) -> tuple[Path, Path]:
