@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from grok.checks import UserError, flag, number
+from grok.checks import UserError, flag, number, whole
 from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, rates_of
 
 RATES = ("lr", "betas", "eps", "weight_decay")
@@ -23,6 +23,7 @@ class _Rates(WithParts):
     eps: float
     weight_decay: float
     constrain_norm: bool
+    warmup: int
     parts: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
@@ -35,6 +36,7 @@ class _Rates(WithParts):
         number("optimizer.eps", self.eps, above=0)
         number("optimizer.weight_decay", self.weight_decay, least=0)
         flag("optimizer.constrain_norm", self.constrain_norm)
+        whole("optimizer.warmup", self.warmup, least=0)
         self.check_parts()
 
 
@@ -64,15 +66,16 @@ class ReplicaAdam(torch.optim.Optimizer):
     """Adam with a learning rate, betas, eps and weight decay for each replica; the mathematics of torch's Adam(W)."""
 
     def __init__(self, groups: Sequence[ParameterGroup], *, decoupled: bool) -> None:
-        super().__init__([{"params": each.parameters} for each in groups], {})
-        self.rates = [rates_of(each.settings, *RATES) for each in groups]
+        super().__init__([{"params": each.parameters, "lr": rates_of(each.settings, "lr")[0]} for each in groups], {})
+        self.rates = [rates_of(each.settings, *RATES[1:]) for each in groups]
         self.decoupled = decoupled
         self.taken: int | None = None  # steps; read off the state once, which may lie on another device
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         taken = self._count()
-        for group, (lr, betas, eps, weight_decay) in zip(self.param_groups, self.rates, strict=True):
+        for group, (betas, eps, weight_decay) in zip(self.param_groups, self.rates, strict=True):
+            lr = group["lr"]
             beta1, beta2 = betas.unbind(1)
             coefficients = beside(
                 group["params"][0],

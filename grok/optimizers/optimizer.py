@@ -22,6 +22,7 @@ class OptimizerSettings(Protocol):
 
     replica_wise: ClassVar[Collection[str]]
     constrain_norm: bool
+    warmup: int
     parts: Mapping[str, Mapping[str, Any]]
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
@@ -48,8 +49,8 @@ def build(settings: Sequence[Any], parameters: Mapping[str, Tensor], parts: Part
         UserError: the replicas differ in more than their rates, or name a part that the model does not have.
     """
     first = settings[0]
-    if len({(type(each), each.constrain_norm, tuple(each.parts)) for each in settings}) > 1:
-        raise UserError("optimizer: replicas trained side by side must share the optimiser, constrain_norm and parts")
+    if len({(type(each), each.constrain_norm, each.warmup, tuple(each.parts)) for each in settings}) > 1:
+        raise UserError("optimizer: replicas side by side must share the optimiser, constrain_norm, warmup and parts")
     unknown = set(first.parts) - set(parts)
     if unknown:
         raise UserError(f"optimizer.parts.{min(unknown)}: this model has the parts {', '.join(parts) or '(none)'}")
@@ -63,6 +64,23 @@ def build(settings: Sequence[Any], parameters: Mapping[str, Tensor], parts: Part
     optimizer: torch.optim.Optimizer = first.shared(groups) if alike else first.per_replica(groups)
     optimizer.register_load_state_dict_pre_hook(_keep_rates)
     return optimizer
+
+
+class Warmup:
+    """Linear warm-up: the step from `step` to `step + 1` is taken at min(step / warmup, 1) of the learning rates.
+
+    So the first step of all moves nothing, as with the reference codes' LambdaLR (Power et al. 2022, Nanda et al. 2023).
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, steps: int) -> None:
+        self.optimizer, self.steps = optimizer, steps
+        self.rates = [group["lr"] for group in optimizer.param_groups]  # a number, or a tensor [replica]
+
+    def __call__(self, step: int) -> None:
+        """Set the learning rates of the next step, which is this one."""
+        if self.steps and step <= self.steps:
+            for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                group["lr"] = rate * min(step / self.steps, 1)
 
 
 class WithParts:

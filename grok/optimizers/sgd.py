@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from grok.checks import flag, number
+from grok.checks import flag, number, whole
 from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, rates_of
 
 RATES = ("lr", "momentum", "weight_decay")
@@ -23,6 +23,7 @@ class Sgd(WithParts):
     momentum: float
     weight_decay: float
     constrain_norm: bool
+    warmup: int
     parts: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
@@ -30,6 +31,7 @@ class Sgd(WithParts):
         number("optimizer.momentum", self.momentum, least=0, below=1)
         number("optimizer.weight_decay", self.weight_decay, least=0)
         flag("optimizer.constrain_norm", self.constrain_norm)
+        whole("optimizer.warmup", self.warmup, least=0)
         self.check_parts()
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
@@ -43,13 +45,13 @@ class ReplicaSgd(torch.optim.Optimizer):
     """SGD with a learning rate, momentum and weight decay for each replica; the mathematics of torch's SGD."""
 
     def __init__(self, groups: Sequence[ParameterGroup]) -> None:
-        super().__init__([{"params": each.parameters} for each in groups], {})
-        self.rates = [rates_of(each.settings, *RATES) for each in groups]
+        super().__init__([{"params": each.parameters, "lr": rates_of(each.settings, "lr")[0]} for each in groups], {})
+        self.rates = [rates_of(each.settings, *RATES[1:]) for each in groups]
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group, rates in zip(self.param_groups, self.rates, strict=True):
-            coefficients = beside(group["params"][0], rates)
+            coefficients = beside(group["params"][0], [group["lr"], *rates])
             for parameter in group["params"]:
                 lr, momentum, decay = coefficients[parameter.dim()]
                 state = self.state[parameter]

@@ -36,7 +36,8 @@ def draw(dataset: xr.Dataset, path: Path, *, panels: Sequence[Mapping[str, Any]]
         rows[1][0].set(ylim=(0, None), ylabel="weight norm")
         rows[0][0].annotate("train", (0.04, 0.93), xycoords="axes fraction", color=TRAIN)
         rows[0][0].annotate("test (dashed)", (0.04, 0.86), xycoords="axes fraction", color=TEST)
-        rows[0][0].annotate("○ published", (0.04, 0.79), xycoords="axes fraction", color=NEUTRAL)
+        if any("published" in panel for panel in panels):
+            rows[0][0].annotate("○ published", (0.04, 0.79), xycoords="axes fraction", color=NEUTRAL)
         save(figure, path)
     return path
 

@@ -53,7 +53,9 @@ class Training(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         parts: Any = self.model.parts
-        return optimizers.build(self.optimizer_settings, dict(self.model.named_parameters()), parts)
+        optimizer = optimizers.build(self.optimizer_settings, dict(self.model.named_parameters()), parts)
+        self.warm_up = optimizers.Warmup(optimizer, self.optimizer_settings[0].warmup)
+        return optimizer
 
     def train_dataloader(self) -> range:
         return range(1)  # one batch an epoch: what a segment trains on comes from the feed
@@ -77,6 +79,7 @@ class Training(LightningModule):
             losses = self.task.example_loss(self.model(inputs), targets).mean(1)
             optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()  # a replica's gradient is its own
+            self.warm_up(self.step)
             optimizer.step()
             if self.constraint:
                 self.constraint.restore()

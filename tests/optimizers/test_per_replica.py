@@ -8,19 +8,19 @@ import torch
 from grok.checks import UserError
 from grok.optimizers.adam import Adam, AdamW
 from grok.optimizers.norm_constraint import NormConstraint
-from grok.optimizers.optimizer import build
+from grok.optimizers.optimizer import Warmup, build
 from grok.optimizers.sgd import Sgd
 from grok.science.norms import joint_norm
 
 ADAM = [
-    dict(lr=1e-2, betas=[0.9, 0.999], eps=1e-8, weight_decay=0.0, constrain_norm=False, parts={}),
-    dict(lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0, constrain_norm=False, parts={}),
-    dict(lr=1e-3, betas=[0.5, 0.9], eps=1e-4, weight_decay=0.1, constrain_norm=False, parts={}),
+    dict(lr=1e-2, betas=[0.9, 0.999], eps=1e-8, weight_decay=0.0, constrain_norm=False, warmup=0, parts={}),
+    dict(lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0, constrain_norm=False, warmup=0, parts={}),
+    dict(lr=1e-3, betas=[0.5, 0.9], eps=1e-4, weight_decay=0.1, constrain_norm=False, warmup=0, parts={}),
 ]
 SGD = [
-    dict(lr=1e-2, momentum=0.0, weight_decay=0.0, constrain_norm=False, parts={}),
-    dict(lr=3e-3, momentum=0.9, weight_decay=0.1, constrain_norm=False, parts={}),
-    dict(lr=1e-2, momentum=0.5, weight_decay=1.0, constrain_norm=False, parts={}),
+    dict(lr=1e-2, momentum=0.0, weight_decay=0.0, constrain_norm=False, warmup=0, parts={}),
+    dict(lr=3e-3, momentum=0.9, weight_decay=0.1, constrain_norm=False, warmup=0, parts={}),
+    dict(lr=1e-2, momentum=0.5, weight_decay=1.0, constrain_norm=False, warmup=0, parts={}),
 ]
 
 
@@ -50,7 +50,7 @@ def test_200_steps_equal_torchs_for_every_replica(kind, theirs, rates):
     descend(build([kind(**each) for each in rates], named(together), {}), together)
     for replica, each in enumerate(rates):
         alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "parts")}
+        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "warmup", "parts")}
         descend(theirs(alone, **arguments), alone)
         for ours, reference in zip(together, alone, strict=True):
             torch.testing.assert_close(ours[replica], reference, rtol=1e-10, atol=1e-12)
@@ -64,7 +64,7 @@ def test_a_checkpoint_holds_the_state_of_the_replicas_and_not_their_rates():
         parameter.data.copy_(reached)
     again = build([AdamW(**each) for each in ADAM], named(resumed), {})
     again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    assert set(again.param_groups[0]) == {"params"}
+    assert again.param_groups[0]["lr"].tolist() == [each["lr"] for each in ADAM]
     descend(optimizer, straight, steps=5)
     descend(again, resumed, steps=5)
     assert all(torch.equal(one, other) for one, other in zip(straight, resumed, strict=True))
@@ -83,11 +83,34 @@ def test_a_part_has_rates_of_its_own(rates):
     descend(build(settings, named(together), {"last": "1"}), together)
     for replica, each in enumerate(rates):
         alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "parts")}
+        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "warmup", "parts")}
         groups = [{"params": [alone[0]]}, {"params": [alone[1]], "lr": 1e-4, "weight_decay": 2.0}]
         descend(torch.optim.AdamW(groups, **arguments), alone)
         for ours, reference in zip(together, alone, strict=True):
             torch.testing.assert_close(ours[replica], reference, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("rates", [ADAM, [ADAM[1]] * 3], ids=["own rates", "shared rates"])
+def test_the_warm_up_is_torchs_lambda_lr(rates):
+    """min(step / 10, 1), so that the first step moves nothing (the reference code of Nanda et al. 2023)."""
+    together = [parameter.requires_grad_() for parameter in start()]
+    optimizer = build([AdamW(**{**each, "warmup": 10}) for each in rates], named(together), {})
+    warm_up = Warmup(optimizer, 10)
+    for step in range(30):
+        warm_up(step)
+        descend(optimizer, together, steps=1)
+        if step == 0:
+            assert all(torch.equal(ours, first) for ours, first in zip(together, start(), strict=True))
+    for replica, each in enumerate(rates):
+        alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
+        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "warmup", "parts")}
+        reference = torch.optim.AdamW(alone, **arguments)
+        schedule = torch.optim.lr_scheduler.LambdaLR(reference, lambda step: min(step / 10, 1))
+        for _ in range(30):
+            descend(reference, alone, steps=1)
+            schedule.step()
+        for ours, theirs in zip(together, alone, strict=True):
+            torch.testing.assert_close(ours[replica], theirs, rtol=1e-10, atol=1e-12)
 
 
 def test_a_part_that_the_model_or_a_rate_that_the_optimiser_does_not_have_is_named():
