@@ -1,0 +1,103 @@
+"""Memorisation, circuit formation, cleanup: the phases of Nanda et al. 2023 (Sec. 5.2), read off curves over steps.
+
+They read theirs off a figure. The rule here: memorisation lasts until the excluded loss, which falls with the training
+loss as long as the network learns by heart, is lowest; circuit formation until the knee of the test loss, where its
+slow decline turns into the sudden drop; cleanup until the test loss stays under the threshold.
+
+The lead of one curve over another is the `delay` between their half-way steps (`halfway_down`, `halfway_up`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Real
+
+from grok.science.delay import first_at, settled_at
+
+LEAST_CHANGE = 10.0  # a loss that changes by a smaller factor has neither fallen nor risen, it is noise
+
+
+class CircuitPhases(NamedTuple):
+    """The steps at which memorisation, circuit formation and cleanup end; None for one that does not."""
+
+    memorization_ends: int | None
+    formation_ends: int | None
+    cleanup_ends: int | None
+
+
+def circuit_phases(
+    steps: Int[np.ndarray, " look"],
+    *,
+    train_loss: Real[np.ndarray, " look"],
+    test_loss: Real[np.ndarray, " look"],
+    excluded_loss: Real[np.ndarray, " look"],
+    threshold: float,
+) -> CircuitPhases:
+    """The ends of the three phases; a loss under the threshold counts as learned."""
+    cleaned = settled_at(steps, -test_loss, -threshold)
+    dropping = None if cleaned is None else knee(steps, test_loss, until=cleaned)
+    memorized = first_at(steps, -train_loss, -threshold)
+    if memorized is None:
+        return CircuitPhases(None, dropping, cleaned)
+    during = (steps >= memorized) & (steps <= (steps[-1] if dropping is None else max(dropping, memorized)))
+    lowest = np.argmin(np.where(during, np.nan_to_num(excluded_loss, nan=np.inf), np.inf))
+    return CircuitPhases(int(steps[lowest]) if during[lowest] else memorized, dropping, cleaned)
+
+
+def knee(steps: Int[np.ndarray, " look"], loss: Real[np.ndarray, " look"], *, until: int) -> int:
+    """Where the fall from the loss's largest value to its value at the step `until` turns sudden.
+
+    The look that lies highest above the chord between the two, in the logarithm of the loss (the triangle rule of
+    Zack et al. 1977).
+    """
+    before = steps <= until
+    x, y = steps[before].astype(float), _log(loss[before])
+    peak = int(np.argmax(y))
+    x, y = x[peak:], y[peak:]
+    chord = np.interp(x, x[[0, -1]], y[[0, -1]])
+    return int(x[np.argmax(np.round(y - chord, 9))])  # the first of equals, not the one that rounding lifts
+
+
+def halfway_down(steps: Int[np.ndarray, " look"], loss: Real[np.ndarray, " look"], *, after: int) -> int | None:
+    """The first step at which the loss is down to half-way, in its logarithm, from its largest value to the smallest
+    that comes later; of looks from the step `after` on. None where it does not fall by a factor of ten.
+    """
+    late = steps >= after
+    x, y = steps[late], _log(loss[late])
+    if not y.size:
+        return None
+    peak = int(np.argmax(y))
+    x, y = x[peak:], y[peak:]
+    if y[0] - y.min() < np.log(LEAST_CHANGE):
+        return None
+    return int(x[np.argmax(y <= (y[0] + y.min()) / 2)])
+
+
+def halfway_up(steps: Int[np.ndarray, " look"], loss: Real[np.ndarray, " look"], *, after: int) -> int | None:
+    """The same of a rise: half-way from the smallest value to the largest that comes later."""
+    return halfway_down(steps, 1 / np.maximum(loss, np.finfo(float).tiny), after=after)
+
+
+def transition_width(steps: Int[np.ndarray, " look"], accuracy: Real[np.ndarray, " look"]) -> float | None:
+    """Steps from 10 % to 90 %: from the last crossing of .1 before the first crossing of .9 to the latter.
+
+    Crossings are interpolated between looks. None where the accuracy starts above .1 or never reaches .9.
+    """
+    high = np.flatnonzero(accuracy >= 0.9)
+    low = np.flatnonzero(accuracy[: high[0]] < 0.1) if high.size else high
+    if not low.size:
+        return None
+    return _crossing(steps, accuracy, int(high[0]), 0.9) - _crossing(steps, accuracy, int(low[-1]) + 1, 0.1)
+
+
+def _crossing(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], look: int, level: float) -> float:
+    """Where the line from the look before to this one crosses the level."""
+    (x, to_x), (y, to_y) = (map(float, curve[look - 1 : look + 1]) for curve in (steps, values))
+    return x + (to_x - x) * (level - y) / (to_y - y)
+
+
+def _log(loss: Real[np.ndarray, " look"]) -> Real[np.ndarray, " look"]:
+    logarithm: np.ndarray = np.log(np.maximum(loss, np.finfo(float).tiny))
+    return logarithm

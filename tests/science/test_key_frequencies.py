@@ -1,0 +1,37 @@
+"""Rules that say which frequencies a network uses."""
+
+import pytest
+import torch
+
+from grok.science import key_frequencies, neurons
+from grok.science.key_frequencies import numbers
+from tests.science.reference_networks import clock
+from tests.science.test_fourier import ring
+
+
+def test_planted_frequencies_are_found_in_each_replica():
+    weights = torch.stack([ring(31, 3, 15), ring(31, 1, 8)]) + 0.01 * torch.randn(2, 31, 4, dtype=torch.float64)
+    found = key_frequencies.of_embedding(weights)
+    assert [numbers(keys) for keys in found] == [[3, 15], [1, 8]]
+
+
+def test_a_quarter_of_the_largest_norm_is_not_enough():
+    assert key_frequencies.large(torch.tensor([4.0, 1.0, 1.01])).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("neuron_logit", [6, 23, 37, 39, 41]),
+        ("embedding", [3, 6, 12, 23, 31, 37, 39, 41, 46, 54]),
+        ("neuron", [6, 23, 37, 39, 41]),
+    ],
+)
+def test_the_rules_disagree_on_the_reference_as_published(rule, found):
+    network, outputs = clock()
+    keys = {
+        "neuron_logit": lambda: key_frequencies.of_neuron_logit_map(network.neuron_logit_map),
+        "embedding": lambda: key_frequencies.of_embedding(network.embedding),
+        "neuron": lambda: key_frequencies.of_neurons(neurons.share_by_frequency(outputs.neurons)),
+    }[rule]()
+    assert numbers(keys) == found

@@ -1,0 +1,49 @@
+"""Clock or Pizza."""
+
+import random
+
+import pytest
+import torch
+
+from grok.science.symmetricity import by_sum_and_difference, distance_irrelevance, gradient_symmetricity
+from tests.science.reference_networks import Network, Outputs, clock, pizza, published
+
+
+def test_correct_logits_are_laid_out_by_sum_and_difference():
+    p = 15
+    correct = torch.randn(2, p * p)
+    table = by_sum_and_difference(correct)
+    for a, b in ((0, 0), (3, 9), (14, 14), (9, 3)):
+        assert torch.equal(table[:, (a + b) % p, (a - b) % p], correct[:, a * p + b])
+
+
+def test_distance_is_irrelevant_where_the_sum_says_all_and_not_where_the_distance_does():
+    table = torch.arange(15.0).expand(15, 15)
+    assert distance_irrelevance(torch.stack([table.T, table])).tolist() == pytest.approx([1, 0])
+
+
+def test_gradients_are_symmetric_when_they_agree():
+    g, other = torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    assert gradient_symmetricity(g, g) == pytest.approx(1) and gradient_symmetricity(g, other) == pytest.approx(0.5)
+
+
+def irrelevance(network: Network, outputs: Outputs) -> torch.Tensor:
+    correct = outputs.logits.gather(-1, outputs.residue[:, None])[:, 0]
+    return distance_irrelevance(by_sum_and_difference(correct))
+
+
+def test_the_distance_irrelevance_of_the_published_networks():
+    assert irrelevance(*clock()) == published(".7436")
+    assert irrelevance(*pizza()) == published(".17173646")
+
+
+def test_the_gradient_symmetricity_of_the_published_pizza():
+    """Of the authors' 100 triples: all of them in order, shuffled with seed 42."""
+    network, _ = pizza()
+    order = list(range(59**3))
+    random.Random(42).shuffle(order)
+    triple = torch.tensor(order[:100])
+    a, b = (network.embedding[i].clone().requires_grad_() for i in (triple // 59**2, triple // 59 % 59))
+    logits, _ = network.from_embeddings(a, b)
+    by_a, by_b = torch.autograd.grad(logits.gather(-1, triple[:, None] % 59).sum(), (a, b))
+    assert gradient_symmetricity(by_a, by_b) == published(".99366517")
