@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from grok.records.labelled import Labelled
@@ -14,10 +14,13 @@ from grok.tasks.task import Task
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every replica's loss and correctness on its own examples."""
+    """How every replica does on its own examples: those at these rows of the tables that replicas share."""
 
+    rows: Int[Tensor, "replica example"]
+    targets: Tensor  # [replica, example, …]
     loss: Float[Tensor, "replica example"]
     correct: Bool[Tensor, "replica example"]
+    outputs: Float[Tensor, "replica example out"] | None  # kept where a measure needs them
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,11 @@ class Look:
 
 
 class Measure(Protocol):
-    """An adapter from a look to named quantities; its mathematics is in `grok.science`."""
+    """An adapter from a look to named quantities; its mathematics is in `grok.science`.
+
+    A measure with `needs_outputs = True` finds the outputs in the evaluations. One with a method `last`, called like
+    the measure itself, has quantities that are kept of the last look alone: maps too large to be kept of every one.
+    """
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
         """The quantities at this look, by the names they have in the record."""

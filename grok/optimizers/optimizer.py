@@ -69,7 +69,7 @@ def build(settings: Sequence[Any], parameters: Mapping[str, Tensor], parts: Part
 class Warmup:
     """Linear warm-up: the step from `step` to `step + 1` is taken at min(step / warmup, 1) of the learning rates.
 
-    So the first step of all moves nothing, as with the reference codes' LambdaLR (Power et al. 2022, Nanda et al. 2023).
+    So the very first step moves nothing, as with the reference codes' LambdaLR (Power et al. 2022, Nanda et al. 2023).
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, steps: int) -> None:

@@ -18,23 +18,20 @@ class History:
     def __init__(self) -> None:
         self.steps: list[int] = []
         self.columns: dict[str, list[torch.Tensor]] = {}
-        self.labels: dict[str, dict[str, Any]] = {}  # dims, coordinates and attributes of each column
+        self.last: dict[str, torch.Tensor] = {}  # of the last look alone
+        self.labels: dict[str, dict[str, Any]] = {}  # dims, coordinates and attributes of each quantity
 
     def append(self, step: int, row: Mapping[str, Labelled]) -> None:
         """Add the quantities measured at a step; every row has the same quantities."""
         self.steps.append(step)
         for name, labelled in row.items():
             self.columns.setdefault(name, []).append(labelled.values.detach().cpu())
-            self.labels[name] = {
-                "dims": list(labelled.dims),
-                "coordinates": {dim: list(ticks) for dim, ticks in labelled.coordinates.items()},
-                "attributes": {
-                    "long_name": labelled.title,
-                    "units": labelled.unit,
-                    "chart": labelled.chart,
-                    "log_scale": int(labelled.log_scale),
-                },
-            }
+            self.labels[name] = _label(labelled)
+
+    def keep(self, quantities: Mapping[str, Labelled]) -> None:
+        """Keep quantities of the look that is the last so far, in place of those of an earlier one."""
+        self.last = {name: labelled.values.detach().cpu() for name, labelled in quantities.items()}
+        self.labels |= {name: _label(labelled) for name, labelled in quantities.items()}
 
     def latest(self, name: str) -> torch.Tensor:
         """The values [replica, …] of a quantity at the last look."""
@@ -45,12 +42,15 @@ class History:
         return {name: float(rows[-1][replica]) for name, rows in self.columns.items() if not self.labels[name]["dims"]}
 
     def dataset(self, replica: int, attributes: Mapping[str, str | int | float]) -> xr.Dataset:
-        """The replica's record over (step, …)."""
+        """The replica's record over (step, …), with what is kept of the last look over the other axes alone."""
+        arrays = {
+            name: (["step"], np.stack([row[replica].numpy() for row in rows])) for name, rows in self.columns.items()
+        }
+        arrays |= {name: ([], values[replica].numpy()) for name, values in self.last.items()}
         variables, coordinates = {}, {"step": ("step", self.steps, {"long_name": "optimiser step", "units": "step"})}
-        for name, rows in self.columns.items():
+        for name, (dims, values) in arrays.items():
             labels = self.labels[name]
-            values = np.stack([row[replica].numpy() for row in rows])
-            variables[name] = (["step", *labels["dims"]], values, labels["attributes"])
+            variables[name] = ([*dims, *labels["dims"]], values, labels["attributes"])
             coordinates |= {dim: (dim, ticks) for dim, ticks in labels["coordinates"].items()}
         return xr.Dataset(variables, coordinates, dict(attributes))
 
@@ -59,6 +59,7 @@ class History:
         return {
             "steps": list(self.steps),
             "columns": {n: torch.stack(c) for n, c in self.columns.items()},
+            "last": self.last,
             "labels": self.labels,
         }
 
@@ -66,4 +67,17 @@ class History:
         """Take up the history of a checkpoint."""
         self.steps = list(state["steps"])
         self.columns = {name: list(column.unbind(0)) for name, column in state["columns"].items()}
-        self.labels = dict(state["labels"])
+        self.last, self.labels = dict(state["last"]), dict(state["labels"])
+
+
+def _label(labelled: Labelled) -> dict[str, Any]:
+    return {
+        "dims": list(labelled.dims),
+        "coordinates": {dim: list(ticks) for dim, ticks in labelled.coordinates.items()},
+        "attributes": {
+            "long_name": labelled.title,
+            "units": labelled.unit,
+            "chart": labelled.chart,
+            "log_scale": int(labelled.log_scale),
+        },
+    }

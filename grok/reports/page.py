@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ PLOTLY = "plotly.min.js"
 FIRST = ("accuracy", "loss")  # the charts that come first, in this order; the others follow as they were measured
 
 
-def page(record: xr.Dataset, summary: Mapping[str, Any], *, plotly: str | None = None) -> str:
-    """The HTML of a record: charts on a shared step axis, the summary, the configuration and the provenance.
+def page(
+    record: xr.Dataset, summary: Mapping[str, Any], *, sections: Sequence[str] = (), plotly: str | None = None
+) -> str:
+    """The HTML of a record: charts on a shared step axis, pictures' sections, configuration and provenance.
 
     It has plotly in itself, or loads it from the address `plotly`, for pages that lie beside one another.
     """
@@ -37,6 +39,7 @@ def page(record: xr.Dataset, summary: Mapping[str, Any], *, plotly: str | None =
         title=html.escape(f"{config['name']}, seed {config['seed']}"),
         verdict=html.escape(_sentence(summary)),
         figures=script_json(figures),
+        sections="\n".join(sections),
         config=html.escape(yaml.safe_dump(config, sort_keys=False)),
         facts=rows({key: value for key, value in record.attrs.items() if key != "config"}),
         plotly=f'<script src="{plotly}"></script>' if plotly else f"<script>{get_plotlyjs()}</script>",

@@ -29,10 +29,10 @@ class Claim:
     at_least: float | None  # the values of ours that agree with the published one …
     at_most: float | None
     because: str  # … and why these
-    quantity: str  # the variable of the Dataset that it is measured on
+    quantity: str | Sequence[str]  # the variable of the Dataset that it is measured on, or several
     where: Mapping[str, Any]  # the swept values at which
     along: Sequence[str]  # the axes that the measure takes; where `step` is none of them, the last look counts
-    measure: Callable[..., float]  # of the axes' ticks, in order, and one seed's values
+    measure: Callable[..., float]  # of the axes' ticks, in order, and one seed's values of each quantity
     scales: Sequence[str]  # the scales at which it can be judged …
     otherwise: str = ""  # … and why not at others
 
@@ -86,14 +86,19 @@ class Claim:
 
     def _value(self, own: xr.Dataset) -> float:
         """The measured value of one seed."""
-        quantity = own[self.quantity]
+        names = [self.quantity] if isinstance(self.quantity, str) else self.quantity
+        quantities = [self._along(own, name) for name in names]
+        ticks = [quantities[0][axis].values for axis in self.along]
+        return float(self.measure(*ticks, *[quantity.values for quantity in quantities]))
+
+    def _along(self, own: xr.Dataset, name: str) -> xr.DataArray:
+        """A quantity of one seed along the measure's axes."""
+        quantity = own[name]
         if "step" in self.along:
             quantity = quantity.sel(step=_looks(own))
         elif "step" in quantity.dims:
-            quantity = last_look(own, self.quantity)
-        return float(
-            self.measure(*[quantity[axis].values for axis in self.along], quantity.transpose(*self.along).values)
-        )
+            quantity = last_look(own, name)
+        return quantity.transpose(*self.along)
 
 
 @dataclass(frozen=True, kw_only=True)

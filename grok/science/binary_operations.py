@@ -70,7 +70,7 @@ def s5_products() -> Int[Tensor, "120 120"]:
     return _number(elements[:, elements].transpose(0, 1))  # [x, y, i] = y(x(i))
 
 
-def s5_inverses() -> Int[Tensor, "120"]:
+def s5_inverses() -> Int[Tensor, " 120"]:
     """The number of the inverse of each permutation."""
     return _number(s5_elements().argsort(1))
 

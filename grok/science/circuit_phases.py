@@ -80,6 +80,28 @@ def halfway_up(steps: Int[np.ndarray, " look"], loss: Real[np.ndarray, " look"],
     return halfway_down(steps, 1 / np.maximum(loss, np.finfo(float).tiny), after=after)
 
 
+def lead(
+    steps: Int[np.ndarray, " look"],
+    train_loss: Real[np.ndarray, " look"],
+    progress: Real[np.ndarray, " look"],
+    test_loss: Real[np.ndarray, " look"],
+    *,
+    rising: bool,
+    threshold: float,
+) -> float:
+    """Steps by which a progress measure is half-way to where it goes before the test loss is half-way down.
+
+    Half-way in the logarithm, of looks after the training loss is under the threshold. Negative: it came later; NaN:
+    one of them has not moved by a factor of ten.
+    """
+    memorized = first_at(steps, -train_loss, -threshold)
+    if memorized is None:
+        return float("nan")
+    early = (halfway_up if rising else halfway_down)(steps, progress, after=memorized)
+    late = halfway_down(steps, test_loss, after=memorized)
+    return float("nan") if early is None or late is None else float(late - early)
+
+
 def transition_width(steps: Int[np.ndarray, " look"], accuracy: Real[np.ndarray, " look"]) -> float | None:
     """Steps from 10 % to 90 %: from the last crossing of .1 before the first crossing of .9 to the latter.
 

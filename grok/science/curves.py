@@ -29,6 +29,13 @@ def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " l
     return float(steps[reached[0]]) if reached.size else math.inf
 
 
+def settled_below(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
+    """The step of the first look from which all values are below the level; infinite where the last one is not."""
+    above = np.flatnonzero(~(values < level))
+    first = int(above[-1]) + 1 if above.size else 0
+    return float(steps[first]) if first < steps.size else math.inf
+
+
 def argmin(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> float:
     """Where the lowest of the points lies; a point without a number is as high as can be, and all such have none."""
     return float(x[np.argmin(np.nan_to_num(y, nan=np.inf))]) if np.isfinite(y).any() else math.nan

@@ -22,6 +22,7 @@ from grok.records.sweep import status
 from grok.reports import summary as summaries
 from grok.reports.figure import draw
 from grok.reports.page import PLOTLY, page
+from grok.reports.picture import draw_all, section
 from grok.training import tracking
 from grok.training.instantiation import instantiate
 
@@ -82,15 +83,18 @@ def leave(
     """
     summary = summaries.summarize(record)
     plotly = None if sweep is None else os.path.relpath(sweep / PLOTLY, cell.folder)
-    draw(record, summary, cell.folder / FIGURE, vector=sweep is None)
-    write_text(cell.folder / PAGE, page(record, summary, plotly=plotly))
+    figures = {"figure": draw(record, summary, cell.folder / FIGURE, vector=sweep is None)}
+    pictures = {name: instantiate(each, "picture") for name, each in cell.config.get("picture", {}).items()}
+    drawn = draw_all(pictures, record, cell.folder)
+    sections = [section(pictures[name], record, path, embedded=sweep is None) for name, path in drawn.items()]
+    write_text(cell.folder / PAGE, page(record, summary, sections=sections, plotly=plotly))
     if error:
         write_text(cell.folder / ERROR, error + "\n")
     else:
         (cell.folder / ERROR).unlink(missing_ok=True)
     write_json(cell.folder / SUMMARY, summary)
     for logger in loggers:
-        tracking.mirror(logger, record, summary=summary, figures={"figure": cell.folder / FIGURE})
+        tracking.mirror(logger, record, summary=summary, figures={**figures, **drawn})
     return summary
 
 

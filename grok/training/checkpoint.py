@@ -119,11 +119,12 @@ def _cut(checkpoint: Mapping[str, Any], replica: int) -> dict[str, Any]:
     }
     history = checkpoint["grok"]["history"]
     columns = {name: column[:, replica : replica + 1].clone() for name, column in history["columns"].items()}
+    last = {name: own(values) for name, values in history["last"].items()}
     return {
         **checkpoint,
         "state_dict": {name: own(values) for name, values in checkpoint["state_dict"].items()},
         "optimizer_states": [{"state": state, "param_groups": []}],
-        "grok": {**checkpoint["grok"], "history": {**history, "columns": columns}},
+        "grok": {**checkpoint["grok"], "history": {**history, "columns": columns, "last": last}},
     }
 
 
@@ -157,6 +158,9 @@ def _joined(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
                 "columns": {
                     name: together([history["columns"][name] for history in histories], 1)
                     for name in histories[0]["columns"]
+                },
+                "last": {
+                    name: together([history["last"][name] for history in histories]) for name in histories[0]["last"]
                 },
             },
         },

@@ -97,18 +97,30 @@ class Training(LightningModule):
         look = Look(self.step, self.task, self.model, **evaluations)
         row = {name: labelled for measure in self.measures for name, labelled in measure(look).items()}
         self.history.append(self.step, row)
+        if self.finished().any():
+            lasting = [measure for measure in self.measures if hasattr(measure, "last")]
+            self.history.keep({name: each for measure in lasting for name, each in measure.last(look).items()})
         self.model.train()
         for replica, logger in enumerate(self.loggers):
             logger.log_metrics({"step": self.step, **self.history.scalars(replica)}, step=self.step)
 
     def evaluate(self, tables: Tables) -> Evaluation:
         """Loss and correctness of each replica on each of its examples."""
-        loss, correct = [], []
+        loss, correct, labels, outputs = [], [], [], []
+        keep = any(getattr(measure, "needs_outputs", False) for measure in self.measures)
         for inputs, targets in tables.chunks(max(LEAST_EXAMPLES, EVALUATION_EXAMPLES // len(tables.rows))):
-            outputs = self.model(inputs)
-            loss.append(self.task.example_loss(outputs, targets))
-            correct.append(self.task.is_correct(outputs, targets))
-        return Evaluation(torch.cat(loss, 1), torch.cat(correct, 1))
+            out = self.model(inputs)
+            loss.append(self.task.example_loss(out, targets))
+            correct.append(self.task.is_correct(out, targets))
+            labels.append(targets)
+            outputs += [out] if keep else []
+        return Evaluation(
+            rows=tables.rows,
+            targets=torch.cat(labels, 1),
+            loss=torch.cat(loss, 1),
+            correct=torch.cat(correct, 1),
+            outputs=torch.cat(outputs, 1) if keep else None,
+        )
 
     def finished(self) -> Bool[Tensor, " replica"]:
         """Which replicas have nothing left to train: all at the last step; before it, those whose loss is no longer

@@ -23,3 +23,11 @@ def test_cross_entropy_is_torchs():
 def test_the_largest_output_decides():
     assert losses.is_argmax(torch.eye(10)[None], torch.arange(10)[None]).all()
     assert not losses.is_argmax(-torch.eye(10)[None], torch.arange(10)[None]).any()
+
+
+def test_cross_entropy_in_float64_is_finer_than_its_outputs():
+    outputs, labels = torch.tensor([[30.0, 0.0]]), torch.tensor([0])
+    assert losses.cross_entropy(outputs, labels) == 0
+    fine = losses.cross_entropy(outputs, labels, precision=torch.float64)
+    torch.testing.assert_close(fine, torch.tensor([-30.0], dtype=torch.float64).exp(), rtol=1e-2, atol=0)
+    assert fine.dtype == torch.float64

@@ -1,0 +1,187 @@
+"""The Fourier circuit of modular addition while it forms (Nanda et al. 2023): progress measures, frequencies, rings."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from grok.checks import UserError
+from grok.measures.look import Evaluation, Look
+from grok.records.labelled import Labelled
+from grok.science import (
+    fourier,
+    key_frequencies,
+    neurons,
+    principal_components,
+    progress_measures,
+    rings,
+    subspace,
+    symmetricity,
+    trigonometric,
+)
+from grok.science.concentration import gini
+
+COMPONENTS = 8  # principal components that are told apart
+SINGULAR_VALUES = 20  # of W_L: five key frequencies have ten
+
+
+class Circuit:
+    """What the network computes, on all pairs and in Fourier space. Key frequencies are by the rule `neuron_logit`."""
+
+    needs_outputs = True
+
+    def __call__(self, look: Look) -> dict[str, Labelled]:
+        residue, logits = residues(look), on_all_pairs(look)
+        correct = logits.gather(-1, residue.expand(logits.shape[:-1]).unsqueeze(-1)).squeeze(-1)
+        embedding, map_to_logits = look.model.token_embedding.detach(), look.model.neuron_logit_map.detach()
+        keys = key_frequencies.of_neuron_logit_map(map_to_logits)
+        return {
+            **_losses(look.train, logits, residue, keys),
+            **_embedding(embedding, keys),
+            **_map(map_to_logits, keys),
+            **_neurons(look),
+            "distance_irrelevance": Labelled(
+                symmetricity.distance_irrelevance(symmetricity.by_sum_and_difference(correct)),
+                "distance irrelevance",
+                chart="symmetry",
+            ),
+            "sum_of_squared_weights": Labelled(
+                sum(parameter.detach().double().square().flatten(1).sum(1) for parameter in look.model.parameters()),
+                "sum of squared weights",
+                chart="sum of squared weights",
+            ),
+        }
+
+
+def residues(look: Look) -> Int[Tensor, " pair"]:
+    """The residue through which each pair (row a · p + b) is read, which is its result: a + b, or a − b.
+
+    Raises:
+        UserError: the task has another operation.
+    """
+    operation, p = getattr(look.task, "operation", None), getattr(look.task, "p", 0)
+    if operation not in ("add", "subtract") or p % 2 == 0:
+        raise UserError(
+            f"measure=[circuit, …]: reads the circuits of add and subtract modulo an odd p, not of {operation} with "
+            f"p={p}; choose measure=[performance,weight_norm] picture=[]"
+        )
+    _, results = look.task.truth()  # type: ignore[attr-defined]
+    found: Tensor = results.to(look.train.rows.device)
+    return found
+
+
+def on_all_pairs(look: Look) -> Float[Tensor, "replica pair class"]:
+    """The outputs for all pairs in their order, from those for training and test examples."""
+    n = look.train.rows.shape[1] + look.test.rows.shape[1]
+    outputs = torch.cat([_outputs(look.train), _outputs(look.test)], 1)
+    rows = torch.cat([look.train.rows, look.test.rows], 1) % n  # tables laid end to end have rows beyond n
+    return torch.empty_like(outputs).scatter_(1, rows.unsqueeze(-1).expand_as(outputs), outputs)
+
+
+def _outputs(evaluation: Evaluation) -> Tensor:
+    assert evaluation.outputs is not None, "a measure that needs outputs says so"
+    return evaluation.outputs
+
+
+def _losses(train: Evaluation, logits: Tensor, residue: Tensor, keys: Tensor) -> dict[str, Labelled]:
+    """The progress measures: the loss with the mechanism alone (all pairs), and without it (training examples)."""
+    table = progress_measures.mean_by_residue(logits, residue)
+    rows = train.rows % logits.shape[1]
+    own = {"table": table, "residue": residue[rows], "labels": train.targets}
+    alpha = trigonometric.coefficients(table)
+    by_frequency = progress_measures.excluded_loss_by_frequency(_outputs(train), **own).mean(-1)
+    chart = {"chart": "progress measures", "log_scale": True}
+    return {
+        "restricted_loss": Labelled(
+            progress_measures.restricted_loss(table, keys, residue, residue).mean(-1), "restricted loss", **chart
+        ),
+        "excluded_loss": Labelled(
+            progress_measures.excluded_loss(_outputs(train), **own, keys=keys).mean(-1),
+            "excluded loss (train)",
+            **chart,
+        ),
+        "trigonometric_loss": Labelled(trigonometric.loss(alpha, keys), "trigonometric loss", **chart),
+        "logit_variance_explained": Labelled(
+            trigonometric.explained(alpha, keys, trigonometric.variance(logits)),
+            "logit variance explained by Σ α cos w(a + b − c)",
+            chart="explained",
+        ),
+        "trigonometric_coefficient": _by_frequency(alpha, "coefficient α of cos w(a + b − c)"),
+        "excluded_loss_by_frequency": _by_frequency(by_frequency, "excluded loss without one frequency (train)"),
+    }
+
+
+def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[str, Labelled]:
+    """The embedding's spectrum, rings and principal components."""
+    components, shares = principal_components.principal_components(embedding)
+    first = {"dims": ("component",), "coordinates": {"component": range(1, COMPONENTS + 1)}}
+    by_component = principal_components.circularities(components)
+    return {
+        "circularity": Labelled(
+            principal_components.circularity(components), "circularity of the first 4 components", chart="circularity"
+        ),
+        "effective_dimension": Labelled(
+            principal_components.effective_dimension(shares), "effective dimension of W_E", chart="effective dimension"
+        ),
+        "component_circularity": Labelled(by_component[:, :COMPONENTS], "circularity of each component", **first),
+        "component_frequency": Labelled(
+            principal_components.dominant_frequency(components)[:, :COMPONENTS], "frequency of each component", **first
+        ),
+        "component_share": Labelled(shares[:, :COMPONENTS], "share of W_E's variance", **first),
+        "embedding_gini": Labelled(
+            gini(fourier.norm_by_direction(embedding)), "Gini of W_E in Fourier space", chart="Gini"
+        ),
+        "embedding_off_keys": Labelled(
+            subspace.distance_to_keys(embedding, keys), "distance of W_E to its key frequencies", chart="distance"
+        ),
+        "embedding_power": _by_frequency(fourier.share_by_frequency(embedding), "share of W_E's variance"),
+        "ring_circularity": _by_frequency(rings.circularity(embedding), "circularity of the ring"),
+    }
+
+
+def _map(weights: Float[Tensor, "replica p neuron"], keys: Tensor) -> dict[str, Labelled]:
+    """The neuron–logit map W_L = W_U W_out: its spectrum, rank and key frequencies."""
+    values = torch.linalg.svdvals(weights)[:, :SINGULAR_VALUES]
+    return {
+        "key_frequencies": Labelled(keys.sum(-1), "number of key frequencies", chart="key frequencies"),
+        "key_frequency": _by_frequency(keys.to(torch.int8), "whether it is a key frequency"),
+        "neuron_logit_norm": _by_frequency(fourier.norm_by_frequency(weights), "norm of W_L"),
+        "neuron_logit_gini": Labelled(
+            gini(fourier.norm_by_direction(weights)), "Gini of W_L in Fourier space", chart="Gini"
+        ),
+        "neuron_logit_singular_value": Labelled(
+            values,
+            "singular values of W_L",
+            dims=("singular_value",),
+            coordinates={"singular_value": range(1, values.shape[1] + 1)},
+        ),
+    }
+
+
+def _neurons(look: Look) -> dict[str, Labelled]:
+    """How many of the last block's neurons work at one frequency, and at which."""
+    shares = neuron_shares(look)
+    return {
+        "neurons_explained": Labelled(
+            (neurons.explained(shares) > neurons.EXPLAINED).double().mean(-1),
+            "neurons explained by one frequency",
+            chart="explained",
+        ),
+        "polysemantic_neurons": Labelled(
+            neurons.polysemantic(shares).double().mean(-1), "polysemantic neurons", chart="explained"
+        ),
+        "neurons_by_frequency": _by_frequency(neurons.per_frequency(shares), "neurons explained by the frequency"),
+    }
+
+
+def neuron_shares(look: Look) -> Float[Tensor, "replica frequency neuron"]:
+    """The share of each neuron's variance that each frequency holds, over all pairs; a replica at a time."""
+    pairs, _ = look.task.truth()  # type: ignore[attr-defined]
+    pairs = pairs.to(look.train.rows.device).expand(len(look.train.rows), -1, -1)
+    return neurons.share_by_frequency(look.model.neurons(pairs))
+
+
+def _by_frequency(values: Float[Tensor, "replica frequency"], title: str) -> Labelled:
+    frequencies = range(1, values.shape[1] + 1)
+    return Labelled(values, title, dims=("frequency",), coordinates={"frequency": frequencies})

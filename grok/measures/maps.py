@@ -1,0 +1,45 @@
+"""What attention and neurons do at the end, over all pairs: maps, too large to be kept of every look."""
+
+from __future__ import annotations
+
+from grok.measures.circuit import neuron_shares
+from grok.measures.look import Look
+from grok.records.labelled import Labelled
+
+NEURONS = 6  # that are mapped: the best of each of the frequencies with the most neurons
+
+
+class Maps:
+    """At the last look alone: what each head attends to, and the activations of some neurons, for every pair (a, b)."""
+
+    def __call__(self, look: Look) -> dict[str, Labelled]:
+        return {}
+
+    def last(self, look: Look) -> dict[str, Labelled]:
+        pairs, _ = look.task.truth()  # type: ignore[attr-defined]
+        p = int(pairs.max()) + 1
+        pairs = pairs.to(look.train.rows.device).expand(len(look.train.rows), -1, -1)
+        patterns = look.model.patterns(pairs)  # [replica, pair, head, position]
+        heads, positions = patterns.shape[-2:]
+        shares = neuron_shares(look)
+        best = shares.amax(-1).topk(NEURONS, dim=-1).indices  # the frequencies that explain a neuron best
+        chosen = shares.argmax(-1).gather(-1, best)
+        activations = look.model.neurons(pairs).mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
+        pair = {"a": range(p), "b": range(p)}
+        return {
+            "attention_pattern": Labelled(
+                patterns.permute(0, 2, 3, 1).unflatten(-1, (p, p)),
+                "attention where the answer is read",
+                dims=("head", "position", "a", "b"),
+                coordinates={"head": range(heads), "position": ("a", "b", "=")[:positions], **pair},
+            ),
+            "neuron_map": Labelled(
+                activations.unflatten(-1, (p, p)),
+                "activation of a neuron",
+                dims=("map", "a", "b"),
+                coordinates={"map": range(NEURONS), **pair},
+            ),
+            "neuron_map_frequency": Labelled(
+                best + 1, "frequency of the mapped neuron", dims=("map",), coordinates={"map": range(NEURONS)}
+            ),
+        }

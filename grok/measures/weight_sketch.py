@@ -1,0 +1,33 @@
+"""A short vector that stands for all weights, so that distances between any two looks can be told afterwards."""
+
+from __future__ import annotations
+
+import torch
+
+from grok.measures.look import Look
+from grok.records.labelled import Labelled
+
+LENGTH = 2048  # distances are right to √(2 / LENGTH) = 3 % (a standard deviation)
+
+
+class WeightSketch:
+    """A count sketch of each replica's weights (Charikar et al. 2002): every weight is added, with a random sign, to a
+    random place. Signs and places are the same at every look and for every replica: they are part of the measure."""
+
+    def __init__(self) -> None:
+        self.drawn: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def __call__(self, look: Look) -> dict[str, Labelled]:
+        weights = torch.cat([parameter.detach().flatten(1) for parameter in look.model.parameters()], 1)
+        if self.drawn is None:
+            generator = torch.Generator().manual_seed(0)
+            place = torch.randint(LENGTH, weights.shape[1:], generator=generator)
+            sign = torch.randint(2, weights.shape[1:], generator=generator) * 2 - 1
+            self.drawn = place.to(weights.device), sign.to(weights)
+        place, sign = self.drawn
+        sketch = weights.new_zeros(len(weights), LENGTH).index_add_(1, place, weights * sign)
+        return {
+            "weight_sketch": Labelled(
+                sketch, "sketch of the weights", dims=("place",), coordinates={"place": range(LENGTH)}
+            )
+        }

@@ -1,0 +1,95 @@
+"""The circuit forming before the test loss shows it (Nanda et al. 2023, Fig. 7): losses, progress measures, weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from grok.reports.figure import RC, save
+from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
+from grok.science.circuit_phases import CircuitPhases, circuit_phases
+
+LEARNED = 0.1  # nats; the loss under which the reference's table counts a run as done (recipes 3.3.2 of Nanda et al.)
+PHASES = ("memorisation", "circuit formation", "cleanup")
+COLOURS = {"restricted_loss": LINES[2], "excluded_loss": LINES[3], "trigonometric_loss": LINES[5]}
+
+
+def phases(record: xr.Dataset) -> CircuitPhases:
+    """The ends of the three phases in a record's curves."""
+    names = ("train_loss", "test_loss", "excluded_loss")
+    return circuit_phases(record["step"].values, **{each: record[each].values for each in names}, threshold=LEARNED)
+
+
+class Progress:
+    """Train and test loss, under them the progress measures, under those what the weights do; phases named above."""
+
+    title = "Progress measures"
+    needs = ("restricted_loss", "excluded_loss", "sum_of_squared_weights")
+
+    def draw(self, record: xr.Dataset, path: Path) -> Path:
+        """Draw the three panels on one log axis of steps."""
+        shown = record.isel(step=record["step"].values > 0)
+        with matplotlib.rc_context(RC | {"axes.spines.right": False}):
+            figure = Figure(figsize=(6.4, 6.6), layout="constrained")
+            losses, measures, weights = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 2))
+            _line(losses, shown, "train_loss", "train", TRAIN)
+            _line(losses, shown, "test_loss", "test", TEST, dashed=True)
+            for name, colour in COLOURS.items():
+                _line(measures, shown, name, str(shown[name].attrs["long_name"]), colour)
+            _line(weights, shown, "sum_of_squared_weights", "Σ w²", NEUTRAL)
+            for axes, label in ((losses, "loss (nats)"), (measures, "loss (nats)")):
+                axes.set(yscale="log", ylabel=label)
+            weights.set(ylim=(0, None), ylabel="Σ w²", xlabel="optimiser step")
+            weights.set(xscale="log", xlim=(1, max(2, int(record["step"][-1]))))
+            if "weight_sketch" in record:
+                _distances(weights.twinx(), shown)
+            _name_phases((losses, measures, weights), phases(record), int(record["step"][-1]))
+            save(figure, path, vector=False)
+        return path
+
+
+def _line(axes: Axes, record: xr.Dataset, name: str, label: str, colour: str, *, dashed: bool = False) -> None:
+    """A curve, named at its highest point on the right half."""
+    values = record[name].values
+    axes.plot(
+        record["step"], values, color=colour, linewidth=1.4, linestyle=(0, (4, 1.5)) if dashed else "-", label=label
+    )
+
+
+def _distances(axes: Axes, record: xr.Dataset) -> None:
+    """How far the weights still are from those at the end, from the sketches."""
+    sketch = record["weight_sketch"].values
+    far = np.linalg.norm(sketch - sketch[-1], axis=1)
+    axes.plot(record["step"], far, color=LINES[4], linewidth=1.4, linestyle=":")
+    axes.spines["right"].set_visible(True)
+    axes.set_ylim(0, None)
+    axes.set_ylabel("distance to the end (dotted)", color=LINES[4])
+
+
+def _name_phases(panels: tuple[Axes, ...], ends: CircuitPhases, last: int) -> None:
+    """Thin lines at the ends of the phases, and their names between them; a key to the curves of the first two."""
+    start = 1.0
+    for number, (name, end) in enumerate(zip(PHASES, ends, strict=True)):
+        if end is None:
+            break
+        for axes in panels:
+            axes.axvline(end, color=NEUTRAL, linewidth=0.7, linestyle=":")
+        middle = np.sqrt(start * end) if number == 0 else np.sqrt(max(start, 1) * end)
+        panels[0].annotate(
+            name,
+            (middle, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3 + 11 * (number % 2)),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=NEUTRAL,
+        )
+        start = float(end)
+    for axes in panels[:2]:
+        axes.legend(frameon=False, fontsize=8, loc="lower left")

@@ -1,0 +1,51 @@
+"""How the embedding's variance gathers at a few frequencies: a heat map over training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from grok.reports.figure import RC, save
+
+
+class Spectrum:
+    """The share of W_E's variance at each frequency over log steps; the key frequencies of the end are named."""
+
+    title = "Fourier spectrum of the embedding"
+    needs = ("embedding_power", "key_frequency")
+
+    def draw(self, record: xr.Dataset, path: Path) -> Path:
+        """Draw the map."""
+        shown = record.isel(step=record["step"].values > 0)
+        with matplotlib.rc_context(RC):
+            figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+            axes = figure.subplots()
+            power = shown["embedding_power"].transpose("frequency", "step").values
+            steps = shown["step"].values.astype(float)
+            edges = np.concatenate([steps[:1], np.sqrt(steps[1:] * steps[:-1]), steps[-1:]])
+            frequencies = shown["frequency"].values
+            mesh = axes.pcolormesh(edges, np.arange(len(frequencies) + 1) + 0.5, power, cmap="magma_r", vmin=0)
+            axes.set(xscale="log", xlabel="optimiser step", ylabel="frequency k")
+            figure.colorbar(mesh, ax=axes, label="share of W_E's variance", pad=0.09)
+            for k in key_frequencies(record):
+                axes.annotate(
+                    str(k),
+                    (1, k),
+                    xycoords=("axes fraction", "data"),
+                    xytext=(3, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=8,
+                )
+            save(figure, path, vector=False)
+        return path
+
+
+def key_frequencies(record: xr.Dataset) -> list[int]:
+    """The key frequencies at the last look."""
+    last = record["key_frequency"].isel(step=-1)
+    return [int(k) for k in last["frequency"].values[last.values > 0]]

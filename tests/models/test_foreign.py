@@ -1,0 +1,192 @@
+"""Networks trained elsewhere: the reference's losses, the same network from every file, and files that are refused."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from grok.checks import UserError
+from grok.models.foreign import load_weights
+from grok.science.binary_operations import table
+from grok.streams import Streams
+from grok.tasks.modular_addition import ModularAddition
+from grok.training.instantiation import instantiate
+from tests.conftest import composed
+
+REFERENCE = Path(__file__).parents[2].parent / "shared" / "reference"
+needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"needs the reference networks in {REFERENCE}")
+P, D, HEADS, D_HEAD, D_MLP = 7, 6, 2, 3, 5
+
+
+def nandas(depth: int = 1, n_positions: int = 3) -> dict[str, Tensor]:
+    """Weights of a small network in the layout of Nanda's code."""
+    vocabulary = P + n_positions - 2
+    shapes = {"embed.W_E": (D, vocabulary), "pos_embed.W_pos": (n_positions, D), "unembed.W_U": (D, vocabulary)}
+    for layer in range(depth):
+        shapes |= {f"blocks.{layer}.attn.W_{name}": (HEADS, D_HEAD, D) for name in "KQV"}
+        shapes |= {f"blocks.{layer}.attn.W_O": (D, D), f"blocks.{layer}.mlp.W_in": (D_MLP, D)}
+        shapes |= {f"blocks.{layer}.mlp.W_out": (D, D_MLP), f"blocks.{layer}.mlp.b_in": (D_MLP,)}
+        shapes |= {f"blocks.{layer}.mlp.b_out": (D,)}
+    generator = torch.Generator().manual_seed(0)
+    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+
+
+def transformer_lens(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights in the layout of TransformerLens, with its biases and buffers."""
+    theirs = {}
+    for name, array in weights.items():
+        kind = name.rpartition(".")[2]
+        if kind in ("W_K", "W_Q", "W_V"):
+            array = array.transpose(1, 2)
+            theirs[name.replace("W_", "b_")] = torch.zeros(HEADS, D_HEAD)
+        elif kind == "W_O":
+            array = array.T.reshape(HEADS, D_HEAD, D)
+            theirs[name.replace("W_", "b_")] = torch.zeros(D)
+            theirs[name.replace("W_O", "IGNORE")] = torch.tensor(-torch.inf)
+            theirs[name.replace("W_O", "mask")] = torch.ones(3, 3).tril().bool()
+        elif kind in ("W_E", "W_in", "W_out"):
+            array = array.T
+        elif kind == "W_U":
+            array = array[:, :P]  # its demonstration has no logit for "="
+            theirs["unembed.b_U"] = torch.zeros(P)
+        theirs[name] = array
+    return theirs
+
+
+def saved(weights: dict[str, Tensor], path: Path) -> Path:
+    if path.suffix == ".npz":
+        np.savez(path, **{name: array.numpy() for name, array in weights.items()})
+    elif path.suffix == ".safetensors":
+        from safetensors.torch import save_file
+
+        save_file({name: array.contiguous() for name, array in weights.items()}, path)
+    else:
+        torch.save(weights, path)
+    return path
+
+
+def every_pair(p: int = P) -> Tensor:
+    return table("add", p)[0][None]
+
+
+@needs_reference
+def test_the_reference_network_has_the_published_losses_on_its_own_split():
+    model, p = load_weights(REFERENCE / "modular_addition_wd0.1.npz")
+    assert p == 113 and sum(parameter.numel() for parameter in model.parameters()) == 226_816
+    task: ModularAddition = instantiate(
+        composed("task=modular_addition", "task.split_seed_rule=reference")["task"], "task"
+    )
+    data = task.data(Streams(1))
+    losses = task.example_loss(model(data.train.inputs[None])[0], data.train.targets)
+    assert losses[data.train.rows].mean().item() == pytest.approx(9.2024e-9, rel=1e-4)
+    assert losses[data.test.rows].mean().item() == pytest.approx(4.98838e-7, rel=1e-5)
+
+
+@needs_reference
+def test_the_pizza_network_has_the_published_distance_irrelevance_without_softmax():
+    model, p = load_weights(REFERENCE / "pizza_model_a.npz", attention=0.0)
+    assert p == 59 and not model.embedding.equals_sign
+    pairs, sums = table("add", p)
+    logits = model(pairs[None])[0]
+    assert (logits.argmax(1) == sums).all() and cross_entropy(logits, sums) < 1e-6
+    a, b = pairs.T
+    correct = torch.empty(p, p, dtype=torch.float64)
+    correct[(a + b) % p, (a - b) % p] = logits.gather(1, sums[:, None]).squeeze(1)
+    irrelevance = correct.std(0, correction=0).mean() / correct.std(correction=0)
+    assert irrelevance.item() == pytest.approx(0.171737, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_positions", [2, 3])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_both_layouts_and_all_files_hold_the_same_network(depth, n_positions, tmp_path):
+    weights = nandas(depth, n_positions)
+    first, p = load_weights(saved(weights, tmp_path / "nanda.npz"))
+    theirs = saved(transformer_lens(weights), tmp_path / "lens.pt")
+    nested = tmp_path / "nested.pth"
+    torch.save({"model": weights, "epoch": 7}, nested)
+    assert p == P and first(every_pair()).shape == (1, P * P, P)
+    for path in (theirs, nested):
+        torch.testing.assert_close(load_weights(path)[0](every_pair()), first(every_pair()), rtol=1e-12, atol=1e-12)
+
+
+needs_safetensors = pytest.mark.skipif(find_spec("safetensors") is None, reason="needs the package safetensors")
+
+
+@needs_safetensors
+def test_safetensors_hold_the_same_network(tmp_path):
+    first, second = (load_weights(saved(nandas(), tmp_path / f"weights.{kind}"))[0] for kind in ("npz", "safetensors"))
+    assert torch.equal(first(every_pair()), second(every_pair()))
+
+
+def test_what_a_file_does_not_say_is_an_argument(tmp_path):
+    path = saved(nandas(), tmp_path / "weights.npz")
+    plain, _ = load_weights(path)
+    for change in (dict(attention=0.5), dict(activation="gelu")):
+        assert not torch.allclose(load_weights(path, **change)[0](every_pair()), plain(every_pair()))
+    narrow, _ = load_weights(path, dtype=torch.float32)
+    assert narrow(every_pair()).dtype == torch.float32
+
+
+def changed(**arrays: Tensor | None) -> dict[str, Tensor]:
+    """Nanda's weights with other arrays in their place; None: without that one."""
+    weights = nandas() | {name.replace("__", "."): each for name, each in arrays.items()}
+    return {name: each for name, each in weights.items() if each is not None}
+
+
+@pytest.mark.parametrize(
+    ("weights", "line"),
+    [
+        (changed(embed__W_E=None, blocks__0__attn__W_V=None), "lacks embed.W_E, blocks.0.attn.W_V"),
+        ({"a": torch.ones(1)}, "lacks embed.W_E, pos_embed.W_pos, unembed.W_U, blocks.0.attn.W_K"),
+        (
+            changed(blocks__0__attn__W_K=torch.ones(2, 3, 5)),
+            "blocks.0.attn.W_K has the shape (2, 3, 5), must be (2, 3, 6)",
+        ),
+        (changed(blocks__0__mlp__W_in=torch.ones(6, 5)), "blocks.0.mlp.W_in has the shape (6, 5), must be (5, 6)"),
+        (changed(embed__W_E=torch.ones(8, 6)), "embed.W_E has the shape (8, 6), must be (6, tokens)"),
+        (changed(blocks__0__attn__W_Q=torch.ones(6, 6)), "blocks.0.attn.W_Q has the shape (6, 6), must have 3 axes"),
+        (changed(unembed__W_U=torch.ones(6, 5)), "unembed.W_U has the shape (6, 5), must be (6, 8)"),
+        (changed(pos_embed__W_pos=torch.ones(4, 6)), "pos_embed.W_pos has 4 positions, must have 2 or 3"),
+        (changed(blocks__0__attn__W_Q=torch.ones(3, 3, 6)), "3 heads of 3 must together be as wide as the network, 6"),
+        (changed(blocks__0__attn__b_Q=torch.ones(2, 3)), "blocks.0.attn.b_Q is not zero"),
+        (changed(blocks__0__ln1__w=torch.ones(6)), "blocks.0.ln1.w is of no part of this transformer"),
+        (changed(blocks__2__mlp__b_in=torch.ones(5)), "lacks blocks.1.attn.W_K"),
+    ],
+)
+def test_a_file_with_other_arrays_is_refused_in_one_line(weights, line, tmp_path):
+    path = saved(weights, tmp_path / "weights.npz")
+    with pytest.raises(UserError) as refused:
+        load_weights(path)
+    assert str(refused.value).startswith(f"{path}: {line}") and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("absent.pt", None, "no such file"),
+        ("weights.bin", b"", "must be a .npz, .pt, .pth or .safetensors file"),
+        ("weights.npz", b"no archive", "cannot be read as .npz"),
+        ("weights.npz", b"PK\x03\x04 half of one", "cannot be read as .npz"),
+        ("weights.pt", b"no archive", "cannot be read as .pt"),
+        ("weights.pt", b"", "cannot be read as .pt"),
+        pytest.param("weights.safetensors", b"x", "cannot be read as .safetensors", marks=needs_safetensors),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(name, content, line, tmp_path):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError) as refused:
+        load_weights(path)
+    assert str(refused.value).startswith(f"{path}: {line}") and "\n" not in str(refused.value)
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save({"embed.W_E": Path("/")}, path)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(path)

@@ -1,0 +1,180 @@
+"""The transformer is the reference's, computed at fewer places: same numbers, parameters and initial weights."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from grok.checks import UserError
+from grok.models.transformer import Transformer
+from grok.streams import Streams
+from tests.conftest import composed
+
+SMALL = dict(
+    depth=1,
+    width=12,
+    heads=3,
+    d_mlp=10,
+    activation="relu",
+    layer_norm=False,
+    attention=1.0,
+    equals_sign=True,
+    causal=True,
+    n_tokens=7,
+    n_outputs=7,
+)
+NANDA = SMALL | dict(width=128, heads=4, d_mlp=512, n_tokens=113, n_outputs=113)
+PIZZA = dict(equals_sign=False, causal=False, attention=0.3)
+
+
+def transformer(*seeds: int, **changes) -> Transformer:
+    return Transformer(**SMALL | changes, generators=[Streams(seed).generator("init") for seed in seeds])
+
+
+def disturbed(*seeds: int, **changes) -> Transformer:
+    """One whose biases are not zero and whose scores are not small, so that nothing is hidden."""
+    model = transformer(*seeds, **changes)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    return model
+
+
+def pairs(n_replicas: int = 1, n: int = 20, n_tokens: int = 7) -> Tensor:
+    return torch.randint(n_tokens, (n_replicas, n, 2), generator=torch.Generator().manual_seed(2))
+
+
+def layer_norm(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
+    if f"{name}.scale" not in weights:
+        return x
+    return functional.layer_norm(x, x.shape[-1:], weights[f"{name}.scale"][0], weights[f"{name}.shift"][0])
+
+
+def plain(model: Transformer, inputs: Tensor, replica: int, **changes) -> tuple[Tensor, Tensor, Tensor]:
+    """The network as its papers write it, for one replica: every position of every example through every layer, head by
+    head. Logits, neurons and patterns (of each head) of the last block, at the last position."""
+    key = SMALL | changes
+    w = {name: parameter[replica] for name, parameter in model.named_parameters()}
+    n, n_positions = len(inputs), 2 + key["equals_sign"]
+    tokens = functional.pad(inputs, (0, 1), value=key["n_tokens"]) if key["equals_sign"] else inputs
+    x = w["embedding.tokens"][tokens] + w["embedding.positions"]
+    allowed = torch.ones(n_positions, n_positions).tril() if key["causal"] else torch.ones(n_positions, n_positions)
+    for layer in range(key["depth"]):
+        of = {name.removeprefix(f"blocks.{layer}."): each for name, each in w.items()}
+        y, patterns = layer_norm(x, of, "before_attention"), []
+        size = key["width"] // key["heads"]
+        for head in range(key["heads"]):
+            own = slice(head * size, (head + 1) * size)
+            q, k, v = (
+                torch.einsum("npd,dh->nph", y, of[f"attention.{name}"][:, own])
+                for name in ("queries", "keys", "values")
+            )
+            scores = torch.einsum("nqh,nkh->nqk", q, k) / math.sqrt(size)
+            softmax = scores.masked_fill(allowed == 0, -math.inf).softmax(-1)
+            patterns.append(key["attention"] * softmax + (1 - key["attention"]) * allowed)
+            mixed = torch.einsum("nqk,nkh->nqh", patterns[-1], v)
+            x = x + torch.einsum("nqh,hd->nqd", mixed, of["attention.outputs"][own])
+        y = layer_norm(x, of, "before_mlp")
+        activation = {"relu": functional.relu, "gelu": functional.gelu}[key["activation"]]
+        neurons = activation(torch.einsum("npd,dm->npm", y, of["mlp.into"]) + of["mlp.into_bias"])
+        x = x + torch.einsum("npm,md->npd", neurons, of["mlp.out"]) + of["mlp.out_bias"]
+    logits = layer_norm(x, w, "before_unembedding") @ w["unembedding.weight"]
+    assert len(logits) == n
+    return logits[:, -1, : key["n_outputs"]], neurons[:, -1], torch.stack(patterns, 1)[:, :, -1]
+
+
+VARIANTS = {
+    "one layer": {},
+    "pizza": PIZZA,
+    "two layers": dict(depth=2),
+    "three layers, two positions": dict(depth=3, **PIZZA),
+    "layer norm, gelu": dict(layer_norm=True, activation="gelu"),
+    "two layers with layer norm": dict(depth=2, layer_norm=True, causal=False),
+}
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("shared", [False, True], ids=["own inputs", "shared inputs"])
+def test_it_computes_what_its_papers_write(changes, shared):
+    model = disturbed(0, 1, **changes)
+    inputs = pairs(1).expand(2, -1, -1) if shared else pairs(2)
+    outputs = model(inputs)
+    weight = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    (outputs * weight).sum().backward()
+    ours = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    for replica in range(2):
+        logits, neurons, patterns = plain(model, inputs[replica], replica, **changes)
+        torch.testing.assert_close(outputs[replica], logits, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(model.neurons(inputs)[replica], neurons, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(model.patterns(inputs)[replica], patterns, rtol=1e-12, atol=1e-12)
+        (logits * weight[replica]).sum().backward()
+    for (name, parameter), gradient in zip(model.named_parameters(), ours, strict=True):
+        scale = parameter.grad.abs().max()
+        torch.testing.assert_close(gradient / scale, parameter.grad / scale, rtol=1e-12, atol=1e-12, msg=name)
+
+
+def test_it_has_the_226_816_parameters_of_the_reference():
+    shapes = {name: tuple(each[0].shape) for name, each in transformer(0, **NANDA).named_parameters()}
+    assert sum(math.prod(shape) for shape in shapes.values()) == 226_816
+    assert shapes["embedding.tokens"] == (114, 128) and shapes["unembedding.weight"] == (128, 114)
+
+
+def test_initial_weights_have_the_references_deviations():
+    for name, parameter in transformer(0, **NANDA).named_parameters():
+        if name.endswith("bias"):
+            assert not parameter.any()
+        elif parameter.numel() > 1000:
+            deviation = 114**-0.5 if name == "unembedding.weight" else 128**-0.5
+            assert parameter.std().item() == pytest.approx(deviation, rel=0.03)
+            assert parameter.mean().item() == pytest.approx(0, abs=0.002)
+
+
+@pytest.mark.parametrize("changes", [{}, dict(depth=2)], ids=["one layer", "two layers"])
+def test_a_replica_among_others_is_that_replica_alone(changes):
+    together, alone = transformer(0, 1, 2, **changes), transformer(1, **changes)
+    for ours, single in zip(together.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(ours[1], single[0])
+    torch.testing.assert_close(together(pairs().expand(3, -1, -1))[1], alone(pairs())[0], rtol=1e-12, atol=1e-12)
+
+
+def test_without_softmax_every_position_counts_fully_and_queries_do_not():
+    model, patterns = disturbed(0, attention=0.0), disturbed(0, attention=0.0).patterns(pairs())
+    assert torch.equal(patterns, torch.ones(1, 20, 3, 3, dtype=torch.float64))
+    model(pairs()).sum().backward()
+    assert not model.blocks[0].attention.queries.grad.any()
+    torch.testing.assert_close(disturbed(0).patterns(pairs()).sum(-1), torch.ones(1, 20, 3, dtype=torch.float64))
+
+
+def test_the_gradient_by_each_examples_own_embedding_comes_from_replicas_that_share_weights():
+    model, inputs = disturbed(0), pairs(1, 5)
+    weights = {name: parameter.detach().expand(5, *parameter.shape[1:]) for name, parameter in model.named_parameters()}
+    embedding = weights["embedding.tokens"].clone().requires_grad_()
+    logits = torch.func.functional_call(model, weights | {"embedding.tokens": embedding}, inputs.transpose(0, 1))
+    (own,) = torch.autograd.grad(logits[:, 0, 4].sum(), embedding)
+    for example in range(5):
+        logit = model(inputs[:, example : example + 1])[0, 0, 4]
+        (alone,) = torch.autograd.grad(logit, model.embedding.tokens)
+        torch.testing.assert_close(own[example], alone[0], rtol=1e-10, atol=1e-12)
+
+
+def test_a_head_count_that_does_not_divide_the_width_is_one_clear_line(command):
+    arguments = ("task=modular_addition", "task.p=7", "logger=none", "steps=1")
+    code, said = command(*arguments, "model.heads=5")
+    assert code and said.strip().splitlines()[-1].endswith("model.heads=5: must divide model.width=128")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("change", [dict(attention=1.5), dict(activation="tanh"), dict(depth=0), dict(heads=0)])
+def test_a_value_that_is_not_allowed_is_refused_by_its_key(change):
+    with pytest.raises(UserError, match=f"^model.{min(change)}="):
+        transformer(0, **change)
+
+
+def test_the_configuration_is_the_references_network():
+    model = composed("task=modular_addition")["model"]
+    assert {key: model[key] for key in model if key != "_target_"} == {
+        key: value for key, value in NANDA.items() if key in model
+    }
