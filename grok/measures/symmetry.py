@@ -1,0 +1,60 @@
+"""Whether a logit's gradients by its two operands agree: Clock or Pizza (Zhong et al. 2023)."""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from grok.measures.look import Look
+from grok.records.labelled import Labelled
+from grok.science.symmetricity import gradient_symmetricity
+
+TRIPLES = 100  # (a, b, c) that are sampled, as in the paper's code
+
+
+class Symmetry:
+    """At the last look alone: gradient symmetricity, on the paper's triples."""
+
+    def __call__(self, look: Look) -> dict[str, Labelled]:
+        return {}
+
+    def last(self, look: Look) -> dict[str, Labelled]:
+        triples = sampled(look.model.token_embedding.shape[1]).to(look.train.rows.device)
+        found = [gradient_symmetricity(*gradients(look.model, r, triples)) for r in range(len(look.train.rows))]
+        return {"gradient_symmetricity": Labelled(torch.stack(found), "gradient symmetricity")}
+
+
+@lru_cache(maxsize=2)
+def sampled(p: int) -> Int[Tensor, "triple 3"]:
+    """The first of all (a, b, c) in their order, shuffled by `random.Random(42)`: those of the paper's code."""
+    order = [*range(p**3)]
+    random.Random(42).shuffle(order)
+    triple = torch.tensor(order[:TRIPLES])
+    return torch.stack([triple // p**2, triple // p % p, triple % p], 1)
+
+
+@torch.enable_grad()
+def gradients(
+    model: nn.Module, replica: int, triples: Int[Tensor, "triple 3"]
+) -> tuple[Float[Tensor, "triple width"], Float[Tensor, "triple width"]]:
+    """∂L_c / ∂E_a and ∂L_c / ∂E_b of one replica.
+
+    Each triple is a replica with an embedding of its own, in which b is moved to a row that is not a's: so the two
+    gradients are told apart where a = b.
+    """
+    n, (a, b, c) = len(triples), triples.unbind(1)
+    weights = {
+        name: each[replica : replica + 1].detach().expand(n, *each.shape[1:]) for name, each in model.named_parameters()
+    }
+    table = weights["embedding.tokens"].clone()
+    each, beside = torch.arange(n, device=a.device), (a + 1) % model.token_embedding.shape[1]
+    table[each, beside] = weights["embedding.tokens"][each, b]
+    table.requires_grad_()
+    inputs = torch.stack([a, beside], 1).unsqueeze(1)
+    logits = torch.func.functional_call(model, weights | {"embedding.tokens": table}, inputs)
+    (found,) = torch.autograd.grad(logits[each, 0, c].sum(), table)
+    return found[each, a], found[each, beside]
