@@ -8,6 +8,7 @@ from torch import Tensor
 
 from grok.checks import UserError
 from grok.measures.look import Evaluation, Look
+from grok.models.transformer import Transformer
 from grok.records.labelled import Labelled
 from grok.science import (
     fourier,
@@ -21,6 +22,7 @@ from grok.science import (
     trigonometric,
 )
 from grok.science.concentration import gini
+from grok.science.norms import joint_norm
 
 COMPONENTS = 8  # principal components that are told apart
 SINGULAR_VALUES = 20  # of W_L: five key frequencies have ten
@@ -34,7 +36,8 @@ class Circuit:
     def __call__(self, look: Look) -> dict[str, Labelled]:
         residue, logits = residues(look), on_all_pairs(look)
         correct = logits.gather(-1, residue.expand(logits.shape[:-1]).unsqueeze(-1)).squeeze(-1)
-        embedding, map_to_logits = look.model.token_embedding.detach(), look.model.neuron_logit_map.detach()
+        model = transformer(look)
+        embedding, map_to_logits = model.token_embedding.detach(), model.neuron_logit_map.detach()
         keys = key_frequencies.of_neuron_logit_map(map_to_logits)
         return {
             **_losses(look.train, logits, residue, keys),
@@ -47,11 +50,25 @@ class Circuit:
                 chart="symmetry",
             ),
             "sum_of_squared_weights": Labelled(
-                sum(parameter.detach().double().square().flatten(1).sum(1) for parameter in look.model.parameters()),
+                joint_norm([parameter.detach().double() for parameter in look.model.parameters()]).square(),
                 "sum of squared weights",
                 chart="sum of squared weights",
             ),
         }
+
+
+def transformer(look: Look) -> Transformer:
+    """The look's model, which has neurons, heads and an embedding to be read.
+
+    Raises:
+        UserError: it is another model.
+    """
+    if not isinstance(look.model, Transformer):
+        raise UserError(
+            f"measure=[circuit, …]: reads model=transformer, not {type(look.model).__name__}; choose "
+            "measure=[performance,weight_norm]"
+        )
+    return look.model
 
 
 def residues(look: Look) -> Int[Tensor, " pair"]:
@@ -64,11 +81,18 @@ def residues(look: Look) -> Int[Tensor, " pair"]:
     if operation not in ("add", "subtract") or p % 2 == 0:
         raise UserError(
             f"measure=[circuit, …]: reads the circuits of add and subtract modulo an odd p, not of {operation} with "
-            f"p={p}; choose measure=[performance,weight_norm] picture=[]"
+            f"p={p}; choose measure=[performance,weight_norm]"
         )
     _, results = look.task.truth()  # type: ignore[attr-defined]
     found: Tensor = results.to(look.train.rows.device)
     return found
+
+
+def all_pairs(look: Look) -> Int[Tensor, "replica pair 2"]:
+    """All pairs in their order, as the inputs of every replica."""
+    pairs, _ = look.task.truth()  # type: ignore[attr-defined]
+    inputs: Tensor = pairs.to(look.train.rows.device).expand(len(look.train.rows), -1, -1)
+    return inputs
 
 
 def on_all_pairs(look: Look) -> Float[Tensor, "replica pair class"]:
@@ -91,17 +115,16 @@ def _losses(train: Evaluation, logits: Tensor, residue: Tensor, keys: Tensor) ->
     own = {"table": table, "residue": residue[rows], "labels": train.targets}
     alpha = trigonometric.coefficients(table)
     by_frequency = progress_measures.excluded_loss_by_frequency(_outputs(train), **own).mean(-1)
-    chart = {"chart": "progress measures", "log_scale": True}
+
+    def progress(loss: Tensor, title: str) -> Labelled:
+        return Labelled(loss, title, chart="progress measures", log_scale=True)
+
+    restricted = progress_measures.restricted_loss(table, keys, residue, residue)
+    excluded = progress_measures.excluded_loss(_outputs(train), **own, keys=keys)
     return {
-        "restricted_loss": Labelled(
-            progress_measures.restricted_loss(table, keys, residue, residue).mean(-1), "restricted loss", **chart
-        ),
-        "excluded_loss": Labelled(
-            progress_measures.excluded_loss(_outputs(train), **own, keys=keys).mean(-1),
-            "excluded loss (train)",
-            **chart,
-        ),
-        "trigonometric_loss": Labelled(trigonometric.loss(alpha, keys), "trigonometric loss", **chart),
+        "restricted_loss": progress(restricted.mean(-1), "restricted loss"),
+        "excluded_loss": progress(excluded.mean(-1), "excluded loss (train)"),
+        "trigonometric_loss": progress(trigonometric.loss(alpha, keys), "trigonometric loss"),
         "logit_variance_explained": Labelled(
             trigonometric.explained(alpha, keys, trigonometric.variance(logits)),
             "logit variance explained by Σ α cos w(a + b − c)",
@@ -115,8 +138,11 @@ def _losses(train: Evaluation, logits: Tensor, residue: Tensor, keys: Tensor) ->
 def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[str, Labelled]:
     """The embedding's spectrum, rings and principal components."""
     components, shares = principal_components.principal_components(embedding)
-    first = {"dims": ("component",), "coordinates": {"component": range(1, COMPONENTS + 1)}}
-    by_component = principal_components.circularities(components)
+
+    def first(values: Tensor, title: str) -> Labelled:
+        coordinates = {"component": range(1, COMPONENTS + 1)}
+        return Labelled(values[:, :COMPONENTS], title, dims=("component",), coordinates=coordinates)
+
     return {
         "circularity": Labelled(
             principal_components.circularity(components), "circularity of the first 4 components", chart="circularity"
@@ -124,11 +150,9 @@ def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[st
         "effective_dimension": Labelled(
             principal_components.effective_dimension(shares), "effective dimension of W_E", chart="effective dimension"
         ),
-        "component_circularity": Labelled(by_component[:, :COMPONENTS], "circularity of each component", **first),
-        "component_frequency": Labelled(
-            principal_components.dominant_frequency(components)[:, :COMPONENTS], "frequency of each component", **first
-        ),
-        "component_share": Labelled(shares[:, :COMPONENTS], "share of W_E's variance", **first),
+        "component_circularity": first(principal_components.circularities(components), "circularity of a component"),
+        "component_frequency": first(principal_components.dominant_frequency(components), "frequency of a component"),
+        "component_share": first(shares, "share of W_E's variance"),
         "embedding_gini": Labelled(
             gini(fourier.norm_by_direction(embedding)), "Gini of W_E in Fourier space", chart="Gini"
         ),
@@ -177,9 +201,7 @@ def _neurons(look: Look) -> dict[str, Labelled]:
 
 def neuron_shares(look: Look) -> Float[Tensor, "replica frequency neuron"]:
     """The share of each neuron's variance that each frequency holds, over all pairs; a replica at a time."""
-    pairs, _ = look.task.truth()  # type: ignore[attr-defined]
-    pairs = pairs.to(look.train.rows.device).expand(len(look.train.rows), -1, -1)
-    return neurons.share_by_frequency(look.model.neurons(pairs))
+    return neurons.share_by_frequency(transformer(look).neurons(all_pairs(look)))
 
 
 def _by_frequency(values: Float[Tensor, "replica frequency"], title: str) -> Labelled:

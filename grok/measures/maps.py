@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grok.measures.circuit import neuron_shares
+from grok.measures.circuit import all_pairs, neuron_shares, transformer
 from grok.measures.look import Look
 from grok.records.labelled import Labelled
 
@@ -16,15 +16,14 @@ class Maps:
         return {}
 
     def last(self, look: Look) -> dict[str, Labelled]:
-        pairs, _ = look.task.truth()  # type: ignore[attr-defined]
-        p = int(pairs.max()) + 1
-        pairs = pairs.to(look.train.rows.device).expand(len(look.train.rows), -1, -1)
-        patterns = look.model.patterns(pairs)  # [replica, pair, head, position]
+        model, pairs = transformer(look), all_pairs(look)
+        p = model.embedding.n_tokens
+        patterns = model.patterns(pairs)  # [replica, pair, head, position]
         heads, positions = patterns.shape[-2:]
         shares = neuron_shares(look)
         best = shares.amax(-1).topk(NEURONS, dim=-1).indices  # the frequencies that explain a neuron best
         chosen = shares.argmax(-1).gather(-1, best)
-        activations = look.model.neurons(pairs).mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
+        activations = model.neurons(pairs).mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
         pair = {"a": range(p), "b": range(p)}
         return {
             "attention_pattern": Labelled(

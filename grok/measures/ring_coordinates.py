@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from grok.measures.circuit import transformer
 from grok.measures.look import Look
 from grok.records.labelled import Labelled
 from grok.science import rings
@@ -13,7 +14,7 @@ class RingCoordinates:
     """The residues' places on every frequency's ring, for the gallery; in half precision, as it is to be looked at."""
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
-        places = rings.coordinates(look.model.token_embedding.detach())
+        places = rings.coordinates(transformer(look).token_embedding.detach())
         _, n_frequencies, p, _ = places.shape
         return {
             "ring": Labelled(

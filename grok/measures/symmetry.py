@@ -7,9 +7,11 @@ from functools import lru_cache
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
+from grok.measures.circuit import transformer
 from grok.measures.look import Look
+from grok.models.transformer import Transformer
 from grok.records.labelled import Labelled
 from grok.science.symmetricity import gradient_symmetricity
 
@@ -23,8 +25,9 @@ class Symmetry:
         return {}
 
     def last(self, look: Look) -> dict[str, Labelled]:
-        triples = sampled(look.model.token_embedding.shape[1]).to(look.train.rows.device)
-        found = [gradient_symmetricity(*gradients(look.model, r, triples)) for r in range(len(look.train.rows))]
+        model = transformer(look)
+        triples = sampled(model.embedding.n_tokens).to(look.train.rows.device)
+        found = [gradient_symmetricity(*gradients(model, r, triples)) for r in range(len(look.train.rows))]
         return {"gradient_symmetricity": Labelled(torch.stack(found), "gradient symmetricity")}
 
 
@@ -39,7 +42,7 @@ def sampled(p: int) -> Int[Tensor, "triple 3"]:
 
 @torch.enable_grad()
 def gradients(
-    model: nn.Module, replica: int, triples: Int[Tensor, "triple 3"]
+    model: Transformer, replica: int, triples: Int[Tensor, "triple 3"]
 ) -> tuple[Float[Tensor, "triple width"], Float[Tensor, "triple width"]]:
     """∂L_c / ∂E_a and ∂L_c / ∂E_b of one replica.
 
@@ -51,7 +54,7 @@ def gradients(
         name: each[replica : replica + 1].detach().expand(n, *each.shape[1:]) for name, each in model.named_parameters()
     }
     table = weights["embedding.tokens"].clone()
-    each, beside = torch.arange(n, device=a.device), (a + 1) % model.token_embedding.shape[1]
+    each, beside = torch.arange(n, device=a.device), (a + 1) % model.embedding.n_tokens
     table[each, beside] = weights["embedding.tokens"][each, b]
     table.requires_grad_()
     inputs = torch.stack([a, beside], 1).unsqueeze(1)

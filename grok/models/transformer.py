@@ -97,7 +97,7 @@ class Transformer(nn.Module):
     @property
     def neuron_logit_map(self) -> Float[Tensor, "replica out neuron"]:
         """W_L = W_U W_out: what each of the last block's neurons adds to each logit (Nanda et al. 2023, Sec. 4.2)."""
-        return (self.blocks[-1].mlp.out @ self.unembedding.weight[..., : self.n_outputs]).mT
+        return (self._blocks()[-1].mlp.out @ self.unembedding.weight[..., : self.n_outputs]).mT
 
     def forward(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example out"]:
         stream, _ = self._before_last_mlp(inputs)

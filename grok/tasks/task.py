@@ -53,7 +53,9 @@ class Thresholds:
 class Task(Protocol):
     """A frozen description of what one replica sees. It never sees the replica axis."""
 
-    thresholds: Thresholds
+    @property
+    def thresholds(self) -> Thresholds:
+        """What counts as memorised, generalised and grokked."""
 
     @property
     def dimensions(self) -> Mapping[str, int]:

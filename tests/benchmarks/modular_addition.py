@@ -1,0 +1,139 @@
+"""How fast an epoch of modular addition is: `python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113]`.
+
+In turn, in one process: our epochs with their looks (every 100 epochs, all measures), ours without, and the way of the
+reference: every position through every layer, logits at all of them, einsums, unfused AdamW with a schedule, and the
+test loss in every epoch; and the same without the test loss. All in float32 with the loss in float64. Ratios count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from grok.training.build import build
+from grok.training.memory import keep_freed_memory
+from tests.conftest import composed
+
+LOOK_EVERY = 100
+
+
+class Reference(nn.Module):
+    """Nanda et al.'s transformer as their code computes it, one layer."""
+
+    def __init__(self, p: int, width: int = 128, heads: int = 4, d_mlp: int = 512) -> None:
+        super().__init__()
+        size = width // heads
+
+        def normal(*shape: int, deviation: float = width**-0.5) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape) * deviation)
+
+        self.embed, self.positions = normal(width, p + 1), normal(3, width)
+        self.keys, self.queries, self.values = (normal(heads, size, width) for _ in range(3))
+        self.outputs, self.into, self.out = normal(width, width), normal(d_mlp, width), normal(width, d_mlp)
+        self.into_bias, self.out_bias = nn.Parameter(torch.zeros(d_mlp)), nn.Parameter(torch.zeros(width))
+        self.unembed = normal(width, p + 1, deviation=(p + 1) ** -0.5)
+        self.mask = torch.tril(torch.ones(3, 3))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = torch.einsum("dbp->bpd", self.embed[:, tokens]) + self.positions
+        k, q, v = (torch.einsum("ihd,bpd->biph", weight, x) for weight in (self.keys, self.queries, self.values))
+        scores = torch.einsum("biph,biqh->biqp", k, q)
+        masked = torch.tril(scores) - 1e10 * (1 - self.mask)
+        pattern = torch.softmax(masked / math.sqrt(k.shape[-1]), -1)
+        z = torch.einsum("biph,biqp->biqh", v, pattern).transpose(1, 2).flatten(2)
+        x = x + torch.einsum("df,bqf->bqd", self.outputs, z)
+        neurons = torch.relu(torch.einsum("md,bpd->bpm", self.into, x) + self.into_bias)
+        x = x + torch.einsum("dm,bpm->bpd", self.out, neurons) + self.out_bias
+        return x @ self.unembed
+
+
+def reference(
+    p: int, pairs: Tensor, labels: Tensor, train: Tensor, test: Tensor, *, tested: bool
+) -> Callable[[], None]:
+    """One epoch of the reference's way."""
+    model = Reference(p)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1.0, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step / 10, 1))
+    tokens = torch.cat([pairs, torch.full((len(pairs), 1), p)], 1)
+
+    def loss(rows: Tensor) -> Tensor:
+        logits = model(tokens[rows])[:, -1, :-1]
+        return -logits.double().log_softmax(-1).gather(-1, labels[rows, None]).mean()
+
+    def epoch() -> None:
+        on_train = loss(train)
+        if tested:
+            loss(test)  # with its graph, as the reference has it
+        on_train.backward()
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+
+    return epoch
+
+
+def ours(p: int, *, looks: bool) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
+    """`LOOK_EVERY` of our epochs, and the data they train on."""
+    training, (data,) = build([composed("task=modular_addition", f"task.p={p}")])
+    optimizer = training.configure_optimizers()
+
+    def epochs() -> None:
+        for _ in range(LOOK_EVERY):
+            inputs, targets = training.feed.batch(training.step)
+            losses = training.task.example_loss(training.model(inputs), targets).mean(1)
+            optimizer.zero_grad(set_to_none=True)
+            losses.sum().backward()
+            training.warm_up(training.step)
+            optimizer.step()
+            training.step += 1
+        if looks:
+            training.look()
+
+    return epochs, (data.train.inputs, data.train.targets, data.train.rows, data.test.rows)
+
+
+def seconds(work: Callable[[], None], *, epochs: int) -> float:
+    """Wall time of an epoch."""
+    begun = time.perf_counter()
+    work()
+    return (time.perf_counter() - begun) / epochs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--p", type=int, default=113)
+    given = parser.parse_args()
+    keep_freed_memory()
+    with_looks, data = ours(given.p, looks=True)
+    without, _ = ours(given.p, looks=False)
+    ways = {
+        "our epoch, a look every 100": (with_looks, LOOK_EVERY),
+        "our epoch": (without, LOOK_EVERY),
+        "the reference's way": (reference(given.p, *data, tested=True), 1),
+        "the reference's way without test loss": (reference(given.p, *data, tested=False), 1),
+    }
+    for work, _ in ways.values():
+        work()
+    times = [{name: seconds(work, epochs=epochs) for name, (work, epochs) in ways.items()} for _ in range(given.rounds)]
+    table = Table(title=f"modular addition, p = {given.p}: medians of {given.rounds} rounds, with quartiles")
+    for column in ("way", "ms an epoch", "times ours"):
+        table.add_column(column, justify="right")
+    for name in ways:
+        ratios = [each[name] / each["our epoch, a look every 100"] for each in times]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        milliseconds = 1e3 * statistics.median(each[name] for each in times)
+        table.add_row(name, f"{milliseconds:.1f}", f"{middle:.2f} ({low:.2f} – {high:.2f})")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
