@@ -7,6 +7,7 @@ A folder `results/<study>/<scale>/` keeps the Dataset of a study's sweep; the cl
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +19,13 @@ from hydra.utils import instantiate
 from rich.console import Console
 
 from grok.checks import UserError
-from grok.records.files import write_bytes, write_text
+from grok.records.files import write_bytes, write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
 from grok.reports.study import Study, holds, ours
 
 ROOT = Path(__file__).parents[2]
+LARGEST = 200  # values at a look of a quantity that is kept with the results
 BEGIN, END = "<!-- claims: written by python -m grok.reports.claims results/ -->", "<!-- end of claims -->"
 
 
@@ -36,7 +38,7 @@ def study(name: str, scale: str) -> Study:
 
 
 def take_in(sweep: Path, results: Path) -> Path:
-    """Keep the Dataset and the table of a finished study's sweep among the results; gives their folder.
+    """Keep the Dataset, without maps, and the table of a finished study's sweep among the results; gives their folder.
 
     Raises:
         UserError: the folder holds no study's sweep that was run to its end.
@@ -50,9 +52,16 @@ def take_in(sweep: Path, results: Path) -> Path:
         )
     folder = results / str(dataset.attrs["study"]) / str(dataset.attrs["scale"])
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (DATASET, "summary.csv"):
-        write_bytes(folder / name, (sweep / name).read_bytes())
+    write_dataset(folder / DATASET, _small_part(dataset))
+    write_bytes(folder / "summary.csv", (sweep / "summary.csv").read_bytes())
     return folder
+
+
+def _small_part(dataset: xr.Dataset) -> xr.Dataset:
+    """The Dataset without quantities of too many values at a look to be kept with the project, such as maps and rings."""
+    cell = {*dataset["finished"].dims, "step"}
+    size = {name: math.prod(n for dim, n in each.sizes.items() if dim not in cell) for name, each in dataset.items()}
+    return dataset[[name for name, n in size.items() if n <= LARGEST]]
 
 
 def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
