@@ -30,6 +30,16 @@ TINY = (
     "looks.every=null",
     "logger=none",
 )
+ADDITION = (
+    "task=modular_addition",
+    "task.p=23",
+    "model.width=32",
+    "model.heads=2",
+    "model.d_mlp=64",
+    "steps=60",
+    "looks={per_decade:4,every:null}",
+    "logger=none",
+)
 
 
 def composed(*overrides: str) -> dict[str, Any]:
@@ -49,19 +59,35 @@ def checkpoint(folder: Path) -> dict[str, Any]:
     return torch.load(folder / LAST, weights_only=True)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Path]:
-    """Train a tiny teacher–student network with more overrides, in a folder under the test's own; gives the folder."""
+def trained_in(folder: Path, *overrides: str) -> Path:
+    """The folder, with the run of `python train.py <overrides>` trained in it."""
     from grok.sweeps.cell import Cell
     from grok.sweeps.folder import claimed
     from grok.sweeps.group import train_alone
 
+    config = composed(*overrides)
+    with claimed(folder, config) as unfinished:
+        if unfinished:
+            train_alone(Cell(config=config, folder=folder, command="a test", again="the same folder"))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Path]:
+    """Train a tiny teacher–student network with more overrides, in a folder under the test's own; gives the folder."""
+
     def trained(*overrides: str, folder: str = "run") -> Path:
-        config, where = composed(*TINY, *overrides), tmp_path / folder
-        with claimed(where, config) as unfinished:
-            if unfinished:
-                train_alone(Cell(config=config, folder=where, command="a test", again="the same folder"))
-        return where
+        return trained_in(tmp_path / folder, *TINY, *overrides)
+
+    return trained
+
+
+@pytest.fixture
+def add(tmp_path: Path) -> Callable[..., Path]:
+    """Train a small transformer to add modulo 23 with more overrides, in a folder under the test's own; gives it."""
+
+    def trained(*overrides: str, folder: str = "run") -> Path:
+        return trained_in(tmp_path / folder, *ADDITION, *overrides)
 
     return trained
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from grok.measures.circuit import residues
+from grok.measures.circuit import adds_by_transformer, residues
 from grok.measures.look import Evaluation, Look
 from grok.records.labelled import Labelled
 from grok.science import attribution
@@ -16,6 +16,7 @@ class Anomaly:
     and the contributions of every training example."""
 
     needs_outputs = True
+    check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
         parts = _contributions(look.train)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from grok.checks import UserError
 from grok.measures.look import Evaluation, Look
@@ -23,15 +23,31 @@ from grok.science import (
 )
 from grok.science.concentration import gini
 from grok.science.norms import joint_norm
+from grok.tasks.task import Task
 
 COMPONENTS = 8  # principal components that are told apart
 SINGULAR_VALUES = 20  # of W_L: five key frequencies have ten
+
+
+def adds_by_transformer(task: Task, model: nn.Module) -> None:
+    """Refuse what has no such circuit to be read.
+
+    Raises:
+        UserError: the model is no transformer, or the task's operation neither adds nor subtracts modulo an odd number.
+    """
+    operation, p = getattr(task, "operation", type(task).__name__), getattr(task, "p", 0)
+    if not isinstance(model, Transformer) or operation not in ("add", "subtract") or p % 2 == 0:
+        raise UserError(
+            f"measure=[circuit, …]: reads a transformer that adds or subtracts modulo an odd p, not "
+            f"{type(model).__name__} on {operation} with p={p}; choose measure=[performance,weight_norm]"
+        )
 
 
 class Circuit:
     """What the network computes, on all pairs and in Fourier space. Key frequencies are by the rule `neuron_logit`."""
 
     needs_outputs = True
+    check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
         residue, logits = residues(look), on_all_pairs(look)
@@ -58,31 +74,13 @@ class Circuit:
 
 
 def transformer(look: Look) -> Transformer:
-    """The look's model, which has neurons, heads and an embedding to be read.
-
-    Raises:
-        UserError: it is another model.
-    """
-    if not isinstance(look.model, Transformer):
-        raise UserError(
-            f"measure=[circuit, …]: reads model=transformer, not {type(look.model).__name__}; choose "
-            "measure=[performance,weight_norm]"
-        )
+    """The look's model, which has neurons, heads and an embedding to be read."""
+    assert isinstance(look.model, Transformer), "checked before training"
     return look.model
 
 
 def residues(look: Look) -> Int[Tensor, " pair"]:
-    """The residue through which each pair (row a · p + b) is read, which is its result: a + b, or a − b.
-
-    Raises:
-        UserError: the task has another operation.
-    """
-    operation, p = getattr(look.task, "operation", None), getattr(look.task, "p", 0)
-    if operation not in ("add", "subtract") or p % 2 == 0:
-        raise UserError(
-            f"measure=[circuit, …]: reads the circuits of add and subtract modulo an odd p, not of {operation} with "
-            f"p={p}; choose measure=[performance,weight_norm]"
-        )
+    """The residue through which each pair (row a · p + b) is read, which is its result: a + b, or a − b."""
     _, results = look.task.truth()  # type: ignore[attr-defined]
     found: Tensor = results.to(look.train.rows.device)
     return found
@@ -140,8 +138,8 @@ def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[st
     components, shares = principal_components.principal_components(embedding)
 
     def first(values: Tensor, title: str) -> Labelled:
-        coordinates = {"component": range(1, COMPONENTS + 1)}
-        return Labelled(values[:, :COMPONENTS], title, dims=("component",), coordinates=coordinates)
+        own = values[:, :COMPONENTS]
+        return Labelled(own, title, dims=("component",), coordinates={"component": range(1, own.shape[1] + 1)})
 
     return {
         "circularity": Labelled(
@@ -166,7 +164,8 @@ def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[st
 
 def _map(weights: Float[Tensor, "replica p neuron"], keys: Tensor) -> dict[str, Labelled]:
     """The neuron–logit map W_L = W_U W_out: its spectrum, rank and key frequencies."""
-    values = torch.linalg.svdvals(weights)[:, :SINGULAR_VALUES]
+    finite = weights.isfinite().flatten(1).all(1)[:, None, None]  # a network that diverged has none
+    values = torch.linalg.svdvals(weights.where(finite, 0.0)).where(finite[..., 0], torch.nan)[:, :SINGULAR_VALUES]
     return {
         "key_frequencies": Labelled(keys.sum(-1), "number of key frequencies", chart="key frequencies"),
         "key_frequency": _by_frequency(keys.to(torch.int8), "whether it is a key frequency"),

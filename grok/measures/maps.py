@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grok.measures.circuit import all_pairs, neuron_shares, transformer
+from grok.measures.circuit import adds_by_transformer, all_pairs, neuron_shares, transformer
 from grok.measures.look import Look
 from grok.records.labelled import Labelled
 
@@ -11,6 +11,8 @@ NEURONS = 6  # that are mapped: the best of each of the frequencies with the mos
 
 class Maps:
     """At the last look alone: what each head attends to, and the activations of some neurons, for every pair (a, b)."""
+
+    check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
         return {}
@@ -21,7 +23,8 @@ class Maps:
         patterns = model.patterns(pairs)  # [replica, pair, head, position]
         heads, positions = patterns.shape[-2:]
         shares = neuron_shares(look)
-        best = shares.amax(-1).topk(NEURONS, dim=-1).indices  # the frequencies that explain a neuron best
+        n_maps = min(NEURONS, shares.shape[1])
+        best = shares.amax(-1).topk(n_maps, dim=-1).indices  # the frequencies that explain a neuron best
         chosen = shares.argmax(-1).gather(-1, best)
         activations = model.neurons(pairs).mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
         pair = {"a": range(p), "b": range(p)}
@@ -36,9 +39,9 @@ class Maps:
                 activations.unflatten(-1, (p, p)),
                 "activation of a neuron",
                 dims=("map", "a", "b"),
-                coordinates={"map": range(NEURONS), **pair},
+                coordinates={"map": range(n_maps), **pair},
             ),
             "neuron_map_frequency": Labelled(
-                best + 1, "frequency of the mapped neuron", dims=("map",), coordinates={"map": range(NEURONS)}
+                best + 1, "frequency of the mapped neuron", dims=("map",), coordinates={"map": range(n_maps)}
             ),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from grok.measures.circuit import transformer
+from grok.measures.circuit import adds_by_transformer, transformer
 from grok.measures.look import Look
 from grok.records.labelled import Labelled
 from grok.science import rings
@@ -12,6 +12,8 @@ from grok.science import rings
 
 class RingCoordinates:
     """The residues' places on every frequency's ring, for the gallery; in half precision, as it is to be looked at."""
+
+    check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
         places = rings.coordinates(transformer(look).token_embedding.detach())

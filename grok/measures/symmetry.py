@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from grok.measures.circuit import transformer
+from grok.measures.circuit import adds_by_transformer, transformer
 from grok.measures.look import Look
 from grok.models.transformer import Transformer
 from grok.records.labelled import Labelled
@@ -20,6 +20,8 @@ TRIPLES = 100  # (a, b, c) that are sampled, as in the paper's code
 
 class Symmetry:
     """At the last look alone: gradient symmetricity, on the paper's triples."""
+
+    check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,23 @@ def last_look(dataset: xr.Dataset, name: str) -> xr.DataArray:
     steps = dataset["step"].values
     last = xr.apply_ufunc(lambda step: np.searchsorted(steps, np.nan_to_num(step, nan=steps[0])), dataset["last_step"])
     return dataset[name].isel(step=last, drop=True).where(dataset["last_step"].notnull())
+
+
+def looked_at(dataset: xr.Dataset) -> xr.DataArray:
+    """At which steps each cell was looked at: others of the sweep may have been at more. Accuracy is never NaN."""
+    return dataset["train_accuracy"].notnull()
+
+
+def read_off(dataset: xr.Dataset, name: str, curve: Callable[..., float]) -> xr.DataArray:
+    """What `curve` makes of the steps and values at which each cell was looked at; NaN for a cell without a record."""
+    quantity = dataset[name].transpose(..., "step")
+    looked = looked_at(dataset).transpose(*quantity.dims).values
+    found = np.full(quantity.shape[:-1], np.nan)
+    for place in np.ndindex(found.shape):
+        if looked[place].any():
+            own = looked[place]
+            found[place] = curve(dataset["step"].values[own], quantity.values[place][own])
+    return xr.DataArray(found, {dim: dataset[dim] for dim in quantity.dims[:-1]}, quantity.dims[:-1])
 
 
 def _manifest(sweep: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def take_in(sweep: Path, results: Path) -> Path:
 
 
 def _small_part(dataset: xr.Dataset) -> xr.Dataset:
-    """The Dataset without quantities of too many values at a look to be kept with the project, such as maps and rings."""
+    """The Dataset without quantities of too many values at a look to be kept with the project: maps and rings."""
     cell = {*dataset["finished"].dims, "step"}
     size = {name: math.prod(n for dim, n in each.sizes.items() if dim not in cell) for name, each in dataset.items()}
     return dataset[[name for name, n in size.items() if n <= LARGEST]]

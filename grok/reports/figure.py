@@ -80,7 +80,7 @@ def weight_norm(axes: Axes, record: xr.Dataset) -> None:
     finite = record["weight_norm"].where(
         np.isfinite(record["weight_norm"])
     )  # a diverged run has norms without a number
-    axes.set_ylim(0, 1.4 * float(finite.max()))
+    axes.set_ylim(0, 1.4 * float(finite.max()) if finite.notnull().any() else None)
 
 
 def _mark(axes: Axes, summary: Mapping[str, Any]) -> None:

@@ -22,7 +22,10 @@ class Picture(Protocol):
 
 
 def draw_all(pictures: Mapping[str, Picture], record: xr.Dataset, folder: Path) -> dict[str, Path]:
-    """Draw what the record has the variables for, each under its name in the folder."""
+    """Draw what the record has the variables for, each under its name in the folder; nothing of a run that ended before
+    its first step, as log axes have no place for it."""
+    if not record["step"].values.any():
+        return {}
     able = {name: picture for name, picture in pictures.items() if all(each in record for each in picture.needs)}
     return {name: picture.draw(record, folder / f"{name}.png") for name, picture in able.items()}
 

@@ -20,6 +20,7 @@ from grok.reports.template import filled, script_json
 MOST_RINGS = 6  # key frequencies that are drawn, the strongest
 MOST_FRAMES = 60  # looks that the slider has
 LABELLED = 12  # residues of a ring that are named, evenly round it
+NO_RING = "no key frequency at the end"  # as where the weights are no longer finite
 
 
 class RingGallery:
@@ -34,13 +35,10 @@ class RingGallery:
         with matplotlib.rc_context(RC | {"axes.spines.left": False, "axes.spines.right": False}):
             size = (1.75 * max(len(frequencies), 2) + 1.0, 1.9 * len(moments))
             figure = Figure(figsize=size, layout="constrained")
-            rows = figure.subplots(len(moments), len(frequencies), squeeze=False)
-            for row, (name, step) in zip(rows, moments, strict=True):
-                now = record.sel(step=step)
-                for axes, k in zip(row, frequencies, strict=True):
-                    _ring(axes, now["ring"].sel(frequency=k).values.astype(float), k)
-                    axes.set_title(f"k = {k}, {float(now['ring_circularity'].sel(frequency=k)):.2f}", fontsize=8)
-                row[0].set_ylabel(f"{name}\nstep {step:,}", fontsize=8)
+            if frequencies:
+                _rows(figure, record, frequencies, moments)
+            else:
+                figure.text(0.5, 0.5, NO_RING, ha="center", va="center")
             save(figure, path, vector=False)
         return path
 
@@ -48,8 +46,12 @@ class RingGallery:
         """The rings with a slider over the looks."""
         frequencies = strongest(record)
         steps = record["step"].values
-        looks = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MOST_FRAMES)).round().astype(int))
-        places = record["ring"].sel(frequency=frequencies).isel(step=looks)
+        rings = record["ring"].sel(frequency=frequencies)
+        finite = np.flatnonzero(np.isfinite(rings.transpose("step", ...).values).all((1, 2, 3)))
+        if not frequencies or not finite.size:
+            return f"<p>{NO_RING}</p>"
+        looks = finite[np.unique(np.linspace(0, finite.size - 1, min(finite.size, MOST_FRAMES)).round().astype(int))]
+        places = rings.isel(step=looks)
         content: dict[str, Any] = {
             "frequencies": frequencies,
             "steps": steps[looks].tolist(),
@@ -83,8 +85,23 @@ def _moments(record: xr.Dataset) -> list[tuple[str, int]]:
     return [(name, int(steps[np.abs(steps - step).argmin()])) for name, step in moments]
 
 
+def _rows(figure: Figure, record: xr.Dataset, frequencies: Sequence[int], moments: Sequence[tuple[str, int]]) -> None:
+    """A row for each moment, a ring for each frequency."""
+    rows = figure.subplots(len(moments), len(frequencies), squeeze=False)
+    for row, (name, step) in zip(rows, moments, strict=True):
+        now = record.sel(step=step)
+        for axes, k in zip(row, frequencies, strict=True):
+            _ring(axes, now["ring"].sel(frequency=k).values.astype(float), k)
+            axes.set_title(f"k = {k}, {float(now['ring_circularity'].sel(frequency=k)):.2f}", fontsize=8)
+        row[0].set_ylabel(f"{name}\nstep {step:,}", fontsize=8)
+
+
 def _ring(axes: Axes, places: np.ndarray, k: int) -> None:
-    """The residues at their places; round the ring they come in the order t · k⁻¹."""
+    """The residues at their places, where these are finite; round the ring they come in the order t · k⁻¹."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines["bottom"].set_visible(False)
+    if not np.isfinite(places).all():
+        return
     p = len(places)
     angle = np.arange(p) * k % p / p
     axes.scatter(*places.T, c=angle, cmap="twilight", vmin=0, vmax=1, s=6, linewidths=0)
@@ -93,8 +110,7 @@ def _ring(axes: Axes, places: np.ndarray, k: int) -> None:
             str(residue), places[residue], xytext=(0, 3), textcoords="offset points", fontsize=5.5, ha="center"
         )
     reach = 1.15 * max(float(np.abs(places).max()), 1e-6)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
-    axes.spines["bottom"].set_visible(False)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
 
 
 def _named(p: int, k: int) -> Sequence[int]:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from grok.checks import UserError
 from grok.records.files import write_json
-from grok.records.sweep import last_look
+from grok.records.sweep import last_look, looked_at, read_off
 from grok.science.intervals import mean_interval
 
 
@@ -35,6 +35,7 @@ class Claim:
     measure: Callable[..., float]  # of the axes' ticks, in order, and one seed's values of each quantity
     scales: Sequence[str]  # the scales at which it can be judged …
     otherwise: str = ""  # … and why not at others
+    of_curve: Callable[..., float] | None = None  # of what is read off each cell's curve over steps, not of the curve
 
     def judge(self, dataset: xr.Dataset, scale: str) -> dict[str, Any]:
         """The verdict: our mean over seeds, its interval, and whether the mean is within the bounds.
@@ -94,8 +95,10 @@ class Claim:
     def _along(self, own: xr.Dataset, name: str) -> xr.DataArray:
         """A quantity of one seed along the measure's axes."""
         quantity = own[name]
-        if "step" in self.along:
-            quantity = quantity.sel(step=_looks(own))
+        if self.of_curve is not None:
+            quantity = read_off(own, name, self.of_curve)
+        elif "step" in self.along:
+            quantity = quantity.isel(step=looked_at(own).values)
         elif "step" in quantity.dims:
             quantity = last_look(own, name)
         return quantity.transpose(*self.along)
@@ -126,11 +129,6 @@ class Study:
             console.print(f"the study's figure is not drawn: {error}")
         console.print(folder / "verdict.json")
         return judged
-
-
-def _looks(own: xr.Dataset) -> np.ndarray:
-    """The steps at which one cell was looked at: others of the sweep may have been at more. Accuracy is never NaN."""
-    return np.asarray(own["step"].values[own["train_accuracy"].notnull().values])
 
 
 def holds(verdict: Mapping[str, Any]) -> str:

@@ -29,11 +29,29 @@ def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " l
     return float(steps[reached[0]]) if reached.size else math.inf
 
 
+def first_below(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
+    """The step of the first look with a value below the level; infinite where there is none."""
+    below = np.flatnonzero(values < level)
+    return float(steps[below[0]]) if below.size else math.inf
+
+
 def settled_below(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
     """The step of the first look from which all values are below the level; infinite where the last one is not."""
     above = np.flatnonzero(~(values < level))
     first = int(above[-1]) + 1 if above.size else 0
     return float(steps[first]) if first < steps.size else math.inf
+
+
+def lag(
+    steps: Int[np.ndarray, " look"],
+    values: Real[np.ndarray, " look"],
+    later: Real[np.ndarray, " look"],
+    *,
+    level: float,
+) -> float:
+    """Steps from where one curve first reaches the level to where another does; infinite where one never does."""
+    reached = first_reaching(steps, values, level=level), first_reaching(steps, later, level=level)
+    return reached[1] - reached[0] if all(map(math.isfinite, reached)) else math.inf
 
 
 def argmin(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> float:

@@ -28,7 +28,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
     The configurations may differ in what is a replica's own: see `grok.training.side_by_side`.
 
     Raises:
-        UserError: a value that a task, model, optimiser or measure refuses.
+        UserError: a value that a task, model, optimiser or measure refuses, or a network that a measure cannot read.
     """
     own = configs[0]
     agreed = shared_part(own)
@@ -50,6 +50,10 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         for parameter in model.parameters():
             parameter.mul_(along_replicas(scales, parameter))
     model.to(dtype)
+    measures = [instantiate(measure, f"measure.{name}") for name, measure in own["measure"].items()]
+    for measure in measures:
+        if hasattr(measure, "check"):
+            measure.check(tasks[0], model)
     train = Tables([each.train for each in data], dtype=dtype)
     fresh = [each.fresh for each in data if each.fresh is not None]
     feed = FreshFeed(train, fresh, streams, first.batch_size) if fresh else EpochFeed(train, streams, first.batch_size)
@@ -60,7 +64,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         train=train,
         test=Tables([each.test for each in data], dtype=dtype),
         optimizer_settings=[instantiate(config["optimizer"], "optimizer") for config in configs],
-        measures=[instantiate(measure, f"measure.{name}") for name, measure in own["measure"].items()],
+        measures=measures,
         looks=looks(first.steps, per_decade=first.looks_per_decade, every=first.looks_every),
         stop_when_grokked=first.stop_when_grokked,
     )

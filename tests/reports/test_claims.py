@@ -79,6 +79,25 @@ def test_a_claim_can_be_along_a_swept_key(dataset):
     assert phases.judge(dataset, "paper")["measured"] == pytest.approx((2 + 1) / 2)
 
 
+def test_a_claim_can_be_measured_on_several_quantities(dataset):
+    both = claim(
+        quantity=["test_loss", "test_accuracy"],
+        measure=lambda steps, loss, accuracy: float(steps[-1] + (loss * accuracy)[-1]),  # the accuracy is 1 / loss
+        at_most=20.0,
+    ).judge(dataset, "paper")
+    assert both["measured"] == pytest.approx((21 + 21 + 11) / 3) and both["n"] == 3  # the last seed ended at step 10
+    with pytest.raises(UserError, match=r"study.claims: 'c' cannot be measured on this sweep: .*tst_loss"):
+        claim(quantity=["test_loss", "tst_loss"]).judge(dataset, "paper")
+
+
+def test_a_claim_can_be_of_what_is_read_off_each_curve(dataset):
+    each = claim(where={}, along=["init_scale"], of_curve=final, measure=lambda x, y: y[0] / y[1])
+    verdict = each.judge(dataset, "paper")
+    assert verdict["measured"] == pytest.approx((3 / 1 + 4 / 3) / 2)  # of each cell the last look that it had
+    only = claim(of_curve=lambda steps, values: steps[-1], along=[], measure=number)
+    assert only.judge(dataset, "paper")["measured"] == pytest.approx((20 + 20 + 10) / 3)
+
+
 def test_a_step_that_never_came_is_never_and_fails(dataset):
     verdict = claim(measure=lambda steps, values: first_reaching(steps, values, level=99.0)).judge(dataset, "paper")
     assert verdict["measured"] is None and verdict["holds"] is False and "| none (none" in readme_table([verdict])
@@ -200,4 +219,4 @@ def test_an_unknown_scale_or_study_is_one_line(command):
     code, said = command("study=teacher_student_landscape", "scale=huge")
     assert code == 2 and said == "error: scale=huge: must be one of smoke, laptop, paper\n"
     code, said = command("study=landscape")
-    assert code == 2 and said.startswith("error: study=landscape: must be one of mnist_phase_diagram, omnigrok_mnist")
+    assert code == 2 and said.startswith(f"error: study=landscape: must be one of {', '.join(STUDIES)}")

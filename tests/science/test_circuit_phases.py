@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from grok.science.circuit_phases import CircuitPhases, circuit_phases, halfway_down, halfway_up, knee, transition_width
+from grok.science.circuit_phases import (
+    CircuitPhases,
+    circuit_phases,
+    halfway_down,
+    halfway_up,
+    knee,
+    lead,
+    transition_width,
+)
 
 STEPS = np.arange(0, 15_001, 100)
 
@@ -64,3 +72,20 @@ def test_a_width_is_from_a_tenth_to_nine_tenths_between_the_looks():
     assert transition_width(steps, np.array([0.2, 0.0, 0.5, 1.0])) == pytest.approx(180 - 20)  # the last rise counts
     assert transition_width(steps, np.array([0.0, 0.2, 0.5, 0.8])) is None
     assert transition_width(steps, np.array([0.3, 0.5, 0.9, 1.0])) is None  # it began above a tenth
+
+
+def test_a_progress_measure_leads_by_the_steps_between_the_halves_and_lags_by_as_many():
+    assert lead(STEPS, TRAIN, RESTRICTED, TEST, rising=False, threshold=0.1) == 14_200 - 5400
+    assert lead(STEPS, TRAIN, EXCLUDED, TEST, rising=True, threshold=0.1) == 14_200 - 5400
+    assert lead(STEPS, TRAIN, TEST, RESTRICTED, rising=False, threshold=0.1) == 5400 - 14_200
+
+
+def test_there_is_no_lead_where_a_curve_stays_or_nothing_was_memorised():
+    flat = np.full(STEPS.size, 5.0)
+    for train, progress, test in ((flat, RESTRICTED, TEST), (TRAIN, flat, TEST), (TRAIN, RESTRICTED, flat)):
+        assert np.isnan(lead(STEPS, train, progress, test, rising=False, threshold=0.1))
+
+
+def test_what_moved_before_memorisation_does_not_lead():
+    early = curve((0, 5), (200, 1e-6), (15_000, 1e-6))
+    assert np.isnan(lead(STEPS, TRAIN, early, TEST, rising=False, threshold=0.1))

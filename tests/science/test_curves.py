@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from grok.science.curves import final, first_reaching, highest, value_at
+from grok.science.curves import final, first_below, first_reaching, highest, lag, settled_below, value_at
 from grok.science.intervals import mean_interval
 
 STEPS, VALUES = np.array([0, 10, 100, 1000]), np.array([0.1, 0.5, 0.9, 0.7])
@@ -19,6 +19,26 @@ def test_a_value_is_that_of_the_last_look_up_to_the_step():
 
 def test_a_level_is_first_reached_or_never():
     assert first_reaching(STEPS, VALUES, level=0.5) == 10 and first_reaching(STEPS, VALUES, level=0.95) == math.inf
+
+
+def test_a_curve_that_comes_up_again_is_first_below_a_level_before_it_settles_there():
+    spiked = np.array([5.0, 0.05, 2.0, 0.01])
+    assert first_below(STEPS, spiked, level=0.1) == 10 and settled_below(STEPS, spiked, level=0.1) == 1000
+    assert first_below(STEPS, spiked, level=0.001) == settled_below(STEPS, spiked, level=0.001) == math.inf
+
+
+def test_a_curve_settles_below_a_level_at_the_look_after_its_last_one_that_is_not():
+    assert [settled_below(STEPS, VALUES, level=level) for level in (1.0, 0.8, 0.7)] == [0, 1000, math.inf]
+    assert settled_below(STEPS, VALUES[::-1], level=0.8) == 100  # .7, .9, .5, .1: that it began below does not count
+    broken = np.array([0.1, math.nan, 0.1, 0.1])  # what is not a number is not below
+    assert settled_below(STEPS, broken, level=0.5) == 100
+    assert settled_below(STEPS, broken[[0, 2, 3, 1]], level=0.5) == math.inf
+
+
+def test_a_curve_lags_behind_itself_by_nothing_and_behind_what_it_never_reaches_for_ever():
+    late = np.array([0.0, 0.1, 0.5, 1.0])
+    assert lag(STEPS, VALUES, VALUES, level=0.5) == 0 and lag(STEPS, VALUES, late, level=0.5) == 90
+    assert lag(STEPS, VALUES, late, level=0.95) == lag(STEPS, late, VALUES, level=0.95) == math.inf
 
 
 def test_an_interval_covers_the_mean_of_a_normal_sample_about_as_often_as_it_says():

@@ -1,0 +1,109 @@
+"""The pictures that a task asks for: files in the folder, sections of the page, rings that a slider moves."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+import grok
+from grok.reports.ring_gallery import NO_RING
+from tests.conftest import ADDITION, trained_in
+
+PICTURES = {"progress.png", "rings.png", "spectrum.png", "maps.png"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A run of modular addition, made once."""
+    return trained_in(tmp_path_factory.mktemp("made") / "run", *ADDITION, "optimizer.lr=0.01")
+
+
+def opened(browser, file: Path):
+    """The page, everything that it said, and everything that it asked for beyond itself."""
+    page = browser.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    return page, said, [url for url in asked if url != file.as_uri() and not url.startswith("data:")]
+
+
+def test_a_run_leaves_its_pictures(made):
+    assert {path.name for path in made.iterdir()} >= PICTURES
+    for name in PICTURES:
+        pixels = imread(made / name)[..., :3]
+        assert min(pixels.shape[:2]) > 500 and (pixels < 0.9).any(-1).mean() > 0.005, f"{name} is blank"
+
+
+def test_the_page_of_a_run_holds_its_pictures_and_asks_for_nothing(made, browser):
+    page, said, asked = opened(browser, made / "report.html")
+    titles = page.locator("section h2").all_text_contents()
+    assert {"Progress measures", "Rings of the embedding", "Attention and neurons at the end"} <= {*titles}
+    images = page.locator("section img")
+    assert images.count() == 3 and all(image.evaluate("image => image.naturalWidth") > 500 for image in images.all())
+    assert said == [] and asked == []
+    page.close()
+
+
+def test_the_slider_moves_the_residues_to_their_places_at_its_look(made, browser):
+    page, said, _ = opened(browser, made / "report.html")
+    record = grok.load(made)
+    at_the_end = record.isel(step=-1)
+    keys = at_the_end["frequency"][at_the_end["key_frequency"].values > 0]
+    drawn = keys[np.argsort(-at_the_end["embedding_power"].sel(frequency=keys).values)][:6].sortby("frequency")
+    places = []
+    for move in ("", "range.value = 0; range.dispatchEvent(new Event('input'))"):
+        page.locator("#ring-look").evaluate(f"range => {{ {move} }}")
+        now = record.sel(frequency=drawn, step=int(page.locator("#ring-step").text_content()))
+        assert now["step"] == (0 if move else 60)
+        circles = page.locator("#rings circle").evaluate_all(
+            "all => all.map(c => ['cx', 'cy'].map(x => +c.getAttribute(x)))"
+        )
+        places.append(np.array(circles).reshape(-1, 23, 2) * (1, -1))  # the page's y axis points down
+        np.testing.assert_allclose(places[-1], now["ring"].transpose("frequency", "residue", "axis"), atol=1e-3)
+        captions = page.locator("#rings figcaption").all_text_contents()
+        numbers = [[float(number) for number in re.findall(r"[\d.]+", caption)] for caption in captions]
+        np.testing.assert_allclose(numbers, np.stack([drawn, now["ring_circularity"]], 1), atol=0.006)
+    assert np.abs(places[0] - places[1]).max() > 0.01 and said == []
+    page.close()
+
+
+def test_the_pages_of_a_sweeps_cells_show_the_pictures_beside_them(command, tmp_path, browser):
+    assert command("-m", *ADDITION, "steps=10", "picture=[rings,spectrum]", "seed=0", "hydra.sweep.dir=sweep")[0] == 0
+    cell = tmp_path / "sweep" / "0"
+    assert {path.name for path in cell.glob("*.png")} == {"figure.png", "rings.png", "spectrum.png"}
+    assert re.findall(r'<img src="([^"]*)"', (cell / "report.html").read_text()) == ["spectrum.png"]
+    page, said, asked = opened(browser, cell / "report.html")
+    assert all(image.evaluate("image => image.naturalWidth") > 500 for image in page.locator("section img").all())
+    assert said == [] and all(url.startswith(f"{(tmp_path / 'sweep').as_uri()}/") for url in asked)
+    page.close()
+
+
+def test_a_run_that_diverged_at_once_leaves_its_files_and_says_that_it_has_no_rings(add, browser):
+    folder = add("optimizer.lr=1e6", "steps=3")
+    assert {path.name for path in folder.iterdir()} >= PICTURES | {"report.html", "summary.json", "error.txt"}
+    assert json.loads((folder / "summary.json").read_text())["key_frequencies"] == 0
+    page, said, _ = opened(browser, folder / "report.html")
+    assert page.get_by_text(NO_RING).count() == 1 and page.locator("#rings").count() == 0 and said == []
+    page.close()
+
+
+def test_looks_whose_rings_are_too_large_for_half_precision_are_left_out(add, browser):
+    folder = add("optimizer.lr=100", "steps=6", "picture=[rings]")
+    record = grok.load(folder)
+    finite = np.isfinite(record["ring"]).all(("frequency", "residue", "axis")).values
+    assert finite[0] and not finite[-1] and record["key_frequency"].values[-1].any()
+    page, said, _ = opened(browser, folder / "report.html")
+    assert page.locator("#ring-look").get_attribute("max") == str(finite.sum() - 1) and said == []
+    page.close()
+
+
+def test_a_run_that_stopped_before_its_first_step_has_nothing_to_draw(add):
+    low = [f"task.thresholds.{part}=1e-9" for part in ("memorization", "generalization")]
+    folder = add("stop_when_grokked=true", *low)
+    assert grok.load(folder)["step"].values.tolist() == [0]
+    assert {path.name for path in folder.glob("*.png")} == {"figure.png"} and (folder / "report.html").exists()
