@@ -107,7 +107,11 @@ def _outputs(evaluation: Evaluation) -> Tensor:
 
 
 def _losses(train: Evaluation, logits: Tensor, residue: Tensor, keys: Tensor) -> dict[str, Labelled]:
-    """The progress measures: the loss with the mechanism alone (all pairs), and without it (training examples)."""
+    """The loss with the mechanism alone (all pairs), and without it (training examples).
+
+    The key frequencies are those of the look. Nanda et al. take those of the end at every look: while nearly all
+    frequencies are key, as in the first thousands of steps, these measures are not yet theirs.
+    """
     table = progress_measures.mean_by_residue(logits, residue)
     rows = train.rows % logits.shape[1]
     own = {"table": table, "residue": residue[rows], "labels": train.targets}
@@ -115,7 +119,7 @@ def _losses(train: Evaluation, logits: Tensor, residue: Tensor, keys: Tensor) ->
     by_frequency = progress_measures.excluded_loss_by_frequency(_outputs(train), **own).mean(-1)
 
     def progress(loss: Tensor, title: str) -> Labelled:
-        return Labelled(loss, title, chart="progress measures", log_scale=True)
+        return Labelled(loss, title, chart="progress measures, by the key frequencies of the look", log_scale=True)
 
     restricted = progress_measures.restricted_loss(table, keys, residue, residue)
     excluded = progress_measures.excluded_loss(_outputs(train), **own, keys=keys)
@@ -199,7 +203,7 @@ def _neurons(look: Look) -> dict[str, Labelled]:
 
 
 def neuron_shares(look: Look) -> Float[Tensor, "replica frequency neuron"]:
-    """The share of each neuron's variance that each frequency holds, over all pairs; a replica at a time."""
+    """The share of each neuron's variance that each frequency holds, over all pairs."""
     return neurons.share_by_frequency(transformer(look).neurons(all_pairs(look)))
 
 

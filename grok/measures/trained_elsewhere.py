@@ -16,7 +16,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from grok.checks import MISTAKE, UserError, number
-from grok.measures.circuit import Circuit
+from grok.measures.circuit import Circuit, adds_by_transformer
 from grok.measures.look import Evaluation, Look
 from grok.measures.performance import Performance
 from grok.measures.symmetry import Symmetry
@@ -28,10 +28,10 @@ from grok.tasks.task import Thresholds
 
 
 def measures(model: nn.Module, p: int, *, fraction: float, split_seed: int) -> dict[str, Labelled]:
-    """Every measure of the task, of a network [1 replica] that adds modulo p; train and test are the published split.
+    """Performance, circuit and symmetry of a network [1 replica] that adds modulo p; the split is the published one.
 
     Raises:
-        UserError: a fraction that leaves no example.
+        UserError: a fraction that leaves no example, or an even p.
     """
     number("--fraction", fraction, above=0, below=1)
     thresholds = Thresholds(memorization=0.99, generalization=0.99, grokking_delay=1000, stay=True)
@@ -45,6 +45,7 @@ def measures(model: nn.Module, p: int, *, fraction: float, split_seed: int) -> d
         loss_precision="float64",
         thresholds=thresholds,
     )
+    adds_by_transformer(task, model)
     data = task.data(Streams(split_seed))
     with torch.no_grad():
         train, test = (_evaluate(model, task, each.inputs, each.targets, each.rows) for each in (data.train, data.test))
@@ -85,11 +86,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--attention", type=float, default=1.0, help="coefficient c of Clock and Pizza (default: 1, softmax)"
     )
+    parser.add_argument("--activation", choices=("relu", "gelu"), default="relu")
     parser.add_argument("--fraction", type=float, default=0.3, help="of the pairs, that it was trained on")
     parser.add_argument("--split-seed", type=int, default=0, help="of random.seed, by which the pairs were shuffled")
     given = parser.parse_args(arguments)
     try:
-        model, p = load_weights(given.weights, attention=given.attention)
+        model, p = load_weights(given.weights, attention=given.attention, activation=given.activation)
         found = measures(model, p, fraction=given.fraction, split_seed=given.split_seed)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -7,7 +7,7 @@ import torch
 from grok.measures.look import Look
 from grok.records.labelled import Labelled
 
-LENGTH = 2048  # distances are right to √(2 / LENGTH) = 3 % (a standard deviation)
+LENGTH = 2048  # distances are right to 1 / √(2 · LENGTH) = 1.6 % (a standard deviation)
 
 
 class WeightSketch:

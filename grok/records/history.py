@@ -24,6 +24,7 @@ class History:
     def append(self, step: int, row: Mapping[str, Labelled]) -> None:
         """Add the quantities measured at a step; every row has the same quantities."""
         self.steps.append(step)
+        self.last = {}
         for name, labelled in row.items():
             self.columns.setdefault(name, []).append(labelled.values.detach().cpu())
             self.labels[name] = _label(labelled)

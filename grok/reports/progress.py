@@ -14,7 +14,7 @@ from grok.reports.figure import RC, save
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 from grok.science.circuit_phases import CircuitPhases, circuit_phases
 
-LEARNED = 0.1  # nats; the loss under which the reference's table counts a run as done (recipes 3.3.2 of Nanda et al.)
+LEARNED = 0.1  # nats; a loss below it counts as learned
 PHASES = ("memorisation", "circuit formation", "cleanup")
 COLOURS = {"restricted_loss": LINES[2], "excluded_loss": LINES[3], "trigonometric_loss": LINES[5]}
 
@@ -29,7 +29,7 @@ class Progress:
     """Train and test loss, under them the progress measures, under those what the weights do; phases named above."""
 
     title = "Progress measures"
-    needs = ("restricted_loss", "excluded_loss", "sum_of_squared_weights")
+    needs = (*COLOURS, "sum_of_squared_weights")
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
         """Draw the three panels on one log axis of steps."""
@@ -42,7 +42,10 @@ class Progress:
             for name, colour in COLOURS.items():
                 _line(measures, shown, name, str(shown[name].attrs["long_name"]), colour)
             _line(weights, shown, "sum_of_squared_weights", "Σ w²", NEUTRAL)
-            for axes, label in ((losses, "loss (nats)"), (measures, "loss (nats)")):
+            for axes, label in (
+                (losses, "loss (nats)"),
+                (measures, "loss (nats),\nby the key frequencies of the look"),
+            ):
                 axes.set(yscale="log", ylabel=label)
             weights.set(ylim=(0, None), ylabel="Σ w²", xlabel="optimiser step")
             weights.set(xscale="log", xlim=(1, max(2, int(record["step"][-1]))))
@@ -54,7 +57,7 @@ class Progress:
 
 
 def _line(axes: Axes, record: xr.Dataset, name: str, label: str, colour: str, *, dashed: bool = False) -> None:
-    """A curve, named at its highest point on the right half."""
+    """A curve with its name."""
     values = record[name].values
     axes.plot(
         record["step"], values, color=colour, linewidth=1.4, linestyle=(0, (4, 1.5)) if dashed else "-", label=label
@@ -79,7 +82,7 @@ def _name_phases(panels: tuple[Axes, ...], ends: CircuitPhases, last: int) -> No
             break
         for axes in panels:
             axes.axvline(end, color=NEUTRAL, linewidth=0.7, linestyle=":")
-        middle = np.sqrt(start * end) if number == 0 else np.sqrt(max(start, 1) * end)
+        middle = np.sqrt(start * end)
         panels[0].annotate(
             name,
             (middle, 1.0),

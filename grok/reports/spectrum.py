@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -31,18 +33,19 @@ class Spectrum:
             mesh = axes.pcolormesh(edges, np.arange(len(frequencies) + 1) + 0.5, power, cmap="magma_r", vmin=0)
             axes.set(xscale="log", xlabel="optimiser step", ylabel="frequency k")
             figure.colorbar(mesh, ax=axes, label="share of W_E's variance", pad=0.09)
-            for k in key_frequencies(record):
-                axes.annotate(
-                    str(k),
-                    (1, k),
-                    xycoords=("axes fraction", "data"),
-                    xytext=(3, 0),
-                    textcoords="offset points",
-                    va="center",
-                    fontsize=8,
-                )
+            for k, height in _apart(key_frequencies(record), gap=len(frequencies) / 18):
+                beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
+                axes.annotate(str(k), (1.01, height), **beside).set_in_layout(False)
             save(figure, path, vector=False)
         return path
+
+
+def _apart(frequencies: Sequence[int], *, gap: float) -> Iterator[tuple[int, float]]:
+    """Each frequency with a height at which its number is a gap above that of the one below."""
+    height = -np.inf
+    for k in frequencies:
+        height = max(float(k), height + gap)
+        yield k, height
 
 
 def key_frequencies(record: xr.Dataset) -> list[int]:

@@ -4,7 +4,7 @@ They read theirs off a figure. The rule here: memorisation lasts until the exclu
 loss as long as the network learns by heart, is lowest; circuit formation until the knee of the test loss, where its
 slow decline turns into the sudden drop; cleanup until the test loss stays under the threshold.
 
-The lead of one curve over another is the `delay` between their half-way steps (`halfway_down`, `halfway_up`).
+The `lead` of one curve over another is between their half-way steps (`halfway_down`, `halfway_up`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from grok.checks import UserError
 from grok.configuration import differences, value_at
 from grok.records.names import CONFIG, FIGURE, LAST, PAGE, RECORD, SUMMARY
 
-WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective")  # these do not touch the numbers
+WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective", "picture")  # these do not touch the numbers
 MAY_CHANGE = (*WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be prolonged
 LOCK = ".lock"
 FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, LAST)

@@ -75,7 +75,8 @@ def standings(folders: Sequence[Path]) -> Iterator[tuple[list[int], list[Checkpo
         own = checkpoint["grok"] if checkpoint else None
         state = checkpoint["optimizer_states"][0]["state"].values() if checkpoint else ()
         gathered = sorted({name for each in state for name in each})  # by momentum or without
-        key = (own["step"], *own["history"]["steps"], *gathered) if own else None
+        kept = sorted(own["history"]["last"]) if own else ()
+        key = (own["step"], *own["history"]["steps"], *gathered, *kept) if own else None
         alike.setdefault(key, []).append(number)
     for key, numbers in alike.items():
         yield numbers, None if key is None else [chosen[number] for number in numbers]
