@@ -16,6 +16,7 @@ def network(combine: str, *seeds: int) -> EmbeddedMlp:
     return EmbeddedMlp(**SMALL, combine=combine, generators=generators)
 
 
+ADDED = ("task=modular_addition", "model=embedded_mlp", "task.p=7", "measure=[performance,weight_norm]")
 INPUTS = torch.randint(7, (2, 9, 2), generator=torch.Generator().manual_seed(0))
 
 
@@ -44,7 +45,7 @@ def test_a_replica_among_others_is_that_replica_alone():
 
 
 def test_a_task_of_pairs_takes_it_and_its_parts_have_rates_of_their_own():
-    config = composed("task=modular_addition", "model=embedded_mlp", "task.p=7", "+optimizer.parts.embedding.lr=0.1")
+    config = composed(*ADDED, "+optimizer.parts.embedding.lr=0.1")
     training, _ = build([config])
     embedding, rest = training.configure_optimizers().param_groups[1], training.configure_optimizers().param_groups[0]
     assert [each.shape for each in embedding["params"]] == [(1, 7, 128)] and embedding["lr"] == 0.1
