@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-from torch import Tensor
-
-from grok.measures.circuit import adds_by_transformer, residues
-from grok.measures.look import Evaluation, Look
+from grok.measures.circuit import adds_by_transformer, outputs_of, pair_numbers, residues
+from grok.measures.look import Look
 from grok.records.labelled import Labelled
 from grok.science import attribution
 
@@ -19,8 +16,8 @@ class Anomaly:
     check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
-        parts = _contributions(look.train)
-        planted = look.train.targets != residues(look)[look.train.rows % _n_pairs(look)]
+        parts = attribution.contributions(outputs_of(look.train), look.train.targets)
+        planted = look.train.targets != residues(look)[pair_numbers(look, look.train)]
         return {
             "anomaly_auroc": Labelled(
                 attribution.auroc(attribution.anomaly(attribution.profile(parts)), planted),
@@ -36,12 +33,12 @@ class Anomaly:
         }
 
     def last(self, look: Look) -> dict[str, Labelled]:
-        parts = _contributions(look.train)
+        parts = attribution.contributions(outputs_of(look.train), look.train.targets)
         examples = range(parts.shape[1])
         frequencies = range(1, parts.shape[-1] + 1)
         return {
             "training_pair": Labelled(
-                look.train.rows % _n_pairs(look),
+                pair_numbers(look, look.train),
                 "number a · p + b of the training example's pair",
                 dims=("training_example",),
                 coordinates={"training_example": examples},
@@ -59,12 +56,3 @@ class Anomaly:
                 coordinates={"training_example": examples, "frequency": frequencies},
             ),
         }
-
-
-def _contributions(train: Evaluation) -> Float[Tensor, "replica example frequency"]:
-    assert train.outputs is not None, "a measure that needs outputs says so"
-    return attribution.contributions(train.outputs, train.targets)
-
-
-def _n_pairs(look: Look) -> int:
-    return look.train.rows.shape[1] + look.test.rows.shape[1]

@@ -56,7 +56,7 @@ class Circuit:
         embedding, map_to_logits = model.token_embedding.detach(), model.neuron_logit_map.detach()
         keys = key_frequencies.of_neuron_logit_map(map_to_logits)
         return {
-            **_losses(look.train, logits, residue, keys),
+            **_losses(look, logits, residue, keys),
             **_embedding(embedding, keys),
             **_map(map_to_logits, keys),
             **_neurons(look),
@@ -93,36 +93,40 @@ def all_pairs(look: Look) -> Int[Tensor, "replica pair 2"]:
     return inputs
 
 
+def pair_numbers(look: Look, part: Evaluation) -> Int[Tensor, "replica example"]:
+    """The number a · p + b of each example's pair: tables of replicas' own, laid end to end, have rows beyond."""
+    return part.rows % (look.train.rows.shape[1] + look.test.rows.shape[1])
+
+
 def on_all_pairs(look: Look) -> Float[Tensor, "replica pair class"]:
     """The outputs for all pairs in their order, from those for training and test examples."""
-    n = look.train.rows.shape[1] + look.test.rows.shape[1]
-    outputs = torch.cat([_outputs(look.train), _outputs(look.test)], 1)
-    rows = torch.cat([look.train.rows, look.test.rows], 1) % n  # tables laid end to end have rows beyond n
+    outputs = torch.cat([outputs_of(look.train), outputs_of(look.test)], 1)
+    rows = torch.cat([pair_numbers(look, look.train), pair_numbers(look, look.test)], 1)
     return torch.empty_like(outputs).scatter_(1, rows.unsqueeze(-1).expand_as(outputs), outputs)
 
 
-def _outputs(evaluation: Evaluation) -> Tensor:
+def outputs_of(evaluation: Evaluation) -> Float[Tensor, "replica example class"]:
+    """The outputs that an evaluation keeps for measures that need them."""
     assert evaluation.outputs is not None, "a measure that needs outputs says so"
     return evaluation.outputs
 
 
-def _losses(train: Evaluation, logits: Tensor, residue: Tensor, keys: Tensor) -> dict[str, Labelled]:
+def _losses(look: Look, logits: Tensor, residue: Tensor, keys: Tensor) -> dict[str, Labelled]:
     """The loss with the mechanism alone (all pairs), and without it (training examples).
 
     The key frequencies are those of the look. Nanda et al. take those of the end at every look: while nearly all
     frequencies are key, as in the first thousands of steps, these measures are not yet theirs.
     """
-    table = progress_measures.mean_by_residue(logits, residue)
-    rows = train.rows % logits.shape[1]
-    own = {"table": table, "residue": residue[rows], "labels": train.targets}
+    train, table = look.train, progress_measures.mean_by_residue(logits, residue)
+    own = {"table": table, "residue": residue[pair_numbers(look, train)], "labels": train.targets}
     alpha = trigonometric.coefficients(table)
-    by_frequency = progress_measures.excluded_loss_by_frequency(_outputs(train), **own).mean(-1)
+    by_frequency = progress_measures.excluded_loss_by_frequency(outputs_of(train), **own).mean(-1)
 
     def progress(loss: Tensor, title: str) -> Labelled:
         return Labelled(loss, title, chart="progress measures, by the key frequencies of the look", log_scale=True)
 
     restricted = progress_measures.restricted_loss(table, keys, residue, residue)
-    excluded = progress_measures.excluded_loss(_outputs(train), **own, keys=keys)
+    excluded = progress_measures.excluded_loss(outputs_of(train), **own, keys=keys)
     return {
         "restricted_loss": progress(restricted.mean(-1), "restricted loss"),
         "excluded_loss": progress(excluded.mean(-1), "excluded loss (train)"),
@@ -188,7 +192,7 @@ def _map(weights: Float[Tensor, "replica p neuron"], keys: Tensor) -> dict[str, 
 
 def _neurons(look: Look) -> dict[str, Labelled]:
     """How many of the last block's neurons work at one frequency, and at which."""
-    shares = neuron_shares(look)
+    shares = neurons.share_by_frequency(transformer(look).neurons(all_pairs(look)))
     return {
         "neurons_explained": Labelled(
             (neurons.explained(shares) > neurons.EXPLAINED).double().mean(-1),
@@ -200,11 +204,6 @@ def _neurons(look: Look) -> dict[str, Labelled]:
         ),
         "neurons_by_frequency": _by_frequency(neurons.per_frequency(shares), "neurons explained by the frequency"),
     }
-
-
-def neuron_shares(look: Look) -> Float[Tensor, "replica frequency neuron"]:
-    """The share of each neuron's variance that each frequency holds, over all pairs."""
-    return neurons.share_by_frequency(transformer(look).neurons(all_pairs(look)))
 
 
 def _by_frequency(values: Float[Tensor, "replica frequency"], title: str) -> Labelled:

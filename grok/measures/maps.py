@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from grok.measures.circuit import adds_by_transformer, all_pairs, neuron_shares, transformer
+from grok.measures.circuit import adds_by_transformer, all_pairs, transformer
 from grok.measures.look import Look
 from grok.records.labelled import Labelled
+from grok.science import neurons
 
-NEURONS = 6  # that are mapped: the best of each of the frequencies with the most neurons
+NEURONS = 6  # that are mapped: the best of each of the frequencies that explain a neuron best
 
 
 class Maps:
@@ -22,11 +23,12 @@ class Maps:
         p = model.embedding.n_tokens
         patterns = model.patterns(pairs)  # [replica, pair, head, position]
         heads, positions = patterns.shape[-2:]
-        shares = neuron_shares(look)
+        activations = model.neurons(pairs)
+        shares = neurons.share_by_frequency(activations)
         n_maps = min(NEURONS, shares.shape[1])
-        best = shares.amax(-1).topk(n_maps, dim=-1).indices  # the frequencies that explain a neuron best
+        best = shares.amax(-1).topk(n_maps, dim=-1).indices
         chosen = shares.argmax(-1).gather(-1, best)
-        activations = model.neurons(pairs).mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
+        mapped = activations.mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
         pair = {"a": range(p), "b": range(p)}
         return {
             "attention_pattern": Labelled(
@@ -36,7 +38,7 @@ class Maps:
                 coordinates={"head": range(heads), "position": ("a", "b", "=")[:positions], **pair},
             ),
             "neuron_map": Labelled(
-                activations.unflatten(-1, (p, p)),
+                mapped.unflatten(-1, (p, p)),
                 "activation of a neuron",
                 dims=("map", "a", "b"),
                 coordinates={"map": range(n_maps), **pair},

@@ -51,7 +51,7 @@ class Progress:
             weights.set(xscale="log", xlim=(1, max(2, int(record["step"][-1]))))
             if "weight_sketch" in record:
                 _distances(weights.twinx(), shown)
-            _name_phases((losses, measures, weights), phases(record), int(record["step"][-1]))
+            _name_phases((losses, measures, weights), phases(record))
             save(figure, path, vector=False)
         return path
 
@@ -74,7 +74,7 @@ def _distances(axes: Axes, record: xr.Dataset) -> None:
     axes.set_ylabel("distance to the end (dotted)", color=LINES[4])
 
 
-def _name_phases(panels: tuple[Axes, ...], ends: CircuitPhases, last: int) -> None:
+def _name_phases(panels: tuple[Axes, ...], ends: CircuitPhases) -> None:
     """Thin lines at the ends of the phases, and their names between them; a key to the curves of the first two."""
     start = 1.0
     for number, (name, end) in enumerate(zip(PHASES, ends, strict=True)):

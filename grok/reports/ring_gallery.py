@@ -16,6 +16,7 @@ from grok.reports.figure import RC, save
 from grok.reports.progress import phases
 from grok.reports.spectrum import key_frequencies
 from grok.reports.template import filled, script_json
+from grok.science import rings
 
 MOST_RINGS = 6  # key frequencies that are drawn, the strongest
 MOST_FRAMES = 60  # looks that the slider has
@@ -46,12 +47,12 @@ class RingGallery:
         """The rings with a slider over the looks."""
         frequencies = strongest(record)
         steps = record["step"].values
-        rings = record["ring"].sel(frequency=frequencies)
-        finite = np.flatnonzero(np.isfinite(rings.transpose("step", ...).values).all((1, 2, 3)))
+        placed = record["ring"].sel(frequency=frequencies)
+        finite = np.flatnonzero(np.isfinite(placed.transpose("step", ...).values).all((1, 2, 3)))
         if not frequencies or not finite.size:
             return f"<p>{NO_RING}</p>"
         looks = finite[np.unique(np.linspace(0, finite.size - 1, min(finite.size, MOST_FRAMES)).round().astype(int))]
-        places = rings.isel(step=looks)
+        places = placed.isel(step=looks)
         content: dict[str, Any] = {
             "frequencies": frequencies,
             "steps": steps[looks].tolist(),
@@ -115,5 +116,5 @@ def _ring(axes: Axes, places: np.ndarray, k: int) -> None:
 
 def _named(p: int, k: int) -> Sequence[int]:
     """Residues spread evenly round the ring of frequency k."""
-    order = np.argsort(np.arange(p) * k % p, kind="stable")
-    return [int(residue) for residue in order[:: max(1, p // LABELLED)]]
+    around: list[int] = rings.order(p)[k - 1].tolist()
+    return around[:: max(1, p // LABELLED)]

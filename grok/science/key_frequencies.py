@@ -6,15 +6,12 @@ neuron–logit map and 10 by its embedding), so whoever prints a measure of key 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grok.science import fourier, neurons
 
-Rule = Literal["neuron_logit", "embedding", "neuron"]
 SHARE_OF_LARGEST = 0.25  # of TransformerLens' grokking demo
 
 

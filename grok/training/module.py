@@ -75,19 +75,23 @@ class Training(LightningModule):
         end = self.step if self.finished().any() else min(self.step + SEGMENT_STEPS, next_look)
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         while self.step < end and time.perf_counter() - start < SEGMENT_SECONDS and not self.interrupted():
-            inputs, targets = self.feed.batch(self.step)
-            losses = self.task.example_loss(self.model(inputs), targets).mean(1)
-            optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()  # a replica's gradient is its own
-            self.warm_up(self.step)
-            optimizer.step()
-            if self.constraint:
-                self.constraint.restore()
-            self.step += 1
+            self.take_step(optimizer)
         if self.step in self.looks and self.step != self.history.steps[-1]:
             self.look()
         self.seconds += time.perf_counter() - start
         self.trainer.should_stop = bool(self.finished().any()) or self.interrupted()
+
+    def take_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take every replica one step on."""
+        inputs, targets = self.feed.batch(self.step)
+        losses = self.task.example_loss(self.model(inputs), targets).mean(1)
+        optimizer.zero_grad(set_to_none=True)
+        losses.sum().backward()  # a replica's gradient is its own
+        self.warm_up(self.step)
+        optimizer.step()
+        if self.constraint:
+            self.constraint.restore()
+        self.step += 1
 
     @torch.no_grad()
     def look(self) -> None:

@@ -87,13 +87,7 @@ def ours(p: int, *, looks: bool) -> tuple[Callable[[], None], tuple[Tensor, ...]
 
     def epochs() -> None:
         for _ in range(LOOK_EVERY):
-            inputs, targets = training.feed.batch(training.step)
-            losses = training.task.example_loss(training.model(inputs), targets).mean(1)
-            optimizer.zero_grad(set_to_none=True)
-            losses.sum().backward()
-            training.warm_up(training.step)
-            optimizer.step()
-            training.step += 1
+            training.take_step(optimizer)
         if looks:
             training.look()
 
