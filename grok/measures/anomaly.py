@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grok.measures.circuit import adds_by_transformer, outputs_of, pair_numbers, residues
 from grok.measures.look import Look
+from grok.records.history import History
 from grok.records.labelled import Labelled
 from grok.science import attribution
 
@@ -13,6 +14,7 @@ class Anomaly:
     and the contributions of every training example."""
 
     needs_outputs = True
+    needs_float64 = True
     check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
@@ -32,7 +34,7 @@ class Anomaly:
             ),
         }
 
-    def last(self, look: Look) -> dict[str, Labelled]:
+    def last(self, look: Look, history: History) -> dict[str, Labelled]:
         parts = attribution.contributions(outputs_of(look.train), look.train.targets)
         examples = range(parts.shape[1])
         frequencies = range(1, parts.shape[-1] + 1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from grok.checks import UserError
 from grok.measures.look import Evaluation, Look
 from grok.models.transformer import Transformer
+from grok.records.history import History
 from grok.records.labelled import Labelled
 from grok.science import (
     fourier,
@@ -27,6 +28,7 @@ from grok.tasks.task import Task
 
 COMPONENTS = 8  # principal components that are told apart
 SINGULAR_VALUES = 20  # of W_L: five key frequencies have ten
+EXAMPLES = 128  # training examples whose logits are kept of every look, for the excluded loss
 
 
 def adds_by_transformer(task: Task, model: nn.Module) -> None:
@@ -44,7 +46,12 @@ def adds_by_transformer(task: Task, model: nn.Module) -> None:
 
 
 class Circuit:
-    """What the network computes, on all pairs and in Fourier space. Key frequencies are by the rule `neuron_logit`."""
+    """What the network computes, on all pairs and in Fourier space. Key frequencies are by the rule `neuron_logit`.
+
+    Nanda et al. 2023 take the key frequencies of the end at every look. These are known at the last one, so the
+    progress measures are made there (`last`), over all steps, from logits that are kept of every look. What can be seen
+    while training goes on is taken with the key frequencies that the network has by then: nearly all, at first.
+    """
 
     needs_outputs = True
     check = staticmethod(adds_by_transformer)
@@ -55,11 +62,14 @@ class Circuit:
         model = transformer(look)
         embedding, map_to_logits = model.token_embedding.detach(), model.neuron_logit_map.detach()
         keys = key_frequencies.of_neuron_logit_map(map_to_logits)
+        table = progress_measures.mean_by_residue(logits, residue)
         return {
-            **_losses(look, logits, residue, keys),
+            **_losses(look, table, residue, keys),
+            **_formula(table, keys, trigonometric.variance(logits)),
             **_embedding(embedding, keys),
             **_map(map_to_logits, keys),
             **_neurons(look),
+            **_kept(table, outputs_of(look.train)[:, :EXAMPLES]),
             "distance_irrelevance": Labelled(
                 symmetricity.distance_irrelevance(symmetricity.by_sum_and_difference(correct)),
                 "distance irrelevance",
@@ -71,6 +81,9 @@ class Circuit:
                 chart="sum of squared weights",
             ),
         }
+
+    def last(self, look: Look, history: History) -> dict[str, Labelled]:
+        return _over_steps(look, history)
 
 
 def transformer(look: Look) -> Transformer:
@@ -111,33 +124,72 @@ def outputs_of(evaluation: Evaluation) -> Float[Tensor, "replica example class"]
     return evaluation.outputs
 
 
-def _losses(look: Look, logits: Tensor, residue: Tensor, keys: Tensor) -> dict[str, Labelled]:
-    """The loss with the mechanism alone (all pairs), and without it (training examples).
-
-    The key frequencies are those of the look. Nanda et al. take those of the end at every look: while nearly all
-    frequencies are key, as in the first thousands of steps, these measures are not yet theirs.
-    """
-    train, table = look.train, progress_measures.mean_by_residue(logits, residue)
+def _losses(look: Look, table: Tensor, residue: Tensor, keys: Tensor) -> dict[str, Labelled]:
+    """The loss with the mechanism alone (all pairs), and without it (training examples), by the look's own keys."""
+    train = look.train
     own = {"table": table, "residue": residue[pair_numbers(look, train)], "labels": train.targets}
-    alpha = trigonometric.coefficients(table)
     by_frequency = progress_measures.excluded_loss_by_frequency(outputs_of(train), **own).mean(-1)
+    restricted = progress_measures.restricted_loss(table, keys, residue, residue).mean(-1)
+    excluded = progress_measures.excluded_loss(outputs_of(train), **own, keys=keys).mean(-1)
+    formula = trigonometric.loss(trigonometric.coefficients(table), keys)
 
-    def progress(loss: Tensor, title: str) -> Labelled:
-        return Labelled(loss, title, chart="progress measures, by the key frequencies of the look", log_scale=True)
+    def so_far(loss: Tensor, name: str) -> Labelled:
+        return Labelled(loss, name, chart="progress measures, by the key frequencies of the look", log_scale=True)
 
-    restricted = progress_measures.restricted_loss(table, keys, residue, residue)
-    excluded = progress_measures.excluded_loss(outputs_of(train), **own, keys=keys)
     return {
-        "restricted_loss": progress(restricted.mean(-1), "restricted loss"),
-        "excluded_loss": progress(excluded.mean(-1), "excluded loss (train)"),
-        "trigonometric_loss": progress(trigonometric.loss(alpha, keys), "trigonometric loss"),
+        "restricted_loss_by_own_keys": so_far(restricted, "restricted loss"),
+        "excluded_loss_by_own_keys": so_far(excluded, "excluded loss (train)"),
+        "trigonometric_loss_by_own_keys": so_far(formula, "trigonometric loss"),
+        "excluded_loss_by_frequency": _by_frequency(by_frequency, "excluded loss without one frequency (train)"),
+    }
+
+
+def _formula(table: Tensor, keys: Tensor, variance: Tensor) -> dict[str, Labelled]:
+    """How far the logits are Σ α cos w(a + b − c)."""
+    alpha = trigonometric.coefficients(table)
+    return {
         "logit_variance_explained": Labelled(
-            trigonometric.explained(alpha, keys, trigonometric.variance(logits)),
+            trigonometric.explained(alpha, keys, variance),
             "logit variance explained by Σ α cos w(a + b − c)",
             chart="explained",
         ),
         "trigonometric_coefficient": _by_frequency(alpha, "coefficient α of cos w(a + b − c)"),
-        "excluded_loss_by_frequency": _by_frequency(by_frequency, "excluded loss without one frequency (train)"),
+    }
+
+
+def _kept(table: Tensor, logits: Tensor) -> dict[str, Labelled]:
+    """Logits, centred over the classes, in half precision: kept, not recorded."""
+
+    def kept(values: Tensor, row: str) -> Labelled:
+        centred = values - values.mean(-1, keepdim=True)
+        return Labelled(centred.half(), f"logits of each {row}", dims=(row, "class"), recorded=False)
+
+    return {"residue_logits": kept(table, "residue"), "example_logits": kept(logits, "example")}
+
+
+def _over_steps(look: Look, history: History) -> dict[str, Labelled]:
+    """The progress measures at all looks, by the key frequencies of the last one."""
+    device, columns = look.train.rows.device, history.columns
+    keys = history.latest("key_frequency").bool().to(device)
+    train, every = look.train, torch.arange(look.task.p, device=device)  # type: ignore[attr-defined]
+    numbers = pair_numbers(look, train)[:, :EXAMPLES]
+    own = {"residue": residues(look)[numbers], "labels": train.targets[:, :EXAMPLES]}
+    restricted, excluded, formula = [], [], []
+    for kept, examples, alpha in zip(
+        columns["residue_logits"], columns["example_logits"], columns["trigonometric_coefficient"], strict=True
+    ):
+        table = kept.to(device).double()
+        restricted.append(progress_measures.restricted_loss(table, keys, every, every).mean(-1))
+        excluded.append(progress_measures.excluded_loss(examples.to(device), **own, table=table, keys=keys).mean(-1))
+        formula.append(trigonometric.loss(alpha.to(device), keys))
+
+    def progress(losses: list[Tensor], title: str) -> Labelled:
+        return Labelled(torch.stack(losses, 1), title, chart="progress measures", log_scale=True, dims=("step",))
+
+    return {
+        "restricted_loss": progress(restricted, "restricted loss"),
+        "excluded_loss": progress(excluded, f"excluded loss ({own['labels'].shape[1]} training examples)"),
+        "trigonometric_loss": progress(formula, "trigonometric loss"),
     }
 
 

@@ -37,9 +37,10 @@ class Look:
 class Measure(Protocol):
     """An adapter from a look to named quantities; its mathematics is in `grok.science`.
 
-    A measure with `needs_outputs = True` finds the outputs in the evaluations. One with a method `last`, called like
-    the measure itself, has quantities that are kept of the last look alone: maps too large to be kept of every one. One
-    with a method `check(task, model)` refuses by it, before training, what it cannot measure.
+    A measure with `needs_outputs = True` finds the outputs in the evaluations. One with a method `last(look, history)`
+    has quantities that are made at the last look: maps too large to be kept of every look, or what needs the end to be
+    known, over all steps, from what the history has of them. One with a method `check(task, model)` refuses by it,
+    before training, what it cannot measure.
     """
 
     def __call__(self, look: Look) -> dict[str, Labelled]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grok.measures.circuit import adds_by_transformer, all_pairs, transformer
 from grok.measures.look import Look
+from grok.records.history import History
 from grok.records.labelled import Labelled
 from grok.science import neurons
 
@@ -13,12 +14,13 @@ NEURONS = 6  # that are mapped: the best of each of the frequencies that explain
 class Maps:
     """At the last look alone: what each head attends to, and the activations of some neurons, for every pair (a, b)."""
 
+    needs_float64 = True
     check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:
         return {}
 
-    def last(self, look: Look) -> dict[str, Labelled]:
+    def last(self, look: Look, history: History) -> dict[str, Labelled]:
         model, pairs = transformer(look), all_pairs(look)
         p = model.embedding.n_tokens
         patterns = model.patterns(pairs)  # [replica, pair, head, position]

@@ -12,6 +12,7 @@ from torch import Tensor
 from grok.measures.circuit import adds_by_transformer, transformer
 from grok.measures.look import Look
 from grok.models.transformer import Transformer
+from grok.records.history import History
 from grok.records.labelled import Labelled
 from grok.science.symmetricity import gradient_symmetricity
 
@@ -26,7 +27,7 @@ class Symmetry:
     def __call__(self, look: Look) -> dict[str, Labelled]:
         return {}
 
-    def last(self, look: Look) -> dict[str, Labelled]:
+    def last(self, look: Look, history: History) -> dict[str, Labelled]:
         model = transformer(look)
         triples = sampled(model.embedding.n_tokens).to(look.train.rows.device)
         found = [gradient_symmetricity(*gradients(model, r, triples)) for r in range(len(look.train.rows))]

@@ -21,6 +21,7 @@ from grok.measures.look import Evaluation, Look
 from grok.measures.performance import Performance
 from grok.measures.symmetry import Symmetry
 from grok.models.foreign import load_weights
+from grok.records.history import History
 from grok.records.labelled import Labelled
 from grok.streams import Streams
 from grok.tasks.modular_addition import ModularAddition
@@ -50,7 +51,7 @@ def measures(model: nn.Module, p: int, *, fraction: float, split_seed: int) -> d
     with torch.no_grad():
         train, test = (_evaluate(model, task, each.inputs, each.targets, each.rows) for each in (data.train, data.test))
         look = Look(0, task, model, train, test)
-        return {**Performance()(look), **Circuit()(look), **Symmetry().last(look)}
+        return {**Performance()(look), **Circuit()(look), **Symmetry().last(look, History())}
 
 
 def _evaluate(model: nn.Module, task: ModularAddition, inputs: Tensor, targets: Tensor, rows: Tensor) -> Evaluation:

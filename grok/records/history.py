@@ -18,7 +18,7 @@ class History:
     def __init__(self) -> None:
         self.steps: list[int] = []
         self.columns: dict[str, list[torch.Tensor]] = {}
-        self.last: dict[str, torch.Tensor] = {}  # of the last look alone
+        self.last: dict[str, torch.Tensor] = {}  # made at the last look
         self.labels: dict[str, dict[str, Any]] = {}  # dims, coordinates and attributes of each quantity
 
     def append(self, step: int, row: Mapping[str, Labelled]) -> None:
@@ -30,7 +30,7 @@ class History:
             self.labels[name] = _label(labelled)
 
     def keep(self, quantities: Mapping[str, Labelled]) -> None:
-        """Keep quantities of the look that is the last so far, in place of those of an earlier one."""
+        """Keep quantities made at the look that is the last so far, in place of those of an earlier one."""
         self.last = {name: labelled.values.detach().cpu() for name, labelled in quantities.items()}
         self.labels |= {name: _label(labelled) for name, labelled in quantities.items()}
 
@@ -43,9 +43,11 @@ class History:
         return {name: float(rows[-1][replica]) for name, rows in self.columns.items() if not self.labels[name]["dims"]}
 
     def dataset(self, replica: int, attributes: Mapping[str, str | int | float]) -> xr.Dataset:
-        """The replica's record over (step, …), with what is kept of the last look over the other axes alone."""
+        """The replica's record over (step, …), with what is kept since the last look alone over its own axes."""
         arrays = {
-            name: (["step"], np.stack([row[replica].numpy() for row in rows])) for name, rows in self.columns.items()
+            name: (["step"], np.stack([row[replica].numpy() for row in rows]))
+            for name, rows in self.columns.items()
+            if self.labels[name]["recorded"]
         }
         arrays |= {name: ([], values[replica].numpy()) for name, values in self.last.items()}
         variables, coordinates = {}, {"step": ("step", self.steps, {"long_name": "optimiser step", "units": "step"})}
@@ -74,6 +76,7 @@ class History:
 def _label(labelled: Labelled) -> dict[str, Any]:
     return {
         "dims": list(labelled.dims),
+        "recorded": labelled.recorded,
         "coordinates": {dim: list(ticks) for dim, ticks in labelled.coordinates.items()},
         "attributes": {
             "long_name": labelled.title,

@@ -19,3 +19,4 @@ class Labelled:
     log_scale: bool = False  # whether the chart's value axis is logarithmic
     dims: tuple[str, ...] = ()
     coordinates: Mapping[str, Sequence[str | int | float]] = field(default_factory=dict)
+    recorded: bool = True  # else kept only while training, for what is made of all looks at the end

@@ -44,7 +44,7 @@ class Progress:
             _line(weights, shown, "sum_of_squared_weights", "Σ w²", NEUTRAL)
             for axes, label in (
                 (losses, "loss (nats)"),
-                (measures, "loss (nats),\nby the key frequencies of the look"),
+                (measures, "loss (nats),\nby the key frequencies of the end"),
             ):
                 axes.set(yscale="log", ylabel=label)
             weights.set(ylim=(0, None), ylabel="Σ w²", xlabel="optimiser step")

@@ -102,8 +102,8 @@ class Training(LightningModule):
         row = {name: labelled for measure in self.measures for name, labelled in measure(look).items()}
         self.history.append(self.step, row)
         if self.finished().any():
-            lasting = [measure for measure in self.measures if hasattr(measure, "last")]
-            self.history.keep({name: each for measure in lasting for name, each in measure.last(look).items()})
+            lasting = [measure.last(look, self.history) for measure in self.measures if hasattr(measure, "last")]
+            self.history.keep({name: labelled for quantities in lasting for name, labelled in quantities.items()})
         self.model.train()
         for replica, logger in enumerate(self.loggers):
             logger.log_metrics({"step": self.step, **self.history.scalars(replica)}, step=self.step)

@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from grok.measures.circuit import Circuit, on_all_pairs, residues
+from grok.measures.circuit import EXAMPLES, Circuit, on_all_pairs, residues
 from grok.measures.look import Look
+from grok.science.progress_measures import excluded_loss, mean_by_residue, restricted_loss
+from grok.science.trigonometric import coefficients
+from grok.science.trigonometric import loss as formula_loss
 from grok.training.build import build
 from grok.training.module import Training
 from tests.conftest import ADDITION, composed
@@ -17,7 +20,7 @@ from tests.training.test_replicas import trained
 EVERY = "measure=[performance,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
 WITHOUT_CIRCUIT = "measure=[performance,weight_norm]"
 REPLICAS = [("seed=0",), ("seed=1", "task.corrupted=0.1"), ("seed=2", "task.corrupted=0.1", "optimizer.lr=0.01")]
-HALF = {"ring", "example_contribution"}  # kept in half precision
+HALF = {"ring", "example_contribution", "residue_logits", "example_logits", "restricted_loss", "excluded_loss"}
 
 
 def looked_at(training: Training) -> Look:
@@ -37,8 +40,9 @@ def of_every_pair(look: Look) -> Tensor:
 def test_every_quantity_of_a_replica_among_three_is_that_of_the_replica_alone():
     configs = [composed(*ADDITION, EVERY, "precision=float64", *own) for own in REPLICAS]
     together, alone = trained(*configs).history, [trained(config).history for config in configs]
-    assert {"restricted_loss", "ring", "weight_sketch"} <= set(together.columns)
+    assert {"restricted_loss_by_own_keys", "ring", "weight_sketch"} <= set(together.columns)
     assert {"attention_pattern", "neuron_map", "gradient_symmetricity", "anomaly_score"} <= set(together.last)
+    assert {"restricted_loss", "excluded_loss", "trigonometric_loss"} <= set(together.last)
     for replica, single in enumerate(alone):
         assert together.steps == single.steps and together.columns.keys() == single.columns.keys()
         for name, rows in [*single.columns.items(), *((name, [each]) for name, each in single.last.items())]:
@@ -76,6 +80,31 @@ def test_the_circuit_of_an_operation_is_read_through_its_result(operation, sign)
     assert without[[0, 1, *range(3, 11)]].tolist() == pytest.approx([loss] * 10)
 
 
+def test_progress_measures_are_by_the_key_frequencies_of_the_end_at_every_look():
+    """At an earlier look they are what its logits are worth with the last one's keys, to half precision."""
+    config = (*ADDITION, "task.fraction=0.25", "optimizer.lr=0.01", "precision=float64")
+    then, late = looked_at(trained(composed(*config, "steps=18"))), trained(composed(*config))
+    keys = torch.arange(1, 12) % 3 == 0
+    late.history.columns["key_frequency"][-1] = keys.unsqueeze(0)
+    look = late.history.steps.index(18)
+    found = {name: each.values[0, look].item() for name, each in Circuit().last(looked_at(late), late.history).items()}
+    table, residue, rows = mean_by_residue(on_all_pairs(then)[0], residues(then)), torch.arange(23), then.train.rows[0]
+    assert found["restricted_loss"] == pytest.approx(
+        restricted_loss(table, keys, residue, residue).mean().item(), rel=1e-3
+    )
+    some = [each[0, :EXAMPLES] for each in (then.train.outputs, residues(then)[rows].unsqueeze(0), then.train.targets)]
+    assert len(some[0]) == EXAMPLES < len(rows)
+    assert found["excluded_loss"] == pytest.approx(excluded_loss(*some, table=table, keys=keys).mean().item(), rel=1e-3)
+    assert found["trigonometric_loss"] == pytest.approx(formula_loss(coefficients(table), keys).item(), rel=1e-3)
+
+
+def test_logits_that_are_kept_for_the_end_are_not_recorded():
+    history = trained(composed(*ADDITION, "steps=2")).history
+    record = history.dataset(0, {})
+    assert {"residue_logits", "example_logits"} <= history.columns.keys() - record.keys()
+    assert record["restricted_loss"].dims == ("step",) and record["restricted_loss"].shape == record["step"].shape
+
+
 def test_a_sketch_tells_the_distance_between_two_looks():
     config = composed(*ADDITION, "measure=[performance,weight_sketch]", "optimizer.lr=0.01")
     (before, _), after = build([config]), trained(config)
@@ -101,9 +130,9 @@ def test_a_replica_whose_weights_are_no_longer_finite_has_no_numbers_and_its_nei
         for parameter in training.model.parameters():
             parameter[0] = torch.nan
     broken = Circuit()(looked_at(training))
-    for name in ("neuron_logit_singular_value", "restricted_loss"):
+    for name in ("neuron_logit_singular_value", "restricted_loss_by_own_keys"):
         assert broken[name].values[0].isnan().all()
-    for name in ("circularity", "neuron_logit_singular_value", "restricted_loss"):
+    for name in ("circularity", "neuron_logit_singular_value", "restricted_loss_by_own_keys"):
         torch.testing.assert_close(broken[name].values[1], whole[name].values[1])
     assert broken["key_frequencies"].values.tolist() == [0, whole["key_frequencies"].values[1]]
 

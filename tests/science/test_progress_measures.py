@@ -45,6 +45,17 @@ def test_by_a_table_as_by_projections_over_all_pairs(sign):
     torch.testing.assert_close(excluded, cross_entropy(logits - projected, labels)[some])
 
 
+def test_what_is_learned_by_heart_counts_only_where_nearly_all_frequencies_are_key():
+    """Examples that were learned by heart raise the diagonal of M, a part of which every frequency has."""
+    p = 113
+    residue, by_heart = pairs(p), torch.rand(p * p) < 0.3
+    logits = 20.0 * torch.nn.functional.one_hot(residue, p) * by_heart[:, None]
+    table, t = progress_measures.mean_by_residue(logits, residue), torch.arange(p)
+    few = progress_measures.restricted_loss(table, mask(p, 3, 14, 15, 42, 56), t, t).mean()
+    every = progress_measures.restricted_loss(table, torch.ones(p // 2, dtype=torch.bool), t, t).mean()
+    assert math.log(p) - few < 0.6 and every < 0.5
+
+
 def test_all_frequencies_at_once_as_one_by_one():
     residue, logits = pairs(P), 20 * torch.randn(P * P, P, dtype=torch.float64)
     table, some = progress_measures.mean_by_residue(logits, residue), torch.tensor([0, 3, 100, 7, 31, 16, 15])
