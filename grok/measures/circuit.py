@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from grok.checks import UserError
@@ -22,6 +25,7 @@ from grok.science import (
     symmetricity,
     trigonometric,
 )
+from grok.science.circuit_phases import LEARNED, PHASES, circuit_phases
 from grok.science.concentration import gini
 from grok.science.norms import joint_norm
 from grok.tasks.task import Task
@@ -64,8 +68,8 @@ class Circuit:
         keys = key_frequencies.of_neuron_logit_map(map_to_logits)
         table = progress_measures.mean_by_residue(logits, residue)
         return {
-            **_losses(look, table, residue, keys),
             **_formula(table, keys, trigonometric.variance(logits)),
+            **_losses(look, table, residue, keys),
             **_embedding(embedding, keys),
             **_map(map_to_logits, keys),
             **_neurons(look),
@@ -190,7 +194,21 @@ def _over_steps(look: Look, history: History) -> dict[str, Labelled]:
         "restricted_loss": progress(restricted, "restricted loss"),
         "excluded_loss": progress(excluded, f"excluded loss ({own['labels'].shape[1]} training examples)"),
         "trigonometric_loss": progress(formula, "trigonometric loss"),
+        "phase_ends": _phase_ends(history, torch.stack(excluded, 1)),
     }
+
+
+def _phase_ends(history: History, excluded: Float[Tensor, "replica look"]) -> Labelled:
+    """The steps at which memorisation, circuit formation and cleanup end; NaN for one that does not."""
+    losses = {name: torch.stack(history.columns[name], 1).numpy() for name in ("train_loss", "test_loss")}
+    losses["excluded_loss"] = excluded.cpu().numpy()
+    steps = np.array(history.steps)
+    ends = [
+        circuit_phases(steps, **{name: each[replica] for name, each in losses.items()}, threshold=LEARNED)
+        for replica in range(len(excluded))
+    ]
+    values = torch.tensor([[math.nan if end is None else end for end in each] for each in ends], dtype=torch.float64)
+    return Labelled(values, "end of the phase", "step", dims=("circuit_phase",), coordinates={"circuit_phase": PHASES})
 
 
 def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[str, Labelled]:
@@ -219,6 +237,7 @@ def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[st
         ),
         "embedding_power": _by_frequency(fourier.share_by_frequency(embedding), "share of W_E's variance"),
         "ring_circularity": _by_frequency(rings.circularity(embedding), "circularity of the ring"),
+        "key_frequencies_by_embedding": _number(key_frequencies.of_embedding(embedding), "by W_E"),
     }
 
 
@@ -227,7 +246,7 @@ def _map(weights: Float[Tensor, "replica p neuron"], keys: Tensor) -> dict[str, 
     finite = weights.isfinite().flatten(1).all(1)[:, None, None]  # a network that diverged has none
     values = torch.linalg.svdvals(weights.where(finite, 0.0)).where(finite[..., 0], torch.nan)[:, :SINGULAR_VALUES]
     return {
-        "key_frequencies": Labelled(keys.sum(-1), "number of key frequencies", chart="key frequencies"),
+        "key_frequencies": _number(keys, "by W_L"),
         "key_frequency": _by_frequency(keys.to(torch.int8), "whether it is a key frequency"),
         "neuron_logit_norm": _by_frequency(fourier.norm_by_frequency(weights), "norm of W_L"),
         "neuron_logit_gini": Labelled(
@@ -254,8 +273,13 @@ def _neurons(look: Look) -> dict[str, Labelled]:
         "polysemantic_neurons": Labelled(
             neurons.polysemantic(shares).double().mean(-1), "polysemantic neurons", chart="explained"
         ),
+        "key_frequencies_by_neurons": _number(key_frequencies.of_neurons(shares), "by neurons"),
         "neurons_by_frequency": _by_frequency(neurons.per_frequency(shares), "neurons explained by the frequency"),
     }
+
+
+def _number(keys: Bool[Tensor, "replica frequency"], rule: str) -> Labelled:
+    return Labelled(keys.sum(-1), f"number of key frequencies, {rule}", chart="key frequencies")
 
 
 def _by_frequency(values: Float[Tensor, "replica frequency"], title: str) -> Labelled:

@@ -12,24 +12,21 @@ from matplotlib.figure import Figure
 
 from grok.reports.figure import RC, save
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
-from grok.science.circuit_phases import CircuitPhases, circuit_phases
+from grok.science.circuit_phases import PHASES, CircuitPhases
 
-LEARNED = 0.1  # nats; a loss below it counts as learned
-PHASES = ("memorisation", "circuit formation", "cleanup")
 COLOURS = {"restricted_loss": LINES[2], "excluded_loss": LINES[3], "trigonometric_loss": LINES[5]}
 
 
 def phases(record: xr.Dataset) -> CircuitPhases:
-    """The ends of the three phases in a record's curves."""
-    names = ("train_loss", "test_loss", "excluded_loss")
-    return circuit_phases(record["step"].values, **{each: record[each].values for each in names}, threshold=LEARNED)
+    """The ends of the three phases of a record."""
+    return CircuitPhases(*(int(end) if np.isfinite(end) else None for end in record["phase_ends"].values))
 
 
 class Progress:
     """Train and test loss, under them the progress measures, under those what the weights do; phases named above."""
 
     title = "Progress measures"
-    needs = (*COLOURS, "sum_of_squared_weights")
+    needs = (*COLOURS, "sum_of_squared_weights", "phase_ends")
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
         """Draw the three panels on one log axis of steps."""

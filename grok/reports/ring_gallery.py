@@ -28,7 +28,7 @@ class RingGallery:
     """One circle a key frequency (of the end), residues coloured round the ring and named."""
 
     title = "Rings of the embedding"
-    needs = ("ring", "ring_circularity", "key_frequency", "embedding_power", "excluded_loss")
+    needs = ("ring", "ring_circularity", "key_frequency", "embedding_power", "phase_ends")
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
         """Draw a row of rings for each of four moments."""

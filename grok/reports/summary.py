@@ -9,6 +9,7 @@ import xarray as xr
 from rich.table import Table
 from rich.text import Text
 
+from grok.science.circuit_phases import transition_width
 from grok.science.delay import delay, first_at, settled_at
 from grok.science.phases import phase
 
@@ -17,7 +18,7 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
     """Final accuracies and losses, the steps of memorisation and generalisation, delay, phase and speed of a record.
 
     A step is that of the first look from which the accuracy stays at or above the task's threshold (or, where the task
-    says so, at which it first reaches it); None: never.
+    says so, at which it first reaches it); None: never. The transition's width is that of the test accuracy.
     """
     steps, seconds = record["step"].values, float(record.attrs["seconds"])
     at = settled_at if record.attrs["thresholds_stay"] else first_at
@@ -33,6 +34,7 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
         "memorization_step": memorized,
         "generalization_step": generalized,
         "delay": delay(memorized, generalized),
+        "transition_width": transition_width(steps, record["test_accuracy"].values),
         "phase": phase(memorized, generalized, grokking_delay=int(record.attrs["grokking_delay"])),
         "steps": int(steps[-1]),
         "seconds": seconds,

@@ -16,6 +16,8 @@ from jaxtyping import Int, Real
 
 from grok.science.delay import first_at, settled_at
 
+LEARNED = 0.1  # nats; a loss below it counts as learned
+PHASES = ("memorisation", "circuit formation", "cleanup")
 LEAST_CHANGE = 10.0  # a loss that changes by a smaller factor has neither fallen nor risen, it is noise
 
 
