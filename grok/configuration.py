@@ -1,4 +1,4 @@
-"""Resolved configurations: what of one makes a cell, and where two of them differ."""
+"""Resolved configurations: what of one makes a cell, its values by their keys, and where two of them differ."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
             yield from differences(one.get(name), other.get(name), f"{key}.{name}" if key else name)
     elif one != other:
         yield key
+
+
+def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a nested configuration by its dotted key; an empty mapping is a value."""
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def value_at(config: Any, key: str) -> Any:

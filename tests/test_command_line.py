@@ -22,7 +22,15 @@ from tests.conftest import ROOT
         (["seed=range(2)"], "seed=range(2): several values make a sweep, by python train.py -m"),
         (["seed=[1"], "seed=[1: cannot be read as key=value"),
         (["seed"], "seed: cannot be read as key=value"),
-        (["+task.colour=red"], "task: grok.tasks.teacher_student.TeacherStudent cannot be made"),
+        (
+            ["+task.colour=red"],
+            "task.colour=red: grok.tasks.teacher_student.TeacherStudent takes n_train, n_test, n_inputs",
+        ),
+        (
+            ["task=modular_addition", "optimizer=sgd", "logger=none"],
+            "optimizer.betas=[0.9, 0.98]: grok.optimizers.sgd.Sgd takes lr, momentum, weight_decay, constrain_norm, "
+            "warmup, parts; ~optimizer.betas drops it",
+        ),
         (["steps=abc"], "steps=abc: must be a whole number of at least 1"),
         (["steps=0"], "steps=0: must be a whole number of at least 1"),
         (["steps=1.5"], "steps=1.5: must be a whole number of at least 1"),

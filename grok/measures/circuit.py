@@ -44,8 +44,8 @@ def adds_by_transformer(task: Task, model: nn.Module) -> None:
     operation, p = getattr(task, "operation", type(task).__name__), getattr(task, "p", 0)
     if not isinstance(model, Transformer) or operation not in ("add", "subtract") or p % 2 == 0:
         raise UserError(
-            f"measure=[circuit, …]: reads a transformer that adds or subtracts modulo an odd p, not "
-            f"{type(model).__name__} on {operation} with p={p}; choose measure=[performance,weight_norm]"
+            f"reads a transformer that adds or subtracts modulo an odd p, not {type(model).__name__} on {operation} "
+            f"with p={p}; measure=[performance,weight_norm] does without"
         )
 
 
@@ -58,6 +58,7 @@ class Circuit:
     """
 
     needs_outputs = True
+    needs_float64 = True
     check = staticmethod(adds_by_transformer)
 
     def __call__(self, look: Look) -> dict[str, Labelled]:

@@ -17,6 +17,7 @@ from grok.records.labelled import Labelled
 from grok.science.symmetricity import gradient_symmetricity
 
 TRIPLES = 100  # (a, b, c) that are sampled, as in the paper's code
+SHUFFLED = 127  # the largest p whose p³ triples are shuffled for it: 3 s; published are p = 59 and 113
 
 
 class Symmetry:
@@ -36,10 +37,15 @@ class Symmetry:
 
 @lru_cache(maxsize=2)
 def sampled(p: int) -> Int[Tensor, "triple 3"]:
-    """The first of all (a, b, c) in their order, shuffled by `random.Random(42)`: those of the paper's code."""
-    order = [*range(p**3)]
-    random.Random(42).shuffle(order)
-    triple = torch.tensor(order[:TRIPLES])
+    """The first of all (a, b, c) in their order, shuffled by `random.Random(42)`: those of the paper's code; beyond
+    `SHUFFLED`, as many that are drawn from all of them without laying them out."""
+    every, generator = range(p**3), random.Random(42)
+    if p <= SHUFFLED:
+        order = [*every]
+        generator.shuffle(order)
+        triple = torch.tensor(order[:TRIPLES])
+    else:
+        triple = torch.tensor(generator.sample(every, TRIPLES))
     return torch.stack([triple // p**2, triple // p % p, triple % p], 1)
 
 

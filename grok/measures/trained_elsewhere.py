@@ -28,8 +28,10 @@ from grok.tasks.modular_addition import ModularAddition
 from grok.tasks.task import Thresholds
 
 
-def measures(model: nn.Module, p: int, *, fraction: float, split_seed: int) -> dict[str, Labelled]:
-    """Performance, circuit and symmetry of a network [1 replica] that adds modulo p; the split is the published one.
+def measures(model: nn.Module, p: int, *, operation: str, fraction: float, split_seed: int) -> dict[str, Labelled]:
+    """Performance, circuit and symmetry of a network [1 replica] that adds or subtracts modulo p.
+
+    The split is the published one.
 
     Raises:
         UserError: a fraction that leaves no example, or an even p.
@@ -38,7 +40,7 @@ def measures(model: nn.Module, p: int, *, fraction: float, split_seed: int) -> d
     thresholds = Thresholds(memorization=0.99, generalization=0.99, grokking_delay=1000, stay=True)
     task = ModularAddition(
         p=p,
-        operation="add",
+        operation=operation,
         fraction=fraction,
         labels="operation",
         corrupted=0.0,
@@ -88,12 +90,13 @@ def main(arguments: list[str]) -> int:
         "--attention", type=float, default=1.0, help="coefficient c of Clock and Pizza (default: 1, softmax)"
     )
     parser.add_argument("--activation", choices=("relu", "gelu"), default="relu")
+    parser.add_argument("--operation", choices=("add", "subtract"), default="add")
     parser.add_argument("--fraction", type=float, default=0.3, help="of the pairs, that it was trained on")
     parser.add_argument("--split-seed", type=int, default=0, help="of random.seed, by which the pairs were shuffled")
     given = parser.parse_args(arguments)
     try:
         model, p = load_weights(given.weights, attention=given.attention, activation=given.activation)
-        found = measures(model, p, fraction=given.fraction, split_seed=given.split_seed)
+        found = measures(model, p, operation=given.operation, fraction=given.fraction, split_seed=given.split_seed)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE

@@ -49,6 +49,11 @@ class EmbeddedMlp(nn.Module):
         """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
         return {"embedding": "embedding.", "last_layer": f"mlp.{self.mlp.parts['last_layer']}"}
 
+    @property
+    def token_embedding(self) -> Float[Tensor, "replica token d_embedding"]:
+        """The embedding that both operands have."""
+        return self.embedding.weight
+
     def forward(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example out"]:
         operands = lookup(self.embedding.weight, inputs)
         outputs: Tensor = self.mlp(operands.sum(2) if self.combine == "sum" else operands.flatten(2))

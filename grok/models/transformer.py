@@ -96,8 +96,15 @@ class Transformer(nn.Module):
 
     @property
     def neuron_logit_map(self) -> Float[Tensor, "replica out neuron"]:
-        """W_L = W_U W_out: what each of the last block's neurons adds to each logit (Nanda et al. 2023, Sec. 4.2)."""
-        return (self._blocks()[-1].mlp.out @ self.unembedding.weight[..., : self.n_outputs]).mT
+        """W_L = W_U W_out: what each of the last block's neurons adds to each logit (Nanda et al. 2023, Sec. 4.2).
+
+        With a norm before the unembedding it is W_U diag(scale) (1 − mean) W_out, which each example divides by its
+        stream's deviation: exact but for that positive factor, the same for all logits.
+        """
+        written: Tensor = self._blocks()[-1].mlp.out
+        if self.before_unembedding:
+            written = (written - written.mean(-1, keepdim=True)) * self.before_unembedding.scale
+        return (written @ self.unembedding.weight[..., : self.n_outputs]).mT
 
     def forward(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example out"]:
         stream, _ = self._before_last_mlp(inputs)

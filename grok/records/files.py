@@ -26,10 +26,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(written.fileno())  # the move must not reach the disk before the content does
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error}); what was there before is unharmed"
         ) from error
+    finally:
+        part.unlink(missing_ok=True)  # there only where `write` failed
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -16,7 +16,7 @@ from grok.records.names import ERROR, RECORD, SUMMARY
 
 MANIFEST, DATASET = "sweep.json", "sweep.nc"
 SPARSE = 4  # where the grid of the swept values has so many times more places than there are cells, cells stay a list
-STEPS = ("memorization_step", "generalization_step", "delay")  # of a summary; NaN in a finished cell: never
+STEPS = ("memorization_step", "generalization_step", "delay", "transition_width")  # of a summary; NaN: never
 
 Keys = Mapping[str, Any]  # a cell's values of the keys that the sweep's command gives
 
@@ -129,7 +129,7 @@ def _with_summary(folder: Path) -> xr.Dataset:
     if (folder / SUMMARY).exists():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         for name in STEPS:
-            record[name] = ((), np.nan if summary[name] is None else float(summary[name]), {"units": "step"})
+            record[name] = ((), np.nan if summary.get(name) is None else float(summary[name]), {"units": "step"})
         record["phase"] = ((), summary["phase"])
     return record
 
@@ -147,8 +147,9 @@ def _stacked(
     for name, array in first.items():
         dims = [str(dim) for dim in array.dims]
         text = array.dtype.kind in "UO"
+        kinds = [record[name].dtype for record in records if name in record]
         inner = [len(labels[dim]) for dim in dims]
-        stacked = np.full((*shape, *inner), "" if text else np.nan, dtype=object if text else float)
+        stacked = np.full((*shape, *inner), "" if text else np.nan, dtype=object if text else _gaps(kinds))
         for record, place in zip(records, places, strict=True):
             if name in record:
                 at: Any = np.ix_(*[[labels[dim][label] for label in record[dim].values.tolist()] for dim in dims])
@@ -168,6 +169,11 @@ def _labels(records: Sequence[xr.Dataset]) -> dict[str, dict[Any, int]]:
             found.setdefault(str(dim), {}).update(dict.fromkeys(record[dim].values.tolist()))
     ordered = {dim: sorted(ticks) if dim == "step" else [*ticks] for dim, ticks in found.items()}
     return {dim: {tick: number for number, tick in enumerate(ticks)} for dim, ticks in ordered.items()}
+
+
+def _gaps(kinds: Sequence[np.dtype]) -> np.dtype:
+    """The type that values of all these types have beside NaN: rings in half precision stay as small as they are."""
+    return np.result_type(*[kind if kind.kind == "f" else float for kind in kinds])
 
 
 def _plain(value: Any) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import xarray as xr
+
+from grok.checks import UserError
 
 
 class Picture(Protocol):
@@ -21,16 +23,37 @@ class Picture(Protocol):
         """Draw a record as a PNG at `path`."""
 
 
-def draw_all(pictures: Mapping[str, Picture], record: xr.Dataset, folder: Path) -> dict[str, Path]:
-    """Draw what the record has the variables for, each under its name in the folder; nothing of a run that ended before
-    its first step, as log axes have no place for it."""
-    if not record["step"].values.any():
-        return {}
-    able = {name: picture for name, picture in pictures.items() if all(each in record for each in picture.needs)}
-    return {name: picture.draw(record, folder / f"{name}.png") for name, picture in able.items()}
+def draw_all(
+    pictures: Mapping[str, Picture],
+    record: xr.Dataset,
+    folder: Path,
+    *,
+    embedded: bool,
+    warn: Callable[[str], object],
+) -> dict[str, tuple[Path, str]]:
+    """Draw what the record has the variables for, each under its name in the folder, and make its section of the page;
+    nothing of a run that ended before its first step, as log axes have no place for it.
+
+    A picture that fails is told by a line, and the others are drawn.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    drawn = {}
+    for name, picture in pictures.items() if record["step"].values.any() else ():
+        try:
+            if all(each in record for each in picture.needs):
+                path = picture.draw(record, folder / f"{name}.png")
+                drawn[name] = path, _section(picture, record, path, embedded=embedded)
+        except UserError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            warn(f"warning: picture {name} was not drawn: {reason} (in {folder})")
+    return drawn
 
 
-def section(picture: Picture, record: xr.Dataset, drawn: Path, *, embedded: bool) -> str:
+def _section(picture: Picture, record: xr.Dataset, drawn: Path, *, embedded: bool) -> str:
     """The picture on the page: its own HTML if it has some, else the PNG, in the page itself or beside it."""
     if hasattr(picture, "section"):
         content = picture.section(record)

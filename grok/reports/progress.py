@@ -22,7 +22,7 @@ def phases(record: xr.Dataset) -> CircuitPhases:
     return CircuitPhases(*(int(end) if np.isfinite(end) else None for end in record["phase_ends"].values))
 
 
-class Progress:
+class ProgressMeasures:
     """Train and test loss, under them the progress measures, under those what the weights do; phases named above."""
 
     title = "Progress measures"

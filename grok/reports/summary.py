@@ -9,7 +9,7 @@ import xarray as xr
 from rich.table import Table
 from rich.text import Text
 
-from grok.science.circuit_phases import transition_width
+from grok.science.curves import transition_width
 from grok.science.delay import delay, first_at, settled_at
 from grok.science.phases import phase
 

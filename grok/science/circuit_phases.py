@@ -104,24 +104,6 @@ def lead(
     return float("nan") if early is None or late is None else float(late - early)
 
 
-def transition_width(steps: Int[np.ndarray, " look"], accuracy: Real[np.ndarray, " look"]) -> float | None:
-    """Steps from 10 % to 90 %: from the last crossing of .1 before the first crossing of .9 to the latter.
-
-    Crossings are interpolated between looks. None where the accuracy starts above .1 or never reaches .9.
-    """
-    high = np.flatnonzero(accuracy >= 0.9)
-    low = np.flatnonzero(accuracy[: high[0]] < 0.1) if high.size else high
-    if not low.size:
-        return None
-    return _crossing(steps, accuracy, int(high[0]), 0.9) - _crossing(steps, accuracy, int(low[-1]) + 1, 0.1)
-
-
-def _crossing(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], look: int, level: float) -> float:
-    """Where the line from the look before to this one crosses the level."""
-    (x, to_x), (y, to_y) = (map(float, curve[look - 1 : look + 1]) for curve in (steps, values))
-    return x + (to_x - x) * (level - y) / (to_y - y)
-
-
 def _log(loss: Real[np.ndarray, " look"]) -> Real[np.ndarray, " look"]:
     logarithm: np.ndarray = np.log(np.maximum(loss, np.finfo(float).tiny))
     return logarithm

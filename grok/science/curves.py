@@ -23,6 +23,18 @@ def highest(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"]) 
     return float(values.max())
 
 
+def lowest(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"]) -> float:
+    """The smallest value of all looks; of a test loss, early stopping that peeks (the reference of the quanta)."""
+    return float(values.min())
+
+
+def early_stopped(
+    steps: Int[np.ndarray, " look"], validation: Real[np.ndarray, " look"], held_out: Real[np.ndarray, " look"]
+) -> float:
+    """The held-out value at the look where the validation loss is lowest; NaN where that is nowhere a number."""
+    return float(held_out[np.nanargmin(validation)]) if not np.isnan(validation).all() else math.nan
+
+
 def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
     """The step of the first look with a value of at least the level; infinite where there is none."""
     reached = np.flatnonzero(values >= level)
@@ -62,3 +74,21 @@ def argmin(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> floa
 def number(value: Real[np.ndarray, ""]) -> float:
     """A quantity that is one number already; infinite where it has none, as a step that never came."""
     return float(value) if np.isfinite(value) else math.inf
+
+
+def transition_width(steps: Real[np.ndarray, " look"], accuracy: Real[np.ndarray, " look"]) -> float | None:
+    """Steps from 10 % to 90 %: from the last crossing of .1 before the first crossing of .9 to the latter.
+
+    Crossings are interpolated between looks. None where the accuracy starts above .1 or never reaches .9.
+    """
+    high = np.flatnonzero(accuracy >= 0.9)
+    low = np.flatnonzero(accuracy[: high[0]] < 0.1) if high.size else high
+    if not low.size:
+        return None
+    return _crossing(steps, accuracy, int(high[0]), 0.9) - _crossing(steps, accuracy, int(low[-1]) + 1, 0.1)
+
+
+def _crossing(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " look"], look: int, level: float) -> float:
+    """Where the line from the look before to this one crosses the level."""
+    (x, to_x), (y, to_y) = (map(float, curve[look - 1 : look + 1]) for curve in (steps, values))
+    return x + (to_x - x) * (level - y) / (to_y - y)

@@ -6,7 +6,6 @@ neuron–logit map and 10 by its embedding), so whoever prints a measure of key 
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -33,8 +32,3 @@ def of_embedding(weights: Float[Tensor, "*batch p d"]) -> Bool[Tensor, "*batch f
 def of_neurons(shares: Float[Tensor, "*batch frequency neuron"]) -> Bool[Tensor, "*batch frequency"]:
     """Rule "neuron": the best of a neuron that it explains by more than .85 (`neurons.share_by_frequency`)."""
     return neurons.per_frequency(shares) > 0
-
-
-def numbers(keys: Bool[Tensor, " frequency"]) -> list[int]:
-    """The frequencies of one network's mask as numbers."""
-    return [int(k) + 1 for k in torch.nonzero(keys).flatten()]

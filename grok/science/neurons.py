@@ -40,11 +40,6 @@ def _shares(activations: Float[Tensor, "p p neuron"]) -> Float[Tensor, "frequenc
     return share(power, of=total).clamp(0, 1)
 
 
-def best_frequency(shares: Float[Tensor, "*batch frequency neuron"]) -> Int[Tensor, "*batch neuron"]:
-    """The frequency (1, 2, …) that explains each neuron best."""
-    return shares.argmax(-2) + 1
-
-
 def explained(shares: Float[Tensor, "*batch frequency neuron"]) -> Float[Tensor, "*batch neuron"]:
     """The share of each neuron's variance that its best frequency holds."""
     return shares.amax(-2)

@@ -22,7 +22,7 @@ from grok.records.sweep import status
 from grok.reports import summary as summaries
 from grok.reports.figure import draw
 from grok.reports.page import PLOTLY, page
-from grok.reports.picture import draw_all, section
+from grok.reports.picture import draw_all
 from grok.training import tracking
 from grok.training.instantiation import instantiate
 
@@ -75,7 +75,7 @@ def save(cell: Cell, record: xr.Dataset) -> None:
 
 
 def leave(
-    cell: Cell, record: xr.Dataset, loggers: Sequence[WandbLogger], *, error: str, sweep: Path | None
+    cell: Cell, record: xr.Dataset, loggers: Sequence[WandbLogger], console: Console, *, error: str, sweep: Path | None
 ) -> dict[str, Any]:
     """Write what a finished run leaves beside its record, the summary last: it says that the run is finished.
 
@@ -85,16 +85,17 @@ def leave(
     plotly = None if sweep is None else os.path.relpath(sweep / PLOTLY, cell.folder)
     figures = {"figure": draw(record, summary, cell.folder / FIGURE, vector=sweep is None)}
     pictures = {name: instantiate(each, "picture") for name, each in cell.config.get("picture", {}).items()}
-    drawn = draw_all(pictures, record, cell.folder)
-    sections = [section(pictures[name], record, path, embedded=sweep is None) for name, path in drawn.items()]
+    drawn = draw_all(pictures, record, cell.folder, embedded=sweep is None, warn=console.print)
+    sections = [section for _, section in drawn.values()]
     write_text(cell.folder / PAGE, page(record, summary, sections=sections, plotly=plotly))
     if error:
         write_text(cell.folder / ERROR, error + "\n")
     else:
         (cell.folder / ERROR).unlink(missing_ok=True)
     write_json(cell.folder / SUMMARY, summary)
+    figures |= {name: path for name, (path, _) in drawn.items()}
     for logger in loggers:
-        tracking.mirror(logger, record, summary=summary, figures={**figures, **drawn})
+        tracking.mirror(logger, record, summary=summary, figures=figures)
     return summary
 
 

@@ -120,7 +120,7 @@ class Group:
         A cell that ends before the others leaves the batch: the others go on from their checkpoints without it.
         """
         settings = Settings.of(cells[0].config)
-        device = device_of(settings)
+        device = device_of(cells[0].config)
         with products(settings.precision, device) as product_error, self._tracked(cells) as tracks:
             waiting = list(cells)
             while waiting:
@@ -197,7 +197,7 @@ class Group:
     ) -> None:
         """Leave everything that a finished run leaves, and close its loggers."""
         error = f"diverged: the loss at step {training.step:,} is not finite" if training.diverged()[replica] else ""
-        summary = leave(cell, record, loggers, error=error, sweep=self.sweep)
+        summary = leave(cell, record, loggers, self.console, error=error, sweep=self.sweep)
         track.close()
         self.summaries[cell.folder] = summary
         outcome = Outcome("failed" if error else "done", objective(cell.config, summary), error)

@@ -11,7 +11,6 @@ import torch
 from grok.sweeps.cell import Cell
 from grok.training.build import build, device_of
 from grok.training.module import Training
-from grok.training.settings import Settings
 from grok.training.side_by_side import shared_part
 
 SHARE = 0.5  # of the free memory that replicas side by side may fill
@@ -36,7 +35,7 @@ def _most(cell: Cell) -> int:
     """How many cells such as this one fit; 0 where it cannot be built, which is told when it is to be trained."""
     try:
         training, _ = build([cell.config])
-        room = _free(device_of(Settings.of(cell.config))) * SHARE
+        room = _free(device_of(cell.config)) * SHARE
         return max(1, int(room / _bytes_per_replica(training)))
     except Exception:
         return 0

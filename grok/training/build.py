@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
 from grok.checks import UserError
-from grok.configuration import differences
+from grok.configuration import differences, leaves
 from grok.optimizers.optimizer import along_replicas
 from grok.streams import Streams
-from grok.tasks.task import Data
+from grok.tasks.task import Data, Task
 from grok.training.feed import EpochFeed, FreshFeed, Tables
 from grok.training.instantiation import instantiate
 from grok.training.module import Training
 from grok.training.schedule import looks
 from grok.training.settings import Settings
-from grok.training.side_by_side import shared_part
+from grok.training.side_by_side import declared, shared_part
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}
 
@@ -50,10 +51,9 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         for parameter in model.parameters():
             parameter.mul_(along_replicas(scales, parameter))
     model.to(dtype)
-    measures = [instantiate(measure, f"measure.{name}") for name, measure in own["measure"].items()]
-    for measure in measures:
-        if hasattr(measure, "check"):
-            measure.check(tasks[0], model)
+    measures = {name: instantiate(measure, f"measure.{name}") for name, measure in own["measure"].items()}
+    for name, measure in measures.items():
+        _check(name, measure, tasks[0], model)
     train = Tables([each.train for each in data], dtype=dtype)
     fresh = [each.fresh for each in data if each.fresh is not None]
     feed = FreshFeed(train, fresh, streams, first.batch_size) if fresh else EpochFeed(train, streams, first.batch_size)
@@ -64,27 +64,32 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         train=train,
         test=Tables([each.test for each in data], dtype=dtype),
         optimizer_settings=[instantiate(config["optimizer"], "optimizer") for config in configs],
-        measures=measures,
+        measures=[*measures.values()],
         looks=looks(first.steps, per_decade=first.looks_per_decade, every=first.looks_every),
         stop_when_grokked=first.stop_when_grokked,
     )
     return training, data
 
 
-def device_of(settings: Settings) -> torch.device:
-    """The device a run trains on; `auto` is a GPU where there is one.
+def _check(name: str, measure: Any, task: Task, model: nn.Module) -> None:
+    """Let a measure that can refuse what it cannot measure do so."""
+    try:
+        if hasattr(measure, "check"):
+            measure.check(task, model)
+    except UserError as error:
+        raise UserError(f"measure={name}: {error}") from error
+
+
+def device_of(config: Mapping[str, Any]) -> torch.device:
+    """The device a run trains on; `auto` is a GPU where there is one that has the precision asked for.
 
     Raises:
         UserError: the device asked for is not there, or cannot compute in the precision asked for.
     """
+    name, exact = Settings.of(config).device, [*_in_float64(config)]
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    name = settings.device
     if name == "auto":
-        name = next(
-            kind
-            for kind in ("cuda", "mps", "cpu")
-            if there[kind] and (kind != "mps" or settings.precision != "float64")
-        )
+        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind] and not (kind == "mps" and exact))
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -93,6 +98,13 @@ def device_of(settings: Settings) -> torch.device:
     if not there[device.type] or (device.index or 0) >= count:
         found = ", ".join(kind for kind, is_there in there.items() if is_there)
         raise UserError(f"device={name}: not on this machine, which has {found}")
-    if device.type == "mps" and settings.precision == "float64":
-        raise UserError("precision=float64: not on device=mps, which computes in float32; use device=cpu")
+    if device.type == "mps" and exact:
+        raise UserError(f"device={name}: has no float64, needed by {', '.join(exact)}; choose device=cpu")
     return device
+
+
+def _in_float64(config: Mapping[str, Any]) -> Iterator[str]:
+    """What of a configuration is computed in float64 on the device: values that say so, and measures that declare it
+    by `needs_float64 = True`."""
+    yield from (f"{key}={value}" for key, value in leaves(config) if value == "float64")
+    yield from (f"measure={name}" for name, each in config["measure"].items() if declared(each, "needs_float64", False))

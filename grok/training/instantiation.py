@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hydra import utils
@@ -23,7 +24,19 @@ def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, UserError):
             raise cause from None
+        if isinstance(cause, TypeError) and (line := _unknown(config, group, derived)):
+            raise UserError(line) from error
         if isinstance(cause, (TypeError, ImportError)) or cause is None:
             line = str(cause or error).strip().splitlines()[0]
             raise UserError(f"{group}: {config.get('_target_')} cannot be made ({line})") from error
         raise cause from None
+
+
+def _unknown(config: Mapping[str, Any], group: str, derived: Collection[str]) -> str | None:
+    """The key that the target does not take, with those that it takes of the user; None where it takes all."""
+    parameters = inspect.signature(utils.get_object(config["_target_"])).parameters
+    unknown = [key for key in config if not key.startswith("_") and key not in parameters]
+    if not unknown or any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return None
+    key, taken = unknown[0], ", ".join(name for name in parameters if name not in derived)
+    return f"{group}.{key}={config[key]}: {config['_target_']} takes {taken}; ~{group}.{key} drops it"

@@ -11,34 +11,31 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any
 
+from grok.configuration import leaves
 from grok.training.settings import Settings
 
 
 def shared_part(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved configuration that replicas side by side must share, by dotted keys."""
     own = [*_replica_wise(config)]
-    return {key: value for key, value in _leaves(config) if not any(fnmatchcase(key, pattern) for pattern in own)}
+    return {key: value for key, value in leaves(config) if not any(fnmatchcase(key, pattern) for pattern in own)}
+
+
+def declared(config: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    """What the class that a `_target_` names declares by this name."""
+    module, _, target = str(config["_target_"]).rpartition(".")
+    try:
+        return getattr(getattr(import_module(module), target), name, otherwise)
+    except (ImportError, AttributeError, ValueError):
+        return otherwise  # a target that nothing has, which is told when the object is made
 
 
 def _replica_wise(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """The patterns of the keys that are a replica's own."""
     keys: Collection[str] = () if prefix else Settings.replica_wise
     if "_target_" in config:
-        module, _, name = str(config["_target_"]).rpartition(".")
-        try:
-            keys = getattr(getattr(import_module(module), name), "replica_wise", ())
-        except (ImportError, AttributeError, ValueError):
-            keys = ()  # a name that nothing has, which is told when the object is made
+        keys = declared(config, "replica_wise", ())
     yield from (prefix + key for key in keys)
     for name, value in config.items():
         if isinstance(value, Mapping):
             yield from _replica_wise(value, f"{prefix}{name}.")
-
-
-def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a nested configuration by its dotted key; an empty mapping is a value."""
-    for name, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

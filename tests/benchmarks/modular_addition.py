@@ -1,8 +1,11 @@
-"""How fast an epoch of modular addition is: `python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113]`.
+"""How fast an epoch of modular addition is:
+
+    python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113] [--device cuda] [--seeds 64]
 
 In turn, in one process: our epochs with their looks (every 100 epochs, all measures), ours without, and the way of the
 reference: every position through every layer, logits at all of them, einsums, unfused AdamW with a schedule, and the
 test loss in every epoch; and the same without the test loss. All in float32 with the loss in float64. Ratios count.
+With `--seeds N`, N replicas side by side as well, without looks, and what each gains over N runs one after the other.
 """
 
 from __future__ import annotations
@@ -58,11 +61,12 @@ class Reference(nn.Module):
 def reference(
     p: int, pairs: Tensor, labels: Tensor, train: Tensor, test: Tensor, *, tested: bool
 ) -> Callable[[], None]:
-    """One epoch of the reference's way."""
-    model = Reference(p)
+    """One epoch of the reference's way, on the device of the data."""
+    with pairs.device:
+        model, equals = Reference(p), torch.full((len(pairs), 1), p)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1.0, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step / 10, 1))
-    tokens = torch.cat([pairs, torch.full((len(pairs), 1), p)], 1)
+    tokens = torch.cat([pairs, equals], 1)
 
     def loss(rows: Tensor) -> Tensor:
         logits = model(tokens[rows])[:, -1, :-1]
@@ -80,9 +84,12 @@ def reference(
     return epoch
 
 
-def ours(p: int, *, looks: bool) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
-    """`LOOK_EVERY` of our epochs, and the data they train on."""
-    training, (data,) = build([composed("task=modular_addition", f"task.p={p}")])
+def ours(p: int, *, looks: bool, device: torch.device, seeds: int = 1) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
+    """`LOOK_EVERY` of our epochs with so many replicas, and the data that the first of them trains on."""
+    configs = [composed("task=modular_addition", f"task.p={p}", f"seed={seed}") for seed in range(seeds)]
+    training, (data, *_) = build(configs)
+    training.to(device)
+    training.on_fit_start()
     optimizer = training.configure_optimizers()
 
     def epochs() -> None:
@@ -91,13 +98,17 @@ def ours(p: int, *, looks: bool) -> tuple[Callable[[], None], tuple[Tensor, ...]
         if looks:
             training.look()
 
-    return epochs, (data.train.inputs, data.train.targets, data.train.rows, data.test.rows)
+    tables = (data.train.inputs, data.train.targets, data.train.rows, data.test.rows)
+    return epochs, tuple(each.to(device) for each in tables)
 
 
-def seconds(work: Callable[[], None], *, epochs: int) -> float:
-    """Wall time of an epoch."""
+def seconds(work: Callable[[], None], *, epochs: int, device: torch.device) -> float:
+    """Wall time of an epoch, until the device has done it."""
+    synchronize = torch.get_device_module(device).synchronize
+    synchronize()
     begun = time.perf_counter()
     work()
+    synchronize()
     return (time.perf_counter() - begun) / epochs
 
 
@@ -105,19 +116,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--p", type=int, default=113)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     keep_freed_memory()
-    with_looks, data = ours(given.p, looks=True)
-    without, _ = ours(given.p, looks=False)
+    with_looks, data = ours(given.p, looks=True, device=given.device)
+    without, _ = ours(given.p, looks=False, device=given.device)
     ways = {
         "our epoch, a look every 100": (with_looks, LOOK_EVERY),
         "our epoch": (without, LOOK_EVERY),
         "the reference's way": (reference(given.p, *data, tested=True), 1),
         "the reference's way without test loss": (reference(given.p, *data, tested=False), 1),
     }
+    together = f"{given.seeds} seeds side by side"
+    if given.seeds > 1:
+        ways[together] = ours(given.p, looks=False, device=given.device, seeds=given.seeds)[0], LOOK_EVERY
     for work, _ in ways.values():
         work()
-    times = [{name: seconds(work, epochs=epochs) for name, (work, epochs) in ways.items()} for _ in range(given.rounds)]
+    times = [
+        {name: seconds(work, epochs=epochs, device=given.device) for name, (work, epochs) in ways.items()}
+        for _ in range(given.rounds)
+    ]
     table = Table(title=f"modular addition, p = {given.p}: medians of {given.rounds} rounds, with quartiles")
     for column in ("way", "ms an epoch", "times ours"):
         table.add_column(column, justify="right")
@@ -127,6 +146,19 @@ def main() -> None:
         milliseconds = 1e3 * statistics.median(each[name] for each in times)
         table.add_row(name, f"{milliseconds:.1f}", f"{middle:.2f} ({low:.2f} – {high:.2f})")
     Console().print(table)
+    if given.seeds > 1:
+        Console().print(side_by_side(given.seeds, times, together))
+
+
+def side_by_side(n: int, times: list[dict[str, float]], together: str) -> Table:
+    """Epochs a second of one replica alone and of each of n together, and of all n by those of one alone."""
+    table = Table(title="without looks: epochs a second")
+    for column in ("alone", together, "gain per replica"):
+        table.add_column(column, justify="right")
+    alone, each = (statistics.median(1 / one[name] for one in times) for name in ("our epoch", together))
+    low, middle, high = statistics.quantiles([n * one["our epoch"] / one[together] for one in times], n=4)
+    table.add_row(f"{alone:.1f}", f"{each:.1f}", f"{middle:.2f} ({low:.2f} – {high:.2f})")
+    return table
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def test_a_replica_whose_weights_are_no_longer_finite_has_no_numbers_and_its_nei
 )
 def test_a_task_without_a_circuit_is_one_line_before_training(command, tmp_path, given, line):
     code, said = command(*ADDITION, *given, "hydra.run.dir=run")
-    assert code == 2 and said.startswith("error: measure=[circuit, …]: reads") and line in said
+    assert code == 2 and said.startswith("error: measure=circuit: reads") and line in said
     assert said.count("\n") == 1 and not (tmp_path / "run").exists()
 
 

@@ -73,7 +73,7 @@ def test_the_clock_has_its_published_measures(measured):
 
 
 def test_the_spectra_and_components_of_the_clock_are_the_published_ones():
-    found = measures(*load_weights(reference(CLOCK)), fraction=0.3, split_seed=1)
+    found = measures(*load_weights(reference(CLOCK)), operation="add", fraction=0.3, split_seed=1)
     assert found["embedding_power"].values[0].topk(5).values.sum().item() == published(".830")
     norms = found["neuron_logit_norm"].values[0].square()
     assert (norms.topk(5).values.sum() / norms.sum()).item() == published(".990")

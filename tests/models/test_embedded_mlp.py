@@ -6,7 +6,7 @@ import torch
 from grok.models.embedded_mlp import EmbeddedMlp
 from grok.streams import Streams
 from grok.training.build import build
-from tests.conftest import composed
+from tests.conftest import TINY, composed
 
 SMALL = dict(d_embedding=4, depth=2, width=6, activation="relu", n_tokens=7, n_outputs=7)
 
@@ -42,6 +42,23 @@ def test_a_replica_among_others_is_that_replica_alone():
     for ours, single in zip(together.parameters(), alone.parameters(), strict=True):
         assert torch.equal(ours[1], single[0])
     torch.testing.assert_close(together(INPUTS[:1].expand(3, -1, -1))[1], alone(INPUTS[:1])[0])
+
+
+def test_its_embedding_has_rings():
+    """A circle in the embedding's plane is the ring of its frequency, whatever is behind it."""
+    training, _ = build([composed(*ADDED, "measure=[performance,ring_coordinates]")])
+    angle = 2 * torch.pi * 3 * torch.arange(7) / 7
+    circle = torch.stack([angle.cos(), angle.sin()], 1)
+    with torch.no_grad():
+        training.model.embedding.weight.zero_()[0, :, :2] = circle
+        training.look()
+    torch.testing.assert_close(training.history.latest("ring")[0, 2].float(), circle, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("given", [(*ADDED, "task.operation=compose_s5"), (*ADDED, "task.p=22"), TINY])
+def test_what_embeds_no_residues_has_no_rings_and_is_one_line(command, given):
+    code, said = command(*given, "measure=[performance,ring_coordinates]", "logger=none")
+    assert code == 2 and said.startswith("error: measure=ring_coordinates: reads") and said.count("\n") == 1
 
 
 def test_a_task_of_pairs_takes_it_and_its_parts_have_rates_of_their_own():

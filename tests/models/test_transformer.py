@@ -116,6 +116,24 @@ def test_it_computes_what_its_papers_write(changes, shared):
         torch.testing.assert_close(gradient / scale, parameter.grad / scale, rtol=1e-12, atol=1e-12, msg=name)
 
 
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_the_neuron_logit_map_is_what_a_neuron_adds_to_the_logits(layer_norm):
+    """With a norm, to the logits less those of its shift and times the deviation of the stream."""
+    model = disturbed(0, layer_norm=layer_norm)
+    unembedding, norm = model.unembedding.weight[..., :7], model.before_unembedding
+    read = torch.randn(1, 5, 12, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+    def logits(stream: Tensor) -> Tensor:
+        if norm is None:
+            return stream @ unembedding
+        deviation = (stream.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
+        return (norm(stream) - norm.shift) @ unembedding * deviation
+
+    for neuron, written in enumerate(model.blocks[-1].mlp.out.unbind(1)):
+        added = logits(read + 3 * written.unsqueeze(1)) - logits(read)
+        torch.testing.assert_close(added, 3 * model.neuron_logit_map[..., neuron].unsqueeze(1).expand_as(added))
+
+
 def test_it_has_the_226_816_parameters_of_the_reference():
     shapes = {name: tuple(each[0].shape) for name, each in transformer(0, **NANDA).named_parameters()}
     assert sum(math.prod(shape) for shape in shapes.values()) == 226_816

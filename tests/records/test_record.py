@@ -19,6 +19,7 @@ from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
 from grok.records.history import History
 from grok.records.labelled import Labelled
+from grok.records.sweep import write_manifest
 from tests.conftest import TINY, composed
 
 
@@ -75,8 +76,27 @@ def test_the_summary_agrees_with_the_record(run):
         "memorization_step",
         "generalization_step",
     }
-    assert summary.keys() >= {"delay", "phase", "steps", "seconds", "steps_per_second"}
+    assert summary.keys() >= {"delay", "transition_width", "phase", "steps", "seconds", "steps_per_second"}
     assert summary["test_loss"] == record["test_loss"].values[-1] and summary["steps"] == 20
+
+
+def test_a_sweep_keeps_the_precision_of_what_its_cells_recorded(tmp_path):
+    """Looks that a cell does not have are NaN of that precision; what cannot be NaN is float64."""
+    write_manifest(tmp_path, {"0": {"seed": 0}, "1": {"seed": 1}})
+    for number, steps in enumerate(([0, 1], [0, 2])):
+        recorded = {
+            kind: ("step", np.arange(3, 5).astype(kind)) for kind in ("float16", "float32", "float64", "int8", "bool")
+        }
+        mixed = np.arange(2, dtype=("float16", "float32")[number])
+        (tmp_path / str(number)).mkdir()
+        write_dataset(
+            tmp_path / str(number) / "record.nc", xr.Dataset({**recorded, "mixed": ("step", mixed)}, {"step": steps})
+        )
+    sweep = grok.load(tmp_path)
+    expected = {"float16": "float16", "float32": "float32", "int8": "float64", "bool": "float64", "mixed": "float32"}
+    assert {name: sweep[name].dtype.name for name in expected} == expected
+    for name in ("float16", "int8"):
+        np.testing.assert_array_equal(sweep[name].transpose("seed", "step"), [[3, 4, np.nan], [3, np.nan, 4]])
 
 
 def test_loading_what_is_not_there_is_one_line(tmp_path):

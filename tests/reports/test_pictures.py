@@ -9,6 +9,7 @@ import pytest
 from matplotlib.image import imread
 
 import grok
+from grok.records.files import write_atomically
 from grok.reports.ring_gallery import NO_RING
 from tests.conftest import ADDITION, trained_in
 
@@ -100,6 +101,24 @@ def test_looks_whose_rings_are_too_large_for_half_precision_are_left_out(add, br
     page, said, _ = opened(browser, folder / "report.html")
     assert page.locator("#ring-look").get_attribute("max") == str(finite.sum() - 1) and said == []
     page.close()
+
+
+class Broken:
+    """Fails as matplotlib does: while it writes the file."""
+
+    title, needs = "Broken", ()
+
+    def draw(self, record, path):
+        write_atomically(path, lambda part: (part.write_text("half"), np.zeros(0).max()))
+
+
+def test_a_picture_that_fails_is_told_in_a_line_and_costs_nothing_else(add, capsys):
+    broken = f"+picture.broken._target_={__name__}.Broken"
+    folder = add("steps=2", "picture=[spectrum]", broken, "measure=[performance,circuit]")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert line.startswith("warning: picture broken was not drawn: ValueError: zero-size array to reduction")
+    assert {path.name for path in folder.iterdir()} >= {"summary.json", "report.html", "record.nc", "spectrum.png"}
+    assert not list(folder.glob("*broken*")) and not list(folder.glob(".*part*"))
 
 
 def test_a_run_that_stopped_before_its_first_step_has_nothing_to_draw(add):

@@ -10,7 +10,6 @@ from grok.science.circuit_phases import (
     halfway_up,
     knee,
     lead,
-    transition_width,
 )
 
 STEPS = np.arange(0, 15_001, 100)
@@ -64,14 +63,6 @@ def test_no_fall_has_no_half(values):
     assert halfway_down(STEPS, values, after=0) is None
     assert halfway_up(STEPS, 1 / values, after=0) is None
     assert halfway_down(STEPS, values, after=99_999) is None
-
-
-def test_a_width_is_from_a_tenth_to_nine_tenths_between_the_looks():
-    steps = np.array([0, 100, 200, 300])
-    assert transition_width(steps, np.array([0.0, 0.0, 1.0, 1.0])) == pytest.approx(80)
-    assert transition_width(steps, np.array([0.2, 0.0, 0.5, 1.0])) == pytest.approx(180 - 20)  # the last rise counts
-    assert transition_width(steps, np.array([0.0, 0.2, 0.5, 0.8])) is None
-    assert transition_width(steps, np.array([0.3, 0.5, 0.9, 1.0])) is None  # it began above a tenth
 
 
 def test_a_progress_measure_leads_by_the_steps_between_the_halves_and_lags_by_as_many():

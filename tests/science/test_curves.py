@@ -5,7 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from grok.science.curves import final, first_below, first_reaching, highest, lag, settled_below, value_at
+from grok.science.curves import (
+    early_stopped,
+    final,
+    first_below,
+    first_reaching,
+    highest,
+    lag,
+    lowest,
+    settled_below,
+    transition_width,
+    value_at,
+)
 from grok.science.intervals import mean_interval
 
 STEPS, VALUES = np.array([0, 10, 100, 1000]), np.array([0.1, 0.5, 0.9, 0.7])
@@ -39,6 +50,20 @@ def test_a_curve_lags_behind_itself_by_nothing_and_behind_what_it_never_reaches_
     late = np.array([0.0, 0.1, 0.5, 1.0])
     assert lag(STEPS, VALUES, VALUES, level=0.5) == 0 and lag(STEPS, VALUES, late, level=0.5) == 90
     assert lag(STEPS, VALUES, late, level=0.95) == lag(STEPS, late, VALUES, level=0.95) == math.inf
+
+
+def test_early_stopping_reads_the_held_out_curve_where_the_validation_loss_is_lowest_and_does_not_peek():
+    validation, held_out = np.array([3.0, 1.0, math.nan, 2.0]), np.array([3.0, 1.2, 0.9, 1.0])
+    assert early_stopped(STEPS, validation, held_out) == 1.2 and lowest(STEPS, held_out) == 0.9
+    assert math.isnan(early_stopped(STEPS, np.full(4, math.nan), held_out))
+
+
+def test_a_width_is_from_a_tenth_to_nine_tenths_between_the_looks():
+    steps = np.array([0, 100, 200, 300])
+    assert transition_width(steps, np.array([0.0, 0.0, 1.0, 1.0])) == pytest.approx(80)
+    assert transition_width(steps, np.array([0.2, 0.0, 0.5, 1.0])) == pytest.approx(180 - 20)  # the last rise counts
+    assert transition_width(steps, np.array([0.0, 0.2, 0.5, 0.8])) is None
+    assert transition_width(steps, np.array([0.3, 0.5, 0.9, 1.0])) is None  # it began above a tenth
 
 
 def test_an_interval_covers_the_mean_of_a_normal_sample_about_as_often_as_it_says():

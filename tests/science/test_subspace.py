@@ -1,4 +1,4 @@
-"""Distances between weights, and to subspaces."""
+"""The part of a matrix that is of its key frequencies, and the rest."""
 
 import pytest
 import torch
@@ -8,11 +8,6 @@ from tests.science.test_fourier import ring
 from tests.science.test_progress_measures import mask
 
 
-def test_a_distance_is_euclidean_and_apart_for_replicas():
-    weights = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
-    assert subspace.distance(weights, torch.zeros(2)).tolist() == [5, 0]
-
-
 def test_an_embedding_of_its_key_frequencies_alone_is_in_their_subspace():
     embedding = ring(31, 3, 8) + 2
     assert subspace.distance_to_keys(embedding, mask(31, 3, 8)) == pytest.approx(0, abs=1e-12)
@@ -20,8 +15,7 @@ def test_an_embedding_of_its_key_frequencies_alone_is_in_their_subspace():
     torch.testing.assert_close(subspace.onto_keys(embedding, mask(31, 3))[:, [0, 2]], ring(31, 3) + 2)
 
 
-def test_a_given_basis_as_the_fourier_basis():
+def test_onto_key_frequencies_is_the_projection_on_their_waves():
     matrix, keys = torch.randn(2, 15, 4, dtype=torch.float64), mask(15, 2)
-    rows = fourier.basis(15, like=matrix)[[0, 3, 4]]
-    torch.testing.assert_close(subspace.project(matrix, rows), subspace.onto_keys(matrix, keys))
-    torch.testing.assert_close(subspace.distance_to(matrix, rows), subspace.distance_to_keys(matrix, keys))
+    waves = fourier.basis(15, like=matrix)[[0, 3, 4]]
+    torch.testing.assert_close(subspace.onto_keys(matrix, keys), waves.T @ (waves @ matrix))

@@ -1,0 +1,34 @@
+"""The device that a run is given, on a machine of Apple's, whose GPU has no float64."""
+
+import pytest
+import torch
+
+from grok.checks import UserError
+from grok.training.build import device_of
+from tests.conftest import ADDITION, TINY, composed
+
+IN_FLOAT32 = (*ADDITION, "task.loss_precision=float32", "measure=[performance,weight_norm,weight_sketch]")
+NEEDS = {
+    "precision=float64": (*TINY, "precision=float64"),
+    "task.loss_precision=float64": (*IN_FLOAT32, "task.loss_precision=float64"),
+    "measure=ring_coordinates": (*IN_FLOAT32, "measure=[performance,ring_coordinates]"),
+}
+
+
+@pytest.fixture(autouse=True)
+def apple(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+@pytest.mark.parametrize("overrides", [TINY, IN_FLOAT32])
+def test_what_needs_no_float64_trains_on_its_gpu(overrides):
+    assert device_of(composed(*overrides)).type == device_of(composed(*overrides, "device=mps")).type == "mps"
+
+
+@pytest.mark.parametrize("need", NEEDS)
+def test_what_needs_float64_trains_beside_it_and_is_refused_on_it_by_one_line(need):
+    assert device_of(composed(*NEEDS[need])).type == "cpu"
+    with pytest.raises(UserError) as refused:
+        device_of(composed(*NEEDS[need], "device=mps"))
+    assert str(refused.value) == f"device=mps: has no float64, needed by {need}; choose device=cpu"
