@@ -13,8 +13,11 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "task: must be given; one of task=mnist_grok, task=modular_addition, task=teacher_student"),
-        (["task=mnist_grk"], "task=mnist_grk: must be one of mnist_grok, modular_addition, teacher_student"),
+        ([], "task: must be given; one of task=mnist_grok, task=modular_addition, task=sparse_parity"),
+        (
+            ["task=mnist_grk"],
+            "task=mnist_grk: must be one of mnist_grok, modular_addition, sparse_parity, teacher_student",
+        ),
         (["optimizer=adma"], "optimizer=adma: must be one of adam, adamw, sgd"),
         (["sede=1"], "sede=1: no such key (did you mean seed?); the top level has name, seed, steps"),
         (["task.n_trian=5"], "task.n_trian=5: no such key (did you mean task.n_train?); task has n_train"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from grok.records.labelled import Labelled
@@ -21,6 +21,12 @@ class Evaluation:
     loss: Float[Tensor, "replica example"]
     correct: Bool[Tensor, "replica example"]
     outputs: Float[Tensor, "replica example out"] | None  # kept where a measure needs them
+    weights: Float[Tensor, "replica example"] | None = None  # float64 on the CPU, where means are taken; None: equal
+
+    def mean(self, values: Shaped[Tensor, "replica example"]) -> Float[Tensor, " replica"]:
+        """The mean over each replica's examples, by their weights; in float64, on the CPU."""
+        exact = values.cpu().double()
+        return exact.mean(1) if self.weights is None else (exact * self.weights).sum(1) / self.weights.sum(1)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Measure(Protocol):
     A measure with `needs_outputs = True` finds the outputs in the evaluations. One with a method `last(look, history)`
     has quantities that are made at the last look: maps too large to be kept of every look, or what needs the end to be
     known, over all steps, from what the history has of them. One with a method `check(task, model)` refuses by it,
-    before training, what it cannot measure.
+    before training, what it cannot measure. `needs_float64 = True` keeps a run off devices that have none.
     """
 
     def __call__(self, look: Look) -> dict[str, Labelled]:

@@ -20,6 +20,7 @@ class Examples:
     inputs: Tensor  # [row, …]
     targets: Tensor  # [row, …]
     rows: Int[Tensor, " example"]
+    weights: Float[Tensor, " example"] | None = None  # in float64, of sum 1, for means; None: equal
 
 
 @dataclass(frozen=True)

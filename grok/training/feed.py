@@ -39,6 +39,8 @@ class Tables:
             [each.rows + starts[identity(each)] for each in examples]
         )
         self.rows_are_shared = bool((self.rows == self.rows[0]).all())
+        weights = [each.weights for each in examples if each.weights is not None]
+        self.weights = torch.stack(weights) if weights else None  # [replica, example]; they stay on the CPU
 
     def to(self, device: torch.device) -> None:
         """Move the tables to the device."""

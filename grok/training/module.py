@@ -124,6 +124,7 @@ class Training(LightningModule):
             loss=torch.cat(loss, 1),
             correct=torch.cat(correct, 1),
             outputs=torch.cat(outputs, 1) if keep else None,
+            weights=tables.weights,
         )
 
     def finished(self) -> Bool[Tensor, " replica"]:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from grok.reports.study import Claim
 from grok.science.curves import argmin, final, first_reaching, number, value_at
 from grok.science.phases import how_many
 from tests.conftest import ROOT
+from tests.process import Command
 
 RESULTS = kept(ROOT / "results")
 STUDIES = sorted(path.stem for path in (ROOT / "conf" / "study").glob("*.yaml"))
@@ -162,16 +164,25 @@ def test_the_readmes_table_is_not_stale():
     assert with_table(readme, readme_table(judged)) == readme
 
 
-def test_a_study_runs_draws_judges_and_is_taken_in(command, tmp_path):
-    at = ("study=teacher_student_landscape", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
-    assert command(*at)[0] == 0
-    verdict = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory) -> tuple[Path, str]:
+    """The folder of a study run at scale `smoke`, once, and what was said meanwhile."""
+    folder = tmp_path_factory.mktemp("smoke") / "sweep"
+    given = ("study=teacher_student_landscape", "scale=smoke", "logger=none", f"hydra.sweep.dir={folder}")
+    code, said = Command(*given).ended()
+    assert code == 0, said
+    return folder, said
+
+
+def test_a_study_runs_draws_judges_and_is_taken_in(smoke, tmp_path):
+    sweep, said = smoke
+    verdict = json.loads((sweep / "verdict.json").read_text())
     assert len(verdict) == 6 and all(each["holds"] is None for each in verdict)
-    assert "Teacher–student at constant weight norm" in command.output and (tmp_path / "sweep" / "figure.pdf").exists()
-    assert "study" not in (tmp_path / "sweep" / "0" / "config.yaml").read_text()
-    kept_in = take_in(tmp_path / "sweep", tmp_path / "results")
+    assert "Teacher–student at constant weight norm" in said and (sweep / "figure.pdf").exists()
+    assert "study" not in (sweep / "0" / "config.yaml").read_text()
+    kept_in = take_in(sweep, tmp_path / "results")
     assert kept_in == tmp_path / "results" / "teacher_student_landscape" / "smoke"
-    assert (kept_in / "sweep.nc").read_bytes() == (tmp_path / "sweep" / "sweep.nc").read_bytes()
+    assert (kept_in / "sweep.nc").read_bytes() == (sweep / "sweep.nc").read_bytes()
 
 
 def test_a_study_with_keys_of_ones_own_runs_and_is_neither_judged_nor_taken_in(command, tmp_path):
@@ -183,9 +194,8 @@ def test_a_study_with_keys_of_ones_own_runs_and_is_neither_judged_nor_taken_in(c
         take_in(tmp_path / "sweep", tmp_path / "results")
 
 
-def test_a_studys_cell_can_be_run_alone_by_the_command_in_its_record(command, tmp_path):
-    assert command("study=teacher_student_landscape", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
-    record = load(tmp_path / "sweep" / "3")
+def test_a_studys_cell_can_be_run_alone_by_the_command_in_its_record(smoke, command, tmp_path):
+    record = load(smoke[0] / "3")
     assert command(*shlex.split(record.attrs["command"])[2:], "hydra.run.dir=alone")[0] in (0, None)
     alone = load(tmp_path / "alone")
     assert alone.attrs["config"] == record.attrs["config"]
