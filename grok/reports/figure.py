@@ -16,6 +16,7 @@ from matplotlib.ticker import EngFormatter, NullLocator
 from grok.records.files import write_atomically
 from grok.reports.style import NEUTRAL, TEST, TRAIN
 
+TOGETHER = 0.2  # of accuracy: curves that are never so far apart are named on both their sides
 RC: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -62,11 +63,16 @@ def curves(axes: Axes, record: xr.Dataset) -> None:
     axes.set_ylim(0, 1.05)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("accuracy")
-    for part, colour in (("train", TRAIN), ("test", TEST)) if shown["step"].size else ():
+    for part, colour, side in (("train", TRAIN, -1), ("test", TEST, 1)) if shown["step"].size else ():
         accuracy = shown[f"{part}_accuracy"].values
         rises = accuracy[-1] - accuracy[0] > 0.2
         at = int(np.argmax(accuracy >= (accuracy[0] + accuracy[-1]) / 2)) if rises else accuracy.size // 2
-        shift, ha, va = ((-6, 0), "right", "center") if rises else ((0, -4), "center", "top")
+        side = side if np.abs(shown["train_accuracy"] - shown["test_accuracy"]).max() < TOGETHER else -1
+        shift, ha, va = (
+            ((6 * side, -3 - 3 * side), "right" if side < 0 else "left", "center")
+            if rises
+            else ((0, -4), "center", "top")
+        )
         xy = (shown["step"].values[at], accuracy[at])
         axes.annotate(part, xy, xytext=shift, textcoords="offset points", color=colour, ha=ha, va=va)
 
@@ -84,23 +90,31 @@ def weight_norm(axes: Axes, record: xr.Dataset) -> None:
 
 
 def _mark(axes: Axes, summary: Mapping[str, Any]) -> None:
-    """Thin lines where the run memorised and generalised, named above the axes."""
-    marks = (("memorization_step", "memorised", TRAIN), ("generalization_step", "generalised", TEST))
-    steps = [summary[key] for key, _, _ in marks]
-    close = None not in steps and min(steps) > 0 and max(steps) < 6 * min(steps)
-    for (key, word, colour), away in zip(marks, (-1, 1), strict=True):
-        step = summary[key]
+    """Thin lines where the run memorised and generalised, named above the axes; one where both came at once."""
+    memorized, generalized = summary["memorization_step"], summary["generalization_step"]
+    if memorized and memorized == generalized:
+        late = memorized > axes.get_xlim()[1] ** 0.5
+        _name(axes, memorized, "memorised and generalised", TEST, ha="right" if late else "left")
+        return
+    close = memorized and generalized and max(memorized, generalized) < 6 * min(memorized, generalized)
+    for step, word, colour, side in (
+        (memorized, "memorised", TRAIN, "right"),
+        (generalized, "generalised", TEST, "left"),
+    ):
         if step:
-            axes.axvline(step, color=colour, linewidth=0.8, alpha=0.7)
-            ha = "center" if not close else ("right" if away < 0 else "left")
-            axes.annotate(
-                f"{word}\n{step:,}",
-                (step, 1),
-                xycoords=("data", "axes fraction"),
-                xytext=(0, 2),
-                textcoords="offset points",
-                ha=ha,
-                va="bottom",
-                fontsize=7.5,
-                color=colour,
-            )
+            _name(axes, step, word, colour, ha=side if close else "center")
+
+
+def _name(axes: Axes, step: int, word: str, colour: str, *, ha: str) -> None:
+    axes.axvline(step, color=colour, linewidth=0.8, alpha=0.7)
+    axes.annotate(
+        f"{word}\n{step:,}",
+        (step, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=({"left": 3, "center": 0, "right": -3}[ha], 2),
+        textcoords="offset points",
+        ha=ha,
+        va="bottom",
+        fontsize=7.5,
+        color=colour,
+    )
