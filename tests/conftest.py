@@ -10,6 +10,7 @@ os.environ["OMP_NUM_THREADS"] = (
 
 import sys
 from collections.abc import Callable
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ ADDITION = (
     "looks={per_decade:4,every:null}",
     "logger=none",
 )
+
+
+def pytest_collection_finish() -> None:
+    """Let the process from which `tests.process` forks commands import everything while the first tests run."""
+    if "tests.process" in sys.modules:
+        forkserver.ensure_running()
 
 
 def composed(*overrides: str) -> dict[str, Any]:

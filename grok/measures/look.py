@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from grok.records.labelled import Labelled
+from grok.streams import Streams
 from grok.tasks.task import Task
 
 
@@ -38,6 +40,7 @@ class Look:
     model: nn.Module  # every parameter [replica, …]
     train: Evaluation
     test: Evaluation
+    sources: Sequence[tuple[Task, Streams]] = ()  # each replica's own, for who draws more examples than there are
 
 
 class Measure(Protocol):

@@ -95,16 +95,36 @@ def looked_at(dataset: xr.Dataset) -> xr.DataArray:
     return dataset["train_accuracy"].notnull()
 
 
-def read_off(dataset: xr.Dataset, name: str, curve: Callable[..., float]) -> xr.DataArray:
-    """What `curve` makes of the steps and values at which each cell was looked at; NaN for a cell without a record."""
-    quantity = dataset[name].transpose(..., "step")
-    looked = looked_at(dataset).transpose(*quantity.dims).values
-    found = np.full(quantity.shape[:-1], np.nan)
+def read_off(dataset: xr.Dataset, names: str | Sequence[str], curve: Callable[..., float]) -> xr.DataArray:
+    """What `curve` makes of the steps at which each cell was looked at and of a quantity there, or of several together;
+    NaN for a cell without a record. Other axes that a quantity has are kept."""
+    together = [dataset[name] for name in ([names] if isinstance(names, str) else names)]
+    looked, *values = (each.transpose(..., "step") for each in xr.broadcast(looked_at(dataset), *together))
+    found = np.full(looked.shape[:-1], np.nan)
     for place in np.ndindex(found.shape):
-        if looked[place].any():
-            own = looked[place]
-            found[place] = curve(dataset["step"].values[own], quantity.values[place][own])
-    return xr.DataArray(found, {dim: dataset[dim] for dim in quantity.dims[:-1]}, quantity.dims[:-1])
+        own = looked.values[place]
+        if own.any():
+            found[place] = curve(dataset["step"].values[own], *[each.values[place][own] for each in values])
+    dims = looked.dims[:-1]
+    return xr.DataArray(found, {dim: dataset[dim] for dim in dims}, dims)
+
+
+def of_cells(
+    dataset: xr.Dataset,
+    names: str | Sequence[str],
+    *,
+    of_curve: Callable[..., float] | None = None,
+    over_steps: bool = False,
+) -> xr.DataArray:
+    """A quantity of every cell: what `of_curve` reads off its curve, or off several quantities'; else the curve itself
+    where all cells were looked at, or its last look; else the one value that it has."""
+    if of_curve is not None:
+        return read_off(dataset, names, of_curve)
+    quantity = dataset[names if isinstance(names, str) else next(iter(names))]
+    if over_steps:
+        looked = looked_at(dataset)
+        return quantity.isel(step=looked.all([dim for dim in looked.dims if dim != "step"]).values)
+    return last_look(dataset, str(quantity.name)) if "step" in quantity.dims else quantity
 
 
 def _manifest(sweep: Path) -> dict[str, Any]:
@@ -126,6 +146,7 @@ def _with_summary(folder: Path) -> xr.Dataset:
         raise UserError(f"{folder / RECORD}: cannot be read as a record ({error})") from error
     record["last_step"] = ((), float(record["step"][-1]), {"long_name": "last step of the record", "units": "step"})
     record["finished"] = ((), float((folder / SUMMARY).exists()))
+    record["n_parameters"] = ((), float(record.attrs.get("n_parameters", np.nan)), {"long_name": "parameters"})
     if (folder / SUMMARY).exists():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         for name in STEPS:

@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grok.records.sweep import last_look, read_off
+from grok.records.sweep import of_cells
 from grok.reports.figure import RC, save
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 
@@ -56,8 +56,7 @@ def _line(
 ) -> tuple[float, str]:
     """One line with what was published of it; where it ends, and its colour."""
     name, colour = line["quantity"], COLOURS.get(line["quantity"], LINES[number])
-    found = read_off(dataset, name, line["of_curve"]) if "of_curve" in line else dataset[name]
-    found = last_look(dataset, name) if "step" in found.dims else found
+    found = of_cells(dataset, name, of_curve=line.get("of_curve"))
     ticks, values = dataset[key].values.astype(float), found.transpose("seed", key).values
     for own in values:
         axes.plot(ticks, own, "o", color=colour, ms=4, alpha=0.7, mew=0)

@@ -25,7 +25,7 @@ from grok.records.sweep import DATASET
 from grok.reports.study import Study, holds, ours
 
 ROOT = Path(__file__).parents[2]
-LARGEST = 200  # values at a look of a quantity that is kept with the results
+LARGEST = 500  # values at a look of a quantity that is kept with the results: as many subtasks as the paper has
 BEGIN, END = "<!-- claims: written by python -m grok.reports.claims results/ -->", "<!-- end of claims -->"
 
 

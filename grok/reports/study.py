@@ -15,7 +15,7 @@ from rich.table import Table
 
 from grok.checks import UserError
 from grok.records.files import write_json
-from grok.records.sweep import last_look, looked_at, read_off
+from grok.records.sweep import of_cells
 from grok.science.intervals import mean_interval
 
 
@@ -29,13 +29,14 @@ class Claim:
     at_least: float | None  # the values of ours that agree with the published one …
     at_most: float | None
     because: str  # … and why these
-    quantity: str | Sequence[str]  # the variable of the Dataset that it is measured on, or several
+    quantity: str | Sequence[str | Sequence[str]]  # the variable of the Dataset that it is measured on, or several
     where: Mapping[str, Any]  # the swept values at which
     along: Sequence[str]  # the axes that the measure takes; where `step` is none of them, the last look counts
     measure: Callable[..., float]  # of the axes' ticks, in order, and one seed's values of each quantity
     scales: Sequence[str]  # the scales at which it can be judged …
     otherwise: str = ""  # … and why not at others
-    of_curve: Callable[..., float] | None = None  # of what is read off each cell's curve over steps, not of the curve
+    # Of what is read off each cell's curve over steps, not of the curve; off several together, a list in the list.
+    of_curve: Callable[..., float] | None = None
 
     def judge(self, dataset: xr.Dataset, scale: str) -> dict[str, Any]:
         """The verdict: our mean over seeds, its interval, and whether the mean is within the bounds.
@@ -89,19 +90,13 @@ class Claim:
         """The measured value of one seed."""
         names = [self.quantity] if isinstance(self.quantity, str) else self.quantity
         quantities = [self._along(own, name) for name in names]
-        ticks = [quantities[0][axis].values for axis in self.along]
-        return float(self.measure(*ticks, *[quantity.values for quantity in quantities]))
+        ticks = {dim: each[dim].values for each in quantities for dim in each.dims}
+        return float(self.measure(*[ticks[axis] for axis in self.along], *[each.values for each in quantities]))
 
-    def _along(self, own: xr.Dataset, name: str) -> xr.DataArray:
-        """A quantity of one seed along the measure's axes."""
-        quantity = own[name]
-        if self.of_curve is not None:
-            quantity = read_off(own, name, self.of_curve)
-        elif "step" in self.along:
-            quantity = quantity.isel(step=looked_at(own).values)
-        elif "step" in quantity.dims:
-            quantity = last_look(own, name)
-        return quantity.transpose(*self.along)
+    def _along(self, own: xr.Dataset, names: str | Sequence[str]) -> xr.DataArray:
+        """A quantity of one seed along those of the measure's axes that it has."""
+        quantity = of_cells(own, names, of_curve=self.of_curve, over_steps="step" in self.along)
+        return quantity.transpose(*[axis for axis in self.along if axis in quantity.dims])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " l
     return float(steps[reached[0]]) if reached.size else math.inf
 
 
-def first_below(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
+def first_below(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
     """The step of the first look with a value below the level; infinite where there is none."""
     below = np.flatnonzero(values < level)
     return float(steps[below[0]]) if below.size else math.inf

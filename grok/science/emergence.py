@@ -29,7 +29,7 @@ def n_learned(losses: Real[np.ndarray, "*batch subtask"], *, below: float) -> In
 
 
 def convergence_steps(
-    steps: Int[np.ndarray, " look"], losses: Real[np.ndarray, "look subtask"], *, below: float
+    steps: Real[np.ndarray, " look"], losses: Real[np.ndarray, "look subtask"], *, below: float
 ) -> Float[np.ndarray, " subtask"]:
     """The step of the first look at which each subtask's loss is below the threshold; NaN where it never is."""
     found = np.array([first_below(steps, loss, level=below) for loss in losses.T])

@@ -37,6 +37,16 @@ def exponent(
     )
 
 
+def r_squared(
+    x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, from_x: float = 0.0, to_x: float = np.inf
+) -> float:
+    """R² of the line through the logarithms, by the rule of `exponent`: 1 where the points lie on a power law."""
+    within = _within(x, from_x, to_x)
+    if not _defined(x[within], y[within]):
+        return math.nan
+    return float(straight_line(*_logarithms(x[within], y[within])).r_squared)
+
+
 def power_law(
     x: Real[np.ndarray, " point"],
     y: Real[np.ndarray, " point"],

@@ -5,8 +5,8 @@ From the inner products of `gradient_gram` on. Nothing here knows what the sampl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from math import pi
 
 import numpy as np
 import torch
@@ -29,7 +29,21 @@ def angular_similarity(gram: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
     norms = norms.where(norms > 0, 1.0)
     cosines = torch.outer(norms, norms)
     torch.div(gram, cosines, out=cosines)  # in place from here on: of 10,000 samples each copy is 400 MB
-    return cosines.clamp_(-1, 1).arccos_().div_(-pi).add_(1).fill_diagonal_(1)
+    return cosines.clamp_(-1, 1).arccos_().div_(-math.pi).add_(1).fill_diagonal_(1)
+
+
+def similarity_gap(similarity: Float[np.ndarray, "n n"], truth: Int[np.ndarray, " n"]) -> float:
+    """The mean similarity of two samples of one true cluster, less that of samples of two: above 0 in the paper (App.).
+
+    NaN where there are no two of one, or all are of one.
+    """
+    members = (truth[:, None] == np.unique(truth)).astype(float)
+    sums, sizes = members.T @ similarity @ members, members.sum(0)
+    n_within, n_between = (sizes * (sizes - 1)).sum(), sizes.sum() ** 2 - (sizes**2).sum()
+    if not n_within or not n_between:
+        return math.nan
+    within = np.trace(sums) - np.trace(similarity)
+    return float(within / n_within - (sums.sum() - np.trace(sums)) / n_between)
 
 
 def spectral_clusterings(

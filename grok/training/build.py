@@ -60,6 +60,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
     training = Training(
         model=model,
         task=tasks[0],
+        sources=[*zip(tasks, streams, strict=True)],
         feed=feed,
         train=train,
         test=Tables([each.test for each in data], dtype=dtype),

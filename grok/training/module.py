@@ -15,6 +15,7 @@ from grok.measures.look import Evaluation, Look, Measure
 from grok.optimizers import optimizer as optimizers
 from grok.optimizers.norm_constraint import NormConstraint
 from grok.records.history import History
+from grok.streams import Streams
 from grok.tasks.task import Task
 from grok.training.feed import Feed, Tables
 
@@ -32,6 +33,7 @@ class Training(LightningModule):
         *,
         model: nn.Module,
         task: Task,
+        sources: Sequence[tuple[Task, Streams]],
         feed: Feed,
         train: Tables,
         test: Tables,
@@ -43,7 +45,7 @@ class Training(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.task, self.feed, self.tables = model, task, feed, {"train": train, "test": test}
-        self.optimizer_settings, self.measures = optimizer_settings, measures
+        self.sources, self.optimizer_settings, self.measures = sources, optimizer_settings, measures
         self.looks, self.steps, self.stop_when_grokked = looks, looks[-1], stop_when_grokked
         self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
         self.history = History()
@@ -98,7 +100,7 @@ class Training(LightningModule):
         """Evaluate every replica, measure it, and add a row to the history and to each replica's logger."""
         self.model.eval()
         evaluations = {part: self.evaluate(tables) for part, tables in self.tables.items()}
-        look = Look(self.step, self.task, self.model, **evaluations)
+        look = Look(self.step, self.task, self.model, **evaluations, sources=self.sources)
         row = {name: labelled for measure in self.measures for name, labelled in measure(look).items()}
         self.history.append(self.step, row)
         if self.finished().any():

@@ -13,7 +13,7 @@ from grok.checks import UserError
 from grok.records.load import load
 from grok.reports.claims import BEGIN, END, kept, main, readme_table, study, take_in, with_table
 from grok.reports.study import Claim
-from grok.science.curves import argmin, final, first_reaching, number, value_at
+from grok.science.curves import argmin, early_stopped, final, first_reaching, lowest, number, value_at
 from grok.science.phases import how_many
 from tests.conftest import ROOT
 from tests.process import Command
@@ -98,6 +98,34 @@ def test_a_claim_can_be_of_what_is_read_off_each_curve(dataset):
     assert verdict["measured"] == pytest.approx((3 / 1 + 4 / 3) / 2)  # of each cell the last look that it had
     only = claim(of_curve=lambda steps, values: steps[-1], along=[], measure=number)
     assert only.judge(dataset, "paper")["measured"] == pytest.approx((20 + 20 + 10) / 3)
+
+
+def test_a_claim_can_be_of_what_is_read_off_several_curves_together(dataset):
+    dataset["validation_loss"] = -dataset["test_loss"]
+    stopped = claim(quantity=[["validation_loss", "test_loss"]], along=[], of_curve=early_stopped, measure=number)
+    assert stopped.judge(dataset, "paper")["measured"] == 8  # where the other loss is least, at the first look
+
+
+def test_a_quantity_may_have_an_axis_more_than_another(dataset):
+    parts = xr.DataArray([1.0, 10.0], {"part": ["a", "b"]}, ["part"])
+    dataset["part_loss"] = dataset["test_loss"] * parts
+
+    def measure(scales, names, loss, each):
+        assert (scales.tolist(), names.tolist()) == ([1, 2], ["a", "b"])
+        return float((each - np.stack([loss, 10 * loss], axis=1)).max())
+
+    both = claim(quantity=["test_loss", "part_loss"], where={}, along=["init_scale", "part"], measure=measure)
+    assert both.judge(dataset, "paper")["measured"] == 0
+    lowest_of_each = claim(quantity="part_loss", along=["part"], of_curve=lowest, measure=lambda names, each: each[1])
+    assert lowest_of_each.judge(dataset, "paper")["measured"] == pytest.approx(10 * (1 + 3 + 5) / 3)
+
+
+def test_a_claim_along_steps_and_a_key_is_at_the_looks_that_all_its_cells_had(dataset):
+    shared = claim(where={}, along=["init_scale", "step"], measure=lambda scales, steps, loss: float(steps[-1]))
+    assert shared.judge(dataset.isel(seed=[0, 1]), "paper")["measured"] == 20
+    dataset["finished"][0, 2] = True
+    dataset["test_loss"][0, 2] = dataset["train_accuracy"][0, 2] = 1.0
+    assert shared.judge(dataset.isel(seed=[2]), "paper")["measured"] == 10  # the other ended there
 
 
 def test_a_step_that_never_came_is_never_and_fails(dataset):

@@ -22,6 +22,7 @@ from grok.science.quanta_discovery import (
     envelope,
     envelope_exponent,
     rank_order,
+    similarity_gap,
     sizes_by_rank,
     spectral_clusterings,
     toy_clusters,
@@ -71,6 +72,14 @@ def test_products_of_layers_are_those_of_gradients(network, samples, one_by_one,
     torch.testing.assert_close(found, gram(one_by_one))
 
 
+def test_a_one_hot_input_said_by_its_place_gives_the_products_of_the_input_laid_out():
+    inputs, signals = (torch.randn(N, 3, generator=generator(seed), dtype=torch.float64) for seed in (0, 1))
+    places = torch.randint(4, (N,), generator=generator(2))
+    laid_out = torch.cat([inputs, functional.one_hot(places, 4)], dim=1)
+    found = linear_gram([LinearLayer(inputs, signals, bias=True, one_hot=places)], block=4)
+    torch.testing.assert_close(found, linear_gram([LinearLayer(laid_out, signals, bias=True)], block=4))
+
+
 @pytest.mark.parametrize("block", [1, 4, 100])
 def test_gradients_of_a_block_of_samples_are_those_of_each(network, samples, one_by_one, block):
     def loss(parameters, x, y):
@@ -106,6 +115,12 @@ def test_gradients_that_point_alike_have_similarity_one_opposite_ones_none_and_o
 def test_no_rounding_leaves_a_similarity_that_is_not_a_number():
     same = torch.randn(1, 1000, generator=generator()).expand(50, -1) * torch.rand(50, 1, generator=generator())
     assert (angular_similarity(gram(same)) > 0.999).all()
+
+
+def test_the_gap_is_between_pairs_of_one_cluster_and_pairs_of_two():
+    similarity = np.array([[1, 0.9, 0.4, 0.5], [0.9, 1, 0.6, 0.5], [0.4, 0.6, 1, 0.7], [0.5, 0.5, 0.7, 1]])
+    assert similarity_gap(similarity, np.array([3, 3, 0, 0])) == pytest.approx((0.9 + 0.7) / 2 - 0.5)
+    assert np.isnan(similarity_gap(similarity, np.arange(4))) and np.isnan(similarity_gap(similarity, np.zeros(4, int)))
 
 
 @pytest.fixture(scope="module")

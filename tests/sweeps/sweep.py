@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from itertools import product
@@ -14,39 +12,35 @@ import xarray as xr
 
 import grok
 from tests.conftest import ROOT, TINY
+from tests.process import LIMIT, Command
 
-LIMIT = 150  # seconds: a launcher whose job was lost would wait for ever
 GROUPS = ("model.width=16,24", "seed=0,1", "steps=100")  # two groups of two cells that can train side by side
-LONG = ("seed=0,1", "steps=3000", "looks.per_decade=4", "save_every_seconds=0")  # one group, to be interrupted
+LONG = ("seed=0,1", "steps=2000", "looks.per_decade=4", "save_every_seconds=0")  # one group, to be interrupted
 
 
-def start(*overrides: str, folder: Path | str, environment: Mapping[str, str], cwd: Path = ROOT) -> subprocess.Popen:
+def start(
+    *overrides: str, folder: Path | str, environment: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> Command:
     """The sweep of `TINY` with more overrides."""
-    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *overrides, f"hydra.sweep.dir={folder}"]
-    return subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return Command("-m", *TINY, *overrides, f"hydra.sweep.dir={folder}", environment=environment, cwd=cwd)
 
 
-def finish(sweep: subprocess.Popen) -> None:
+def finish(sweep: Command) -> None:
     """Wait until the sweep has ended as it should."""
-    try:
-        output, _ = sweep.communicate(timeout=LIMIT)
-    finally:
-        sweep.kill()
-    assert sweep.returncode == 0, output
+    code, said = sweep.ended()
+    assert code == 0, said
 
 
-def wait_for_checkpoints(sweep: subprocess.Popen, *cells: Path) -> None:
+def wait_for_checkpoints(sweep: Command, *cells: Path) -> None:
     """Until training has begun in each of the cells' folders."""
     deadline = time.monotonic() + LIMIT
     while not all((cell / "last.ckpt").exists() for cell in cells):
-        assert sweep.poll() is None, sweep.communicate()[0]
+        assert sweep.is_running(), sweep.ended()
         assert time.monotonic() < deadline, "no checkpoint"
         time.sleep(0.02)
 
 
-def assert_complete(folder: Path, *overrides: str, run: Callable[..., Path]) -> None:
+def assert_complete(folder: Path, *overrides: str, alone: Callable[..., Path]) -> None:
     """The folder has all cells of the sweep, each with the numbers that it has alone, and what a sweep leaves."""
     cells = list(product(*(_values(override) for override in overrides)))
     names = {path.name for path in folder.iterdir()}
@@ -54,8 +48,8 @@ def assert_complete(folder: Path, *overrides: str, run: Callable[..., Path]) -> 
     assert {"sweep.nc", "summary.csv", "report.html"} <= names
     for number, cell in enumerate(cells):
         assert (folder / str(number) / "summary.json").exists()
-        alone = grok.load(run(*cell, folder=f"alone-{number}")).drop_attrs()
-        xr.testing.assert_allclose(grok.load(folder / str(number)).drop_attrs(), alone, rtol=1e-4)
+        expected = grok.load(alone(*cell)).drop_attrs()
+        xr.testing.assert_allclose(grok.load(folder / str(number)).drop_attrs(), expected, rtol=1e-4)
 
 
 def assert_went_on(cell: Path, uninterrupted: Path) -> None:

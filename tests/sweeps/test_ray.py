@@ -6,11 +6,11 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import pytest
 
+from tests.process import Command
 from tests.sweeps import sweep
 
 pytestmark = pytest.mark.cluster
@@ -34,9 +34,9 @@ def cluster() -> Iterator[Any]:
             running.shutdown()
 
 
-def start(*overrides: str, folder: Path) -> Popen:
+def start(*overrides: str, folder: Path) -> Command:
     """The sweep as tasks of this machine's cluster, started in the folder that is to hold it."""
-    return sweep.start("cluster=ray", *overrides, folder="sweep", environment=os.environ, cwd=folder)
+    return sweep.start("cluster=ray", *overrides, folder="sweep", cwd=folder)
 
 
 def tasks(cluster: Any, **having: str) -> list[Any]:
@@ -48,9 +48,9 @@ def tasks(cluster: Any, **having: str) -> list[Any]:
     )
 
 
-def test_groups_of_cells_are_spread_over_the_nodes(cluster, run, tmp_path):
+def test_groups_of_cells_are_spread_over_the_nodes(cluster, alone, tmp_path):
     sweep.finish(start(*sweep.GROUPS, folder=tmp_path))
-    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, run=run)
+    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, alone=alone)
     assert len(tasks(cluster)) == 2 == len({task.node_id for task in tasks(cluster)})
 
 

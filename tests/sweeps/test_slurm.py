@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 
+from tests.process import Command
 from tests.sweeps import slurm, sweep
 
 pytestmark = pytest.mark.cluster
@@ -29,22 +29,22 @@ def cluster() -> Iterator[slurm.Slurm]:
         yield running
 
 
-def start(cluster: slurm.Slurm, name: str, *overrides: str, folder: Path) -> Popen:
+def start(cluster: slurm.Slurm, name: str, *overrides: str, folder: Path) -> Command:
     """The sweep as jobs of this name."""
     name = f"hydra.launcher.name={name}"
     return sweep.start(*CLUSTER, name, *overrides, folder=folder, environment=cluster.environment)
 
 
-def test_cells_that_can_train_side_by_side_are_one_job(cluster, run, tmp_path):
+def test_cells_that_can_train_side_by_side_are_one_job(cluster, alone, tmp_path):
     sweep.finish(start(cluster, "groups", *sweep.GROUPS, folder=tmp_path / "sweep"))
-    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, run=run)
+    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, alone=alone)
     assert len(cluster.jobs("groups")) == 2
 
 
-def test_each_cell_can_be_a_job(cluster, run, tmp_path):
+def test_each_cell_can_be_a_job(cluster, alone, tmp_path):
     cells = ("seed=0,1", "steps=100")
     sweep.finish(start(cluster, "cells", "hydra.launcher.unit=cell", *cells, folder=tmp_path / "sweep"))
-    sweep.assert_complete(tmp_path / "sweep", *cells, run=run)
+    sweep.assert_complete(tmp_path / "sweep", *cells, alone=alone)
     assert len(cluster.jobs("cells")) == 2
 
 

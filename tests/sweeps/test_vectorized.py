@@ -20,9 +20,10 @@ from grok.sweeps.folder import locked
 from grok.sweeps.plan import units_of
 from grok.training.checkpoint import NEXT, standings
 from tests.conftest import ROOT, TINY, checkpoint, composed
+from tests.process import Command
 
 GRID = ("init_scale=0.5,4", "optimizer.weight_decay=0,1", "seed=0,1")
-SWEEP = ("-m", *TINY, "steps=300", *GRID, "hydra.sweep.dir=sweep")
+SWEEP = ("-m", *TINY, "steps=100", *GRID, "hydra.sweep.dir=sweep")
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -66,7 +67,7 @@ def sweep(made, tmp_path) -> Path:
 def test_a_sweeps_cells_are_as_if_each_had_been_run_alone(sweep, run, tmp_path):
     for number, swept in {0: (0.5, 0, 0), 3: (0.5, 1, 1), 6: (4, 1, 0)}.items():
         keys = [f"{key.split('=')[0]}={value}" for key, value in zip(GRID, swept, strict=True)]
-        alone, together = run("steps=300", *keys, folder=f"alone{number}"), tmp_path / "sweep" / str(number)
+        alone, together = run("steps=100", *keys, folder=f"alone{number}"), tmp_path / "sweep" / str(number)
         files = {path.name for path in alone.iterdir()} - {"figure.pdf"}
         assert {path.name for path in together.iterdir()} == files >= {"record.nc", "summary.json", "report.html"}
         assert (together / "config.yaml").read_text() == (alone / "config.yaml").read_text()
@@ -77,10 +78,10 @@ def test_a_cell_goes_on_alone_and_in_other_company(sweep, command, run, tmp_path
     """What a cell gathered beside cells of other rates serves torch's optimiser, and the other way about."""
     (tmp_path / "sweep" / "3").rename(tmp_path / "alone")
     keys = ("init_scale=0.5", "optimizer.weight_decay=1", "seed=1")
-    prolonged, straight = run("steps=400", *keys, folder="alone"), run("steps=400", *keys, folder="straight")
+    prolonged, straight = run("steps=150", *keys, folder="alone"), run("steps=150", *keys, folder="straight")
     assert_same_numbers_at_the_end(prolonged, straight)
-    assert command(*SWEEP[:-1], "steps=400", "hydra.sweep.dir=sweep")[0] == 0
-    assert all(checkpoint(cell)["grok"]["step"] == 400 for cell in cells(tmp_path / "sweep"))
+    assert command(*SWEEP[:-1], "steps=150", "hydra.sweep.dir=sweep")[0] == 0
+    assert all(checkpoint(cell)["grok"]["step"] == 150 for cell in cells(tmp_path / "sweep"))
     assert_same_numbers_at_the_end(tmp_path / "sweep" / "3", straight)
 
 
@@ -146,10 +147,10 @@ def test_a_cell_that_diverges_or_is_wrong_fails_alone(command, run, tmp_path):
 
 def test_a_cell_that_has_grokked_leaves_and_the_others_go_on(command, run, tmp_path):
     easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
-    common = ("steps=1500", "stop_when_grokked=true", "task.tolerance=0.1", "looks.per_decade=5", *easy)
+    common = ("steps=300", "stop_when_grokked=true", "task.tolerance=0.1", "looks.per_decade=5", *easy)
     assert command("-m", *TINY, *common, "optimizer.lr=0.001,0.003,0", "hydra.sweep.dir=sweep")[0] == 0
     steps = [checkpoint(cell)["grok"]["step"] for cell in cells(tmp_path / "sweep")]
-    assert min(steps[:2]) > 0 and max(steps[:2]) < 1500 == steps[2]
+    assert min(steps[:2]) > 0 and max(steps[:2]) < 300 == steps[2]
     assert_same_numbers(tmp_path / "sweep" / "1", run(*common, "optimizer.lr=0.003"), rtol=1e-3, atol=1e-4)
 
 
@@ -188,7 +189,7 @@ def test_a_sweep_can_be_extended_in_its_folder(sweep, command, tmp_path):
 
 def test_a_sweep_over_other_keys_is_refused_in_its_folder(sweep, command):
     before = (sweep / "sweep.json").read_bytes()
-    code, said = command("-m", *TINY, "steps=300", "init_scale=0.5,4", "seed=0,1", "hydra.sweep.dir=sweep")
+    code, said = command("-m", *TINY, "steps=100", "init_scale=0.5,4", "seed=0,1", "hydra.sweep.dir=sweep")
     assert code == 2 and "holds a sweep over" in said and "choose another folder" in said
     assert (sweep / "sweep.json").read_bytes() == before
 
@@ -226,33 +227,38 @@ def test_values_that_fill_no_grid_lie_along_the_cells(tmp_path, run):
     assert dataset["test_loss"].dims == ("cell", "step") and dataset["init_scale"].values.tolist() == [1, 2, 3, 4]
 
 
-def start(folder: Path, *overrides: str) -> subprocess.Popen:
-    command = [sys.executable, "train.py", *SWEEP[:-1], "steps=1500", "looks.per_decade=4", "save_every_seconds=0"]
-    command += [f"hydra.sweep.dir={folder}", *overrides]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def long(folder: Path, *overrides: str) -> tuple[str, ...]:
+    """What is given to `train.py` for a sweep of four cells side by side that saves after every segment."""
+    saved_often = ("steps=1500", "looks.per_decade=4", "save_every_seconds=0")
+    return ("-m", *TINY, *GRID[1:], *saved_often, f"hydra.sweep.dir={folder}", *overrides)
 
 
 def test_a_sweep_killed_at_three_random_moments_ends_bit_for_bit_as_if_it_had_not(tmp_path):
-    whole = start(tmp_path / "whole")
-    output, _ = whole.communicate(timeout=300)
-    assert whole.returncode == 0, output
+    whole = subprocess.Popen(
+        [sys.executable, "train.py", *long(tmp_path / "whole")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     killed, reached = tmp_path / "killed", 0
     for _ in range(3):
-        process = start(killed)
+        command = Command(*long(killed))
         further = reached + int.from_bytes(os.urandom(2), "big") % 250 + 50
         print(f"to be killed at step {further}")
         deadline = time.monotonic() + 120
-        while reached < further and time.monotonic() < deadline and process.poll() is None:
+        while reached < further and time.monotonic() < deadline and command.is_running():
             time.sleep(0.02)
             if (killed / "0" / LAST).exists():
                 reached = checkpoint(killed / "0")["grok"]["step"]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        command.send(signal.SIGKILL)
+        command.ended()
         assert reached < 1500, "killed too late to show anything"
-    last = start(killed)
-    output, _ = last.communicate(timeout=300)
-    assert last.returncode == 0, output
-    assert len(cells(killed)) == 8
+    code, said = Command(*long(killed)).ended(within=300)
+    assert code == 0, said
+    output, _ = whole.communicate(timeout=300)
+    assert whole.returncode == 0, output
+    assert len(cells(killed)) == 4
     for cell in cells(killed):
         assert_same_numbers(cell, tmp_path / "whole" / cell.name)
     sittings = json.loads(grok.load(killed / "0").attrs["sittings"])
@@ -278,29 +284,29 @@ def test_a_kill_during_the_first_saving_leaves_a_group_that_has_not_begun(run):
 
 
 def test_cells_at_different_steps_train_apart_until_they_are_done(command, run, tmp_path):
-    run("steps=100", "seed=0", folder="sweep/0")
-    assert command("-m", *TINY, "steps=300", "seed=0,1", "hydra.sweep.dir=sweep")[0] == 0
-    assert [checkpoint(cell)["grok"]["step"] for cell in cells(tmp_path / "sweep")] == [300, 300]
+    run("steps=50", "seed=0", folder="sweep/0")
+    assert command("-m", *TINY, "steps=100", "seed=0,1", "hydra.sweep.dir=sweep")[0] == 0
+    assert [checkpoint(cell)["grok"]["step"] for cell in cells(tmp_path / "sweep")] == [100, 100]
 
 
 def test_a_signal_ends_a_sweep_cleanly_and_says_how_to_go_on(tmp_path):
-    process = start(tmp_path / "sweep", "steps=200000")
-    while not (tmp_path / "sweep" / "0" / LAST).exists() and process.poll() is None:
+    command = Command(*long(tmp_path / "sweep", "steps=200000"))
+    while not (tmp_path / "sweep" / "0" / LAST).exists() and command.is_running():
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130 and f"hydra.sweep.dir='{tmp_path / 'sweep'}' goes on" in output
-    assert "Traceback" not in output
+    command.send(signal.SIGINT)
+    code, said = command.ended(within=60)
+    assert code == 130 and f"hydra.sweep.dir='{tmp_path / 'sweep'}' goes on" in said
+    assert "Traceback" not in said
 
 
 def test_a_signal_between_two_groups_ends_the_sweep(tmp_path):
     """It comes while what the first group leaves is being written, when nothing is in training."""
-    process = start(tmp_path / "sweep", "steps=20,200000", "seed=0,1,2")
-    while not [*tmp_path.glob("sweep/*/summary.json")] and process.poll() is None:
+    command = Command(*long(tmp_path / "sweep", "steps=20,200000", "seed=0,1,2"))
+    while not [*tmp_path.glob("sweep/*/summary.json")] and command.is_running():
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 143 and "goes on" in output and "Traceback" not in output
+    command.send(signal.SIGTERM)
+    code, said = command.ended(within=60)
+    assert code == 143 and "goes on" in said and "Traceback" not in said
 
 
 def test_a_sweep_through_joblib_is_the_same_sweep(made, command, tmp_path):

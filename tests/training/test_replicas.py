@@ -28,7 +28,7 @@ OWN_RATES = [
 @pytest.mark.parametrize("constrain", [False, True])
 @pytest.mark.parametrize("variants", [SHARED_RATES, OWN_RATES], ids=["shared rates", "own rates"])
 def test_together_equals_alone(variants, constrain, precision):
-    common = (*TINY, "steps=300", f"precision={precision}", f"optimizer.constrain_norm={constrain}".lower())
+    common = (*TINY, "steps=100", f"precision={precision}", f"optimizer.constrain_norm={constrain}".lower())
     configs = [composed(*common, *variant) for variant in variants]
     together, alone = trained(*configs), [trained(config) for config in configs]
     tolerance = {"float64": dict(rtol=1e-9, atol=1e-11), "float32": dict(rtol=1e-3, atol=1e-4)}[precision]

@@ -2,9 +2,8 @@
 
 import json
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,33 +13,26 @@ import yaml
 
 import grok
 from grok.checks import UserError
-from tests.conftest import ROOT, TINY, checkpoint
+from tests.conftest import TINY, checkpoint, trained_in
+from tests.process import Command
 
-STEPS = 3000
+STEPS = 2000
+SAVED_OFTEN = (f"steps={STEPS}", "looks.per_decade=4", "save_every_seconds=0")  # after every segment
 
 
-def start(folder: Path) -> subprocess.Popen:
+def start(folder: Path) -> Command:
     """The run of `TINY` in a process of its own, saving after every segment."""
-    command = [
-        sys.executable,
-        "train.py",
-        *TINY,
-        f"steps={STEPS}",
-        "looks.per_decade=4",
-        "save_every_seconds=0",
-        f"hydra.run.dir={folder}",
-    ]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Command(*TINY, *SAVED_OFTEN, f"hydra.run.dir={folder}")
 
 
-def wait_for_checkpoint(process: subprocess.Popen, folder: Path, *, steps: int) -> None:
+def wait_for_checkpoint(command: Command, folder: Path, *, steps: int) -> None:
     """Until the checkpoint in the folder holds at least so many steps."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and command.is_running():
         if (folder / "last.ckpt").exists() and checkpoint(folder)["grok"]["step"] >= steps:
             return
         time.sleep(0.02)
-    raise AssertionError(f"no checkpoint of step {steps} (exit code {process.poll()})")
+    raise AssertionError(f"no checkpoint of step {steps}: {command.ended(within=0)}")
 
 
 def assert_bit_equal(one: Path, other: Path) -> None:
@@ -58,47 +50,58 @@ def assert_bit_equal(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    process = start(folder)
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode == 0, output
+    code, said = start(folder).ended(within=200)
+    assert code == 0, said
     return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A finished run of 20 steps, made once."""
+    return trained_in(tmp_path_factory.mktemp("made") / "run", *TINY, "steps=20")
+
+
+@pytest.fixture
+def short(made, tmp_path) -> Path:
+    """A copy of that run, where `run` puts its own."""
+    return shutil.copytree(made, tmp_path / "run")
 
 
 def test_a_run_killed_at_a_random_step_resumes_bit_for_bit(uninterrupted, tmp_path, run):
     at = int.from_bytes(os.urandom(2), "big") % 900 + 100
-    process = start(tmp_path / "run")
-    wait_for_checkpoint(process, tmp_path / "run", steps=at)
-    process.kill()
-    process.wait()
+    command = start(tmp_path / "run")
+    wait_for_checkpoint(command, tmp_path / "run", steps=at)
+    command.send(signal.SIGKILL)
+    command.ended()
     assert checkpoint(tmp_path / "run")["grok"]["step"] < STEPS, "killed too late to show anything"
     grok.load(tmp_path / "run")  # the record is whole at any moment
-    assert_bit_equal(run(f"steps={STEPS}", "looks.per_decade=4", "save_every_seconds=0"), uninterrupted)
+    assert_bit_equal(run(*SAVED_OFTEN), uninterrupted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_cleanly_and_it_resumes_bit_for_bit(uninterrupted, tmp_path, run, number):
-    process = start(tmp_path / "run")
-    wait_for_checkpoint(process, tmp_path / "run", steps=150)
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert "goes on" in output and "Traceback" not in output
+    command = start(tmp_path / "run")
+    wait_for_checkpoint(command, tmp_path / "run", steps=150)
+    command.send(number)
+    code, said = command.ended(within=60)
+    assert code == 128 + number
+    assert "goes on" in said and "Traceback" not in said
     stopped_at = checkpoint(tmp_path / "run")["grok"]["step"]
-    assert f"stopped at step {stopped_at:,} of {STEPS:,}" in output
-    assert_bit_equal(run(f"steps={STEPS}", "looks.per_decade=4", "save_every_seconds=0"), uninterrupted)
+    assert f"stopped at step {stopped_at:,} of {STEPS:,}" in said
+    assert_bit_equal(run(*SAVED_OFTEN), uninterrupted)
 
 
 def test_a_finished_run_is_left_alone_and_can_be_prolonged(run):
-    folder = run("steps=300")
+    folder = run("steps=30")
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    run("steps=300")
+    run("steps=30")
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-    run("steps=500")
-    whole = run("steps=500", folder="whole")
-    assert sorted(set(grok.load(folder)["step"].values) - set(grok.load(whole)["step"].values)) == [300]
+    run("steps=50")
+    whole = run("steps=50", folder="whole")
+    assert sorted(set(grok.load(folder)["step"].values) - set(grok.load(whole)["step"].values)) == [30]
     for name, weight in checkpoint(whole)["state_dict"].items():
         assert torch.equal(weight, checkpoint(folder)["state_dict"][name])
-    assert yaml.safe_load((folder / "config.yaml").read_text())["steps"] == 500
+    assert yaml.safe_load((folder / "config.yaml").read_text())["steps"] == 50
 
 
 def test_a_run_that_stopped_because_it_grokked_stays_stopped(run):
@@ -111,35 +114,31 @@ def test_a_run_that_stopped_because_it_grokked_stays_stopped(run):
     assert 0 < stopped_at < 5000
 
 
-def test_a_prolongation_that_fails_leaves_the_run_finished(run, tmp_path, monkeypatch):
+def test_a_prolongation_that_fails_leaves_the_run_finished(short, run, tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    folder = run("steps=20")
-    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".ckpt"}
+    before = {path.name: path.read_bytes() for path in short.iterdir() if path.suffix != ".ckpt"}
     with pytest.raises(UserError, match="W&B refused"):
         run("steps=40", "logger=wandb", f"logger.dir={tmp_path}", "logger.mode=online")
-    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert {name: (short / name).read_bytes() for name in before} == before
 
 
-def test_a_run_does_not_go_on_with_other_data(run):
-    folder = run("steps=20")
-    (folder / "summary.json").unlink()
-    state = checkpoint(folder)
+def test_a_run_does_not_go_on_with_other_data(short, run):
+    (short / "summary.json").unlink()
+    state = checkpoint(short)
     state["grok"]["data"]["checksum"] = "another"
-    torch.save(state, folder / "last.ckpt")
+    torch.save(state, short / "last.ckpt")
     with pytest.raises(UserError, match=r"last\.ckpt: this run was begun on other data"):
         run("steps=20")
 
 
-def test_the_record_tells_of_every_sitting(run):
-    run("steps=20")
+def test_the_record_tells_of_every_sitting(short, run):
     sittings = json.loads(grok.load(run("steps=40")).attrs["sittings"])
     assert [sitting["from_step"] for sitting in sittings] == [0, 20]
 
 
-def test_a_record_without_its_checkpoint_is_not_trained_over(run):
-    folder = run("steps=20")
-    (folder / "last.ckpt").unlink()
+def test_a_record_without_its_checkpoint_is_not_trained_over(short, run):
+    (short / "last.ckpt").unlink()
     with pytest.raises(UserError, match=r"last\.ckpt: missing"):
         run("steps=40")
 
@@ -150,25 +149,23 @@ def test_a_diverged_run_ends_with_all_its_files(run):
     assert summary["train_loss"] is None and (folder / "figure.png").exists() and (folder / "report.html").exists()
 
 
-def test_another_configuration_does_not_touch_a_run(run):
-    folder = run("steps=50")
-    content = (folder / "last.ckpt").read_bytes()
+def test_another_configuration_does_not_touch_a_run(short, run):
+    content = (short / "last.ckpt").read_bytes()
     with pytest.raises(UserError, match=r"optimizer.lr=0.5: the run in .* was made with optimizer.lr=0.0003"):
-        run("steps=50", "optimizer.lr=0.5")
-    with pytest.raises(UserError, match=r"steps=20: .* was made with steps=50"):
-        run("steps=20")
+        run("steps=20", "optimizer.lr=0.5")
+    with pytest.raises(UserError, match=r"steps=10: .* was made with steps=20"):
+        run("steps=10")
     with pytest.raises(UserError, match="stop_when_grokked=True"):
-        run("steps=50", "stop_when_grokked=true")
-    assert (folder / "last.ckpt").read_bytes() == content
+        run("steps=20", "stop_when_grokked=true")
+    assert (short / "last.ckpt").read_bytes() == content
 
 
 @pytest.mark.parametrize("damage", ["text", "cut", "empty"])
-def test_a_damaged_checkpoint_is_named_and_kept(run, damage):
-    folder = run("steps=50")
-    (folder / "summary.json").unlink()
-    whole = (folder / "last.ckpt").read_bytes()
+def test_a_damaged_checkpoint_is_named_and_kept(short, run, damage):
+    (short / "summary.json").unlink()
+    whole = (short / "last.ckpt").read_bytes()
     damaged = {"text": b"no checkpoint", "cut": whole[:5000], "empty": b""}[damage]
-    (folder / "last.ckpt").write_bytes(damaged)
+    (short / "last.ckpt").write_bytes(damaged)
     with pytest.raises(UserError, match=r"last\.ckpt: cannot be read as a checkpoint"):
-        run("steps=50")
-    assert (folder / "last.ckpt").read_bytes() == damaged
+        run("steps=20")
+    assert (short / "last.ckpt").read_bytes() == damaged

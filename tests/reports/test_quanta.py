@@ -1,0 +1,160 @@
+"""The pictures and studies of the quanta: drawn of short runs, and of Datasets as theory has them, where its claims
+hold."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.image import imread
+
+import grok
+from grok.reports.claims import study
+from grok.science.emergence import CONVERGED, NATS_PER_BIT, convergence_steps
+from grok.science.quanta import zipf_frequencies
+from grok.science.quanta_laws import predicted_learned
+from tests.conftest import trained_in
+from tests.reports.test_pictures import opened
+
+PARITY = (
+    "task=sparse_parity",
+    "task.n_subtasks=8",
+    "task.n_bits=6",
+    "task.k=2",
+    "task.test_points=20",
+    "model.width=32",
+    "batch_size=200",
+    "optimizer.lr=0.03",
+    "looks.per_decade=10",
+    "logger=none",
+)
+PICTURES = {"subtask_curves.png", "convergence.png"}
+STUDIES = ("emergence", "scaling_steps", "scaling_parameters", "scaling_data", "exponents", "convergence")
+N_SUBTASKS = 100
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A run of sparse parity that learns a few subtasks, made once."""
+    return trained_in(tmp_path_factory.mktemp("made") / "run", *PARITY, "steps=200")
+
+
+def assert_drawn(file: Path) -> None:
+    pixels = imread(file)[..., :3]
+    assert min(pixels.shape[:2]) > 500 and (pixels < 0.9).any(-1).mean() > 0.005, f"{file.name} is blank"
+
+
+def test_a_run_leaves_its_pictures(made):
+    for name in PICTURES:
+        assert_drawn(made / name)
+
+
+def test_a_run_that_has_learned_nothing_leaves_them_too(tmp_path):
+    folder = trained_in(tmp_path / "run", *PARITY, "steps=1")
+    assert {path.name for path in folder.glob("*.png")} == PICTURES | {"figure.png"}
+    assert "not drawn" not in (folder / "report.html").read_text()
+
+
+def test_on_the_page_a_subtask_can_be_picked_out_by_the_slider_and_the_pointer(made, browser):
+    page, said, asked = opened(browser, made / "report.html")
+    record = grok.load(made)
+    losses = record["subtask_loss"].values / NATS_PER_BIT
+    learned = convergence_steps(record["step"].values, losses, below=CONVERGED)
+    assert np.isfinite(learned[0]) and np.isnan(learned[7])
+    assert page.locator("#subtask-name").text_content() == (
+        f"1 of 8: {100 * zipf_frequencies(8, alpha=0.4)[0]:.3g} % of the examples, learned by step {learned[0]:.0f}"
+    )
+    page.locator("#subtask-rank").evaluate("range => { range.value = 7; range.dispatchEvent(new Event('input')) }")
+    assert page.locator("#subtask-name").text_content().endswith("not learned")
+    last = page.locator("#subtask-curves polyline").nth(0)  # of the first subtask: where it ends
+    x, y = map(float, last.get_attribute("points").split()[-1].split(","))
+    page.locator("#subtask-curves").scroll_into_view_if_needed()
+    box = page.locator("#subtask-curves").bounding_box()
+    page.mouse.move(box["x"] + x * box["width"] / 1000, box["y"] + y * box["height"] / 520)
+    assert page.locator("#subtask-name").text_content().startswith("1 of 8")
+    assert said == [] and asked == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_runs_at_smoke_scale_judges_and_draws(name, command, tmp_path):
+    assert command(f"study=quanta_{name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+    verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
+    assert verdicts and all(each["holds"] is None and each["n"] > 0 for each in verdicts)
+    assert_drawn(tmp_path / "sweep" / "figure.png")
+
+
+def as_theory_has_it(keys: Mapping[str, Sequence], steps: np.ndarray, learned: Callable) -> xr.Dataset:
+    """A sweep over the keys in which `learned(frequencies, **keys)` subtasks are known at each step, one in part."""
+    names, shape = [*keys], [len(ticks) for ticks in keys.values()]
+    losses = np.empty((*shape, steps.size, N_SUBTASKS))
+    mean = np.empty((*shape, steps.size))
+    for place in np.ndindex(*shape):
+        own = {name.rpartition(".")[2]: ticks[at] for at, (name, ticks) in zip(place, keys.items(), strict=True)}
+        frequencies = zipf_frequencies(N_SUBTASKS, alpha=own.get("alpha", 0.4))
+        n = np.broadcast_to(learned(frequencies, **own), steps.shape)
+        losses[place] = NATS_PER_BIT * (1 - np.clip(n[:, None] - np.arange(N_SUBTASKS), 0, 1))
+        mean[place] = losses[place] @ frequencies
+    of_looks = dict.fromkeys(("test_loss", "validation_loss", "held_out_loss"), ((*names, "step"), mean))
+    of_looks |= {"train_accuracy": ((*names, "step"), 1 - mean / 2)}
+    dataset = xr.Dataset(
+        {"subtask_loss": ((*names, "step", "subtask"), losses), **of_looks},
+        {**keys, "step": steps, "subtask": range(1, N_SUBTASKS + 1)},
+        {"scale": "laptop"},
+    )
+    dataset["finished"], dataset["last_step"] = (names, np.ones(shape, bool)), (names, np.full(shape, steps[-1]))
+    width = dataset.get("model.width", xr.DataArray(100))
+    return dataset.assign(n_parameters=(135.0 * width + 2).broadcast_like(dataset["finished"]))
+
+
+def by_steps(frequencies, steps):
+    return predicted_learned("steps", steps, frequencies, constant=79.0)
+
+
+def steps_to(last: int) -> np.ndarray:
+    return np.unique(np.geomspace(1, last, 90).round().astype(int))
+
+
+SEEDS = {"seed": [0, 1]}
+ALPHAS = {"task.alpha": [0.2, 0.8]}
+WIDTHS = {"model.width": [5, 9, 16, 30, 55, 200]}
+EXAMPLES = {"task.n_train": [10_000, 16_000, 25_000, 40_000, 63_000, 100_000, 160_000, 250_000]}
+THEORIES = {
+    "scaling_steps": lambda: as_theory_has_it(SEEDS, steps_to(15_000), lambda p, seed: by_steps(p, steps_to(15_000))),
+    "scaling_parameters": lambda: as_theory_has_it(
+        WIDTHS | SEEDS,
+        np.array([0, 100]),
+        lambda p, width, seed: predicted_learned("parameters", np.array([width]), p, constant=7.3),
+    ),
+    "scaling_data": lambda: as_theory_has_it(
+        EXAMPLES | {"task.alpha": [0.2, 0.4, 0.8]} | SEEDS,
+        np.array([0, 100]),
+        lambda p, n_train, alpha, seed: predicted_learned("data", np.array([n_train]), p, constant=5000.0),
+    ),
+    "exponents": lambda: as_theory_has_it(
+        ALPHAS | WIDTHS | SEEDS,
+        steps_to(9000),
+        lambda p, alpha, width, seed: np.minimum(by_steps(p, steps_to(9000)), width / 7.3),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", THEORIES)
+def test_what_theory_has_is_what_its_claims_hold_of(name, tmp_path):
+    declared, dataset = study(f"quanta_{name}", "laptop"), THEORIES[name]()
+    judged = [each for each in declared.judge(dataset) if each["published"].startswith("(theory")]
+    assert judged and all(each["holds"] for each in judged), [each["measured"] for each in judged]
+    assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+
+
+def test_stopping_by_other_points_does_not_peek():
+    """The validation loss is least at the second look, the held-out loss at the third."""
+    curves = {"validation_loss": [0.5, 0.2, 0.4], "held_out_loss": [0.5, 0.3, 0.1], "test_loss": [0.5, 0.25, 0.25]}
+    cells = {"task.n_train": [100, 200], "task.alpha": [0.4], "seed": [0]}
+    dataset = as_theory_has_it(cells, np.array([0, 10, 20]), lambda p, n_train, alpha, seed: np.zeros(3))
+    dataset = dataset.assign({name: 0 * dataset[name] + xr.DataArray(of, dims="step") for name, of in curves.items()})
+    panel = study("quanta_scaling_data", "laptop").figure.keywords["rows"][1][0].keywords
+    least, stopped = (each.points(dataset.sel(panel["where"])) for each in panel["against"])
+    assert least[0].mean.tolist() == [0.25] * 2 and stopped[0].mean.tolist() == [0.3] * 2
