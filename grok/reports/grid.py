@@ -31,6 +31,6 @@ def draw(dataset: xr.Dataset, path: Path, *, rows: Sequence[Sequence[Panel]], si
                 if above.get_xlabel() == below.get_xlabel():
                     above.sharex(below)
                     above.set_xlabel("")
-                    above.tick_params(labelbottom=False)
+                    above.tick_params(which="both", labelbottom=False)
         save(figure, path)
     return path

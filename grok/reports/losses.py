@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from grok.reports.by_rank import colour_bar, curves
 from grok.reports.scaling import Points, Scaling
@@ -93,6 +93,7 @@ def view(axes: Axes, scaling: Scaling, seeds: Sequence[Points]) -> None:
     x = np.concatenate([each.x for each in seeds])
     begins = scaling.fit.get("from_x", 0.0) / 10 if scaling.key == "step" else 0.0
     axes.set_xlim(max(begins, x.min() / 1.1), 1.1 * x.max())
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _laws(axes: Axes, scaling: Scaling, seeds: Sequence[Points], fit: PowerLaw, ends: np.ndarray, alpha: float) -> None:
