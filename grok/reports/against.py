@@ -11,12 +11,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from grok.records.sweep import of_cells
 from grok.reports.figure import RC, save
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 
 COLOURS = {"train_loss": TRAIN, "test_loss": TEST, "generalization_step": TEST}
+MOST_TICKS = 8  # swept values that are all named on a logarithmic axis
 LINE = 0.07  # of the axes' height, for a line of the names beside them
 
 
@@ -41,11 +43,14 @@ def draw(
         axes.set(xlabel=x["label"], xscale=x["scale"], ylabel=y["label"], yscale=y["scale"])
         swept = dataset[key].values.astype(float)
         axes.plot(swept, 0 * swept, alpha=0, transform=axes.get_xaxis_transform())  # all in view
+        if x["scale"] == "log" and len(swept) <= MOST_TICKS:
+            axes.set_xticks(swept, [f"{tick:g}" for tick in swept])
+            axes.xaxis.set_minor_locator(NullLocator())
         ends = [_line(axes, dataset, key, line, number, y["scale"]) for number, line in enumerate(lines)]
         axes.margins(x=0.08, y=0.1)
         axes.set_ylim(y.get("limits", axes.get_ylim()))
         names = [(line.get("name", ""), *end) for line, end in zip(lines, ends, strict=True)]
-        told = [("○ published", axes.get_ylim()[0], NEUTRAL)] if any("published" in line for line in lines) else []
+        told = [("○ published", axes.get_ylim()[0], NEUTRAL)] if any(line.get("published") for line in lines) else []
         _beside(axes, [*names, *told])
         save(figure, path)
     return path
