@@ -116,7 +116,7 @@ def _transitions(axes: Axes, own: Points, alpha: float) -> None:
     """The mean loss if each subtask fell from 1 bit to 0 where it was half learned."""
     frequencies = zipf_frequencies(own.losses.shape[1], alpha=alpha)
     mean = by_own_transitions(own.x, own.losses / NATS_PER_BIT, frequencies)
-    axes.plot(own.x, mean, color=TEST, lw=1.1, drawstyle="steps-post", label="the same, each subtask at once (a seed)")
+    axes.plot(own.x, mean, color=TEST, lw=1.1, drawstyle="steps-post", label="one seed, if each subtask fell at once")
 
 
 def signed(value: float) -> str:
