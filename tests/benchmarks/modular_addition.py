@@ -4,7 +4,8 @@
 
 In turn, in one process: our epochs with their looks (every 100 epochs, all measures), ours without, and the way of the
 reference: every position through every layer, logits at all of them, einsums, unfused AdamW with a schedule, and the
-test loss in every epoch; and the same without the test loss. All in float32 with the loss in float64. Ratios count.
+test loss in every epoch; and the same without the test loss. All in float32 with the loss in float64; ours also with
+products that the device may round (`precision=bfloat16`). Ratios count.
 With `--seeds N`, N replicas side by side as well, without looks, and what each gains over N runs one after the other.
 """
 
@@ -22,6 +23,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from grok.training.build import build
+from grok.training.fit import products
 from grok.training.memory import keep_freed_memory
 from tests.conftest import composed
 
@@ -84,7 +86,9 @@ def reference(
     return epoch
 
 
-def ours(p: int, *, looks: bool, device: torch.device, seeds: int = 1) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
+def ours(
+    p: int, *, looks: bool, device: torch.device, seeds: int = 1, precision: str = "float32"
+) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
     """`LOOK_EVERY` of our epochs with so many replicas, and the data that the first of them trains on."""
     configs = [composed("task=modular_addition", f"task.p={p}", f"seed={seed}") for seed in range(seeds)]
     training, (data, *_) = build(configs)
@@ -93,10 +97,11 @@ def ours(p: int, *, looks: bool, device: torch.device, seeds: int = 1) -> tuple[
     optimizer = training.configure_optimizers()
 
     def epochs() -> None:
-        for _ in range(LOOK_EVERY):
-            training.take_step(optimizer)
-        if looks:
-            training.look()
+        with products(precision, device):
+            for _ in range(LOOK_EVERY):
+                training.take_step(optimizer)
+            if looks:
+                training.look()
 
     tables = (data.train.inputs, data.train.targets, data.train.rows, data.test.rows)
     return epochs, tuple(each.to(device) for each in tables)
@@ -122,9 +127,11 @@ def main() -> None:
     keep_freed_memory()
     with_looks, data = ours(given.p, looks=True, device=given.device)
     without, _ = ours(given.p, looks=False, device=given.device)
+    rounded, _ = ours(given.p, looks=True, device=given.device, precision="bfloat16")
     ways = {
         "our epoch, a look every 100": (with_looks, LOOK_EVERY),
         "our epoch": (without, LOOK_EVERY),
+        "our epoch, a look every 100, precision=bfloat16": (rounded, LOOK_EVERY),
         "the reference's way": (reference(given.p, *data, tested=True), 1),
         "the reference's way without test loss": (reference(given.p, *data, tested=False), 1),
     }
