@@ -139,7 +139,7 @@ def _losses(look: Look, table: Tensor, residue: Tensor, keys: Tensor) -> dict[st
     formula = trigonometric.loss(trigonometric.coefficients(table), keys)
 
     def so_far(loss: Tensor, name: str) -> Labelled:
-        return Labelled(loss, name, chart="progress measures, by the key frequencies of the look", log_scale=True)
+        return Labelled(loss, name, chart="progress measures, by own keys", log_scale=True)
 
     return {
         "restricted_loss_by_own_keys": so_far(restricted, "restricted loss"),

@@ -59,7 +59,8 @@ def _chart(record: xr.Dataset, chart: str, names: list[str], summary: Mapping[st
         steps = record["step"].values.tolist()
         data.append({"x": steps, "y": _rounded(shown), "name": title, "mode": "lines", "line": line})
     units = {record[name].attrs.get("units", "1") for name in names} - {"1"}
-    quantity = f"{chart} ({', '.join(sorted(units))})" if units else chart
+    quantity = data[0]["name"] if len(data) == 1 else chart
+    quantity += f" ({', '.join(sorted(units))})" if units else ""
     layout = {
         "xaxis": {"title": {"text": "optimiser step"}, "type": "log", "exponentformat": "power"},
         "yaxis": {"title": {"text": quantity}, "type": "log" if log_scale else "linear", "exponentformat": "power"},
