@@ -13,10 +13,10 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "task: must be given; one of task=mnist_grok, task=modular_addition, task=sparse_parity"),
+        ([], "task: must be given; one of task=imdb_grok, task=mnist_grok, task=modular_addition"),
         (
             ["task=mnist_grk"],
-            "task=mnist_grk: must be one of mnist_grok, modular_addition, sparse_parity, teacher_student",
+            "task=mnist_grk: must be one of imdb_grok, mnist_grok, modular_addition, qm9_grok, sparse_parity",
         ),
         (["optimizer=adma"], "optimizer=adma: must be one of adam, adamw, sgd"),
         (["sede=1"], "sede=1: no such key (did you mean seed?); the top level has name, seed, steps"),
@@ -32,7 +32,7 @@ from tests.conftest import ROOT
         (
             ["task=modular_addition", "optimizer=sgd", "logger=none"],
             "optimizer.betas=[0.9, 0.98]: grok.optimizers.sgd.Sgd takes lr, momentum, weight_decay, constrain_norm, "
-            "warmup, parts; ~optimizer.betas drops it",
+            "clip_norm, warmup, parts; ~optimizer.betas drops it",
         ),
         (["steps=abc"], "steps=abc: must be a whole number of at least 1"),
         (["steps=0"], "steps=0: must be a whole number of at least 1"),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from jaxtyping import Bool, Float
+from torch import Tensor
 
-from grok.checks import UserError
-from grok.measures.look import Evaluation, Look
-from grok.models.transformer import Transformer
+from grok.measures import circuit_over_steps
+from grok.measures.addition import (
+    adds_by_transformer,
+    all_pairs,
+    by_answer,
+    on_all_pairs,
+    outputs_of,
+    pair_numbers,
+    residues,
+    transformer,
+)
+from grok.measures.look import Look
 from grok.records.history import History
 from grok.records.labelled import Labelled
 from grok.science import (
@@ -21,40 +27,23 @@ from grok.science import (
     principal_components,
     progress_measures,
     rings,
-    subspace,
     symmetricity,
     trigonometric,
 )
-from grok.science.circuit_phases import LEARNED, PHASES, circuit_phases
 from grok.science.concentration import gini
 from grok.science.norms import joint_norm
-from grok.tasks.task import Task
 
 COMPONENTS = 8  # principal components that are told apart
 SINGULAR_VALUES = 20  # of W_L: five key frequencies have ten
-EXAMPLES = 128  # training examples whose logits are kept of every look, for the excluded loss
-
-
-def adds_by_transformer(task: Task, model: nn.Module) -> None:
-    """Refuse what has no such circuit to be read.
-
-    Raises:
-        UserError: the model is no transformer, or the task's operation neither adds nor subtracts modulo an odd number.
-    """
-    operation, p = getattr(task, "operation", type(task).__name__), getattr(task, "p", 0)
-    if not isinstance(model, Transformer) or operation not in ("add", "subtract") or p % 2 == 0:
-        raise UserError(
-            f"reads a transformer that adds or subtracts modulo an odd p, not {type(model).__name__} on {operation} "
-            f"with p={p}; measure=[performance,weight_norm] does without"
-        )
 
 
 class Circuit:
     """What the network computes, on all pairs and in Fourier space. Key frequencies are by the rule `neuron_logit`.
 
     Nanda et al. 2023 take the key frequencies of the end at every look. These are known at the last one, so the
-    progress measures are made there (`last`), over all steps, from logits that are kept of every look. What can be seen
-    while training goes on is taken with the key frequencies that the network has by then: nearly all, at first.
+    progress measures and the distances to the key frequencies are made there (`last`), over all steps, from what is
+    kept of every look. What can be seen while training goes on is taken with the key frequencies that the network has
+    by then: nearly all, at first.
     """
 
     needs_outputs = True
@@ -71,14 +60,17 @@ class Circuit:
         return {
             **_formula(table, keys, trigonometric.variance(logits)),
             **_losses(look, table, residue, keys),
-            **_embedding(embedding, keys),
+            **_embedding(embedding),
             **_map(map_to_logits, keys),
             **_neurons(look),
-            **_kept(table, outputs_of(look.train)[:, :EXAMPLES]),
+            **circuit_over_steps.kept(
+                table,
+                outputs_of(look.train),
+                embedding_norms=fourier.norm_by_frequency(embedding),
+                unembedding_norms=fourier.norm_by_frequency(model.class_unembedding.detach()),
+            ),
             "distance_irrelevance": Labelled(
-                symmetricity.distance_irrelevance(symmetricity.by_sum_and_difference(correct)),
-                "distance irrelevance",
-                chart="symmetry",
+                symmetricity.distance_irrelevance(by_answer(look, correct)), "distance irrelevance", chart="symmetry"
             ),
             "sum_of_squared_weights": Labelled(
                 joint_norm([parameter.detach().double() for parameter in look.model.parameters()]).square(),
@@ -88,45 +80,7 @@ class Circuit:
         }
 
     def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        return _over_steps(look, history)
-
-
-def transformer(look: Look) -> Transformer:
-    """The look's model, which has neurons, heads and an embedding to be read."""
-    assert isinstance(look.model, Transformer), "checked before training"
-    return look.model
-
-
-def residues(look: Look) -> Int[Tensor, " pair"]:
-    """The residue through which each pair (row a · p + b) is read, which is its result: a + b, or a − b."""
-    _, results = look.task.truth()  # type: ignore[attr-defined]
-    found: Tensor = results.to(look.train.rows.device)
-    return found
-
-
-def all_pairs(look: Look) -> Int[Tensor, "replica pair 2"]:
-    """All pairs in their order, as the inputs of every replica."""
-    pairs, _ = look.task.truth()  # type: ignore[attr-defined]
-    inputs: Tensor = pairs.to(look.train.rows.device).expand(len(look.train.rows), -1, -1)
-    return inputs
-
-
-def pair_numbers(look: Look, part: Evaluation) -> Int[Tensor, "replica example"]:
-    """The number a · p + b of each example's pair: tables of replicas' own, laid end to end, have rows beyond."""
-    return part.rows % (look.train.rows.shape[1] + look.test.rows.shape[1])
-
-
-def on_all_pairs(look: Look) -> Float[Tensor, "replica pair class"]:
-    """The outputs for all pairs in their order, from those for training and test examples."""
-    outputs = torch.cat([outputs_of(look.train), outputs_of(look.test)], 1)
-    rows = torch.cat([pair_numbers(look, look.train), pair_numbers(look, look.test)], 1)
-    return torch.empty_like(outputs).scatter_(1, rows.unsqueeze(-1).expand_as(outputs), outputs)
-
-
-def outputs_of(evaluation: Evaluation) -> Float[Tensor, "replica example class"]:
-    """The outputs that an evaluation keeps for measures that need them."""
-    assert evaluation.outputs is not None, "a measure that needs outputs says so"
-    return evaluation.outputs
+        return {**circuit_over_steps.progress(look, history), **circuit_over_steps.distances(look, history)}
 
 
 def _losses(look: Look, table: Tensor, residue: Tensor, keys: Tensor) -> dict[str, Labelled]:
@@ -162,57 +116,7 @@ def _formula(table: Tensor, keys: Tensor, variance: Tensor) -> dict[str, Labelle
     }
 
 
-def _kept(table: Tensor, logits: Tensor) -> dict[str, Labelled]:
-    """Logits, centred over the classes, in half precision: kept, not recorded."""
-
-    def kept(values: Tensor, row: str) -> Labelled:
-        centred = values - values.mean(-1, keepdim=True)
-        return Labelled(centred.half(), f"logits of each {row}", dims=(row, "class"), recorded=False)
-
-    return {"residue_logits": kept(table, "residue"), "example_logits": kept(logits, "example")}
-
-
-def _over_steps(look: Look, history: History) -> dict[str, Labelled]:
-    """The progress measures at all looks, by the key frequencies of the last one."""
-    device, columns = look.train.rows.device, history.columns
-    keys = history.latest("key_frequency").bool().to(device)
-    train, every = look.train, torch.arange(look.task.p, device=device)  # type: ignore[attr-defined]
-    numbers = pair_numbers(look, train)[:, :EXAMPLES]
-    own = {"residue": residues(look)[numbers], "labels": train.targets[:, :EXAMPLES]}
-    restricted, excluded, formula = [], [], []
-    for kept, examples, alpha in zip(
-        columns["residue_logits"], columns["example_logits"], columns["trigonometric_coefficient"], strict=True
-    ):
-        table = kept.to(device).double()
-        restricted.append(progress_measures.restricted_loss(table, keys, every, every).mean(-1))
-        excluded.append(progress_measures.excluded_loss(examples.to(device), **own, table=table, keys=keys).mean(-1))
-        formula.append(trigonometric.loss(alpha.to(device), keys))
-
-    def progress(losses: list[Tensor], title: str) -> Labelled:
-        return Labelled(torch.stack(losses, 1), title, chart="progress measures", log_scale=True, dims=("step",))
-
-    return {
-        "restricted_loss": progress(restricted, "restricted loss"),
-        "excluded_loss": progress(excluded, f"excluded loss ({own['labels'].shape[1]} training examples)"),
-        "trigonometric_loss": progress(formula, "trigonometric loss"),
-        "phase_ends": _phase_ends(history, torch.stack(excluded, 1)),
-    }
-
-
-def _phase_ends(history: History, excluded: Float[Tensor, "replica look"]) -> Labelled:
-    """The steps at which memorisation, circuit formation and cleanup end; NaN for one that does not."""
-    losses = {name: torch.stack(history.columns[name], 1).numpy() for name in ("train_loss", "test_loss")}
-    losses["excluded_loss"] = excluded.cpu().numpy()
-    steps = np.array(history.steps)
-    ends = [
-        circuit_phases(steps, **{name: each[replica] for name, each in losses.items()}, threshold=LEARNED)
-        for replica in range(len(excluded))
-    ]
-    values = torch.tensor([[math.nan if end is None else end for end in each] for each in ends], dtype=torch.float64)
-    return Labelled(values, "end of the phase", "step", dims=("circuit_phase",), coordinates={"circuit_phase": PHASES})
-
-
-def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[str, Labelled]:
+def _embedding(embedding: Float[Tensor, "replica p d"]) -> dict[str, Labelled]:
     """The embedding's spectrum, rings and principal components."""
     components, shares = principal_components.principal_components(embedding)
 
@@ -232,9 +136,6 @@ def _embedding(embedding: Float[Tensor, "replica p d"], keys: Tensor) -> dict[st
         "component_share": first(shares, "share of W_E's variance"),
         "embedding_gini": Labelled(
             gini(fourier.norm_by_direction(embedding)), "Gini of W_E in Fourier space", chart="Gini"
-        ),
-        "embedding_off_keys": Labelled(
-            subspace.distance_to_keys(embedding, keys), "distance of W_E to its key frequencies", chart="distance"
         ),
         "embedding_power": _by_frequency(fourier.share_by_frequency(embedding), "share of W_E's variance"),
         "ring_circularity": _by_frequency(rings.circularity(embedding), "circularity of the ring"),
@@ -267,12 +168,12 @@ def _neurons(look: Look) -> dict[str, Labelled]:
     shares = neurons.share_by_frequency(transformer(look).neurons(all_pairs(look)))
     return {
         "neurons_explained": Labelled(
-            (neurons.explained(shares) > neurons.EXPLAINED).double().mean(-1),
+            neurons.fraction(neurons.explained(shares) > neurons.EXPLAINED, shares),
             "neurons explained by one frequency",
             chart="explained",
         ),
         "polysemantic_neurons": Labelled(
-            neurons.polysemantic(shares).double().mean(-1), "polysemantic neurons", chart="explained"
+            neurons.fraction(neurons.polysemantic(shares), shares), "polysemantic neurons", chart="explained"
         ),
         "key_frequencies_by_neurons": _number(key_frequencies.of_neurons(shares), "by neurons"),
         "neurons_by_frequency": _by_frequency(neurons.per_frequency(shares), "neurons explained by the frequency"),

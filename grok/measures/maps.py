@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grok.measures.circuit import adds_by_transformer, all_pairs, transformer
+from grok.measures.addition import adds_by_transformer, all_pairs, transformer
 from grok.measures.look import Look
 from grok.records.history import History
 from grok.records.labelled import Labelled
@@ -12,7 +12,11 @@ NEURONS = 6  # that are mapped: the best of each of the frequencies that explain
 
 
 class Maps:
-    """At the last look alone: what each head attends to, and the activations of some neurons, for every pair (a, b)."""
+    """At the last look alone: what each head attends to, and the activations of some neurons, for every pair (a, b).
+
+    A mapped neuron is the one that its frequency explains best, and that may be little: `neuron_map_share` says how
+    much of its variance.
+    """
 
     needs_float64 = True
     check = staticmethod(adds_by_transformer)
@@ -28,10 +32,10 @@ class Maps:
         activations = model.neurons(pairs)
         shares = neurons.share_by_frequency(activations)
         n_maps = min(NEURONS, shares.shape[1])
-        best = shares.amax(-1).topk(n_maps, dim=-1).indices
+        share, best = shares.amax(-1).topk(n_maps, dim=-1)
         chosen = shares.argmax(-1).gather(-1, best)
         mapped = activations.mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
-        pair = {"a": range(p), "b": range(p)}
+        pair, maps = {"a": range(p), "b": range(p)}, {"map": range(n_maps)}
         return {
             "attention_pattern": Labelled(
                 patterns.permute(0, 2, 3, 1).unflatten(-1, (p, p)),
@@ -43,9 +47,12 @@ class Maps:
                 mapped.unflatten(-1, (p, p)),
                 "activation of a neuron",
                 dims=("map", "a", "b"),
-                coordinates={"map": range(n_maps), **pair},
+                coordinates={**maps, **pair},
             ),
             "neuron_map_frequency": Labelled(
-                best + 1, "frequency of the mapped neuron", dims=("map",), coordinates={"map": range(n_maps)}
+                best + 1, "frequency of the mapped neuron", dims=("map",), coordinates=maps
+            ),
+            "neuron_map_share": Labelled(
+                share, "share of the mapped neuron that its frequency explains", dims=("map",), coordinates=maps
             ),
         }

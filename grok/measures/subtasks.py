@@ -1,4 +1,4 @@
-"""What of a task's subtasks is learned: loss and accuracy of each, how many are learned, and losses to stop by."""
+"""What of a task's subtasks is learned: loss and accuracy of each, how many have converged, and losses to stop by."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from grok.tasks.task import Task
 class Subtasks:
     """On the test examples, which have equally many of every subtask, in order.
 
-    `validation_loss` is by the even test points of each subtask and `held_out_loss` by the odd ones, so that who stops
-    where the one is least and reports the other does not peek.
+    `validation_loss` is by the even test points of each subtask; `held_out_loss` and `held_out_subtask_loss` are by the
+    odd ones, so that who stops where the first is least and reports the others does not peek.
     """
 
     @staticmethod
@@ -47,10 +47,11 @@ class Subtasks:
         return {
             "subtask_loss": of_each(by_subtask, "loss of each subtask", "nat"),
             "subtask_accuracy": of_each(correct.mean(-1), "accuracy of each subtask"),
-            "n_learned": Labelled(
+            "held_out_subtask_loss": of_each(loss[..., 1::2].mean(-1), "loss of each subtask, odd test points", "nat"),
+            "n_converged": Labelled(
                 (by_subtask < CONVERGED * NATS_PER_BIT).sum(-1),
                 f"subtasks with a loss below {CONVERGED:g} bit",
-                chart="subtasks learned",
+                chart="subtasks converged",
             ),
             "validation_loss": half("even", 0),
             "held_out_loss": half("odd", 1),

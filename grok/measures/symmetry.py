@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from grok.measures.circuit import adds_by_transformer, transformer
+from grok.measures.addition import adds_by_transformer, transformer
 from grok.measures.look import Look
 from grok.models.transformer import Transformer
 from grok.records.history import History
@@ -21,7 +21,11 @@ SHUFFLED = 127  # the largest p whose p³ triples are shuffled for it: 3 s; publ
 
 
 class Symmetry:
-    """At the last look alone: gradient symmetricity, on the paper's triples."""
+    """At the last look alone: gradient symmetricity, on the paper's triples.
+
+    It tells Clock from Pizza where a network adds. To subtract, either must turn b's ring round, and the gradients by a
+    and b differ by that.
+    """
 
     check = staticmethod(adds_by_transformer)
 
@@ -60,7 +64,8 @@ def gradients(
     """
     n, (a, b, c) = len(triples), triples.unbind(1)
     weights = {
-        name: each[replica : replica + 1].detach().expand(n, *each.shape[1:]) for name, each in model.named_parameters()
+        name: each[replica : replica + 1].detach().expand(n, *each.shape[1:])
+        for name, each in (*model.named_parameters(), *model.named_buffers())
     }
     table = weights["embedding.tokens"].clone()
     each, beside = torch.arange(n, device=a.device), (a + 1) % model.embedding.n_tokens

@@ -1,43 +1,50 @@
-"""The measures of modular addition on a network trained elsewhere.
+"""The measures of modular addition on a network trained elsewhere: a record of one look.
 
-python -m grok.measures.trained_elsewhere weights.npz [--attention 0] [--fraction 0.3] [--split-seed 1]
+model, p = grok.load_weights("weights.npz")
+record = measures(model, p, operation="add", fraction=0.3, split_seed=1)   # an xarray Dataset
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-
 import torch
-from rich.console import Console
-from rich.table import Table
-from torch import Tensor, nn
+import xarray as xr
+from torch import Tensor
 
-from grok.checks import MISTAKE, UserError, number
-from grok.measures.circuit import Circuit, adds_by_transformer
+from grok.checks import UserError, choice, number
+from grok.measures import addition, circuit_over_steps
+from grok.measures.anomaly import Anomaly
+from grok.measures.circuit import Circuit
 from grok.measures.look import Evaluation, Look
+from grok.measures.maps import Maps
 from grok.measures.performance import Performance
+from grok.measures.ring_coordinates import RingCoordinates
 from grok.measures.symmetry import Symmetry
-from grok.models.foreign import load_weights
+from grok.measures.weight_norm import WeightNorm
+from grok.models.transformer import Transformer
 from grok.records.history import History
-from grok.records.labelled import Labelled
+from grok.records.provenance import provenance
 from grok.streams import Streams
 from grok.tasks.modular_addition import ModularAddition
 from grok.tasks.task import Thresholds
 
 
-def measures(model: nn.Module, p: int, *, operation: str, fraction: float, split_seed: int) -> dict[str, Labelled]:
-    """Performance, circuit and symmetry of a network [1 replica] that adds or subtracts modulo p.
+def measures(model: Transformer, p: int, *, operation: str, fraction: float, split_seed: int) -> xr.Dataset:
+    """The record, of one look, of a network [1 replica] that was trained to add or subtract modulo p: all that a run
+    with all measures of modular addition records at its last look.
 
-    The split is the published one.
+    The split into training and test pairs is the published one: `random.seed(split_seed)`, `random.shuffle`, the first
+    `fraction` of them. The look is at step 0, as nobody knows at which it was. The progress measures are those by the
+    network's own key frequencies, which are those of the end.
 
     Raises:
-        UserError: a fraction that leaves no example, or an even p.
+        UserError: an operation that is not read, a fraction that leaves no example, an even p or one that is too large.
     """
-    number("--fraction", fraction, above=0, below=1)
-    thresholds = Thresholds(memorization=0.99, generalization=0.99, grokking_delay=1000, stay=True)
+    choice("operation", operation, addition.OPERATIONS)
+    if p % 2 == 0 or not 3 <= p <= addition.LARGEST:
+        raise UserError(f"the network is on {p} residues, must be on an odd number from 3 to {addition.LARGEST}")
+    number("fraction", fraction, above=0, below=1)
+    if not int(fraction * p * p):
+        raise UserError(f"fraction={fraction}: leaves no training example of {p * p:,} pairs")
     task = ModularAddition(
         p=p,
         operation=operation,
@@ -46,64 +53,28 @@ def measures(model: nn.Module, p: int, *, operation: str, fraction: float, split
         corrupted=0.0,
         split_seed_rule="reference",
         loss_precision="float64",
-        thresholds=thresholds,
+        thresholds=Thresholds(memorization=0.99, generalization=0.99, grokking_delay=1000, stay=True),
     )
-    adds_by_transformer(task, model)
     data = task.data(Streams(split_seed))
+    at_looks = (Performance(), WeightNorm(), Circuit(), RingCoordinates(), Anomaly())
+    at_the_end = (Symmetry(), Maps(), Anomaly())
     with torch.no_grad():
         train, test = (_evaluate(model, task, each.inputs, each.targets, each.rows) for each in (data.train, data.test))
-        look = Look(0, task, model, train, test)
-        return {**Performance()(look), **Circuit()(look), **Symmetry().last(look, History())}
+        look, history = Look(0, task, model, train, test), History()
+        history.append(0, {name: each for measure in at_looks for name, each in measure(look).items()})
+        lasting = [measure.last(look, history) for measure in at_the_end]
+        lasting.append(circuit_over_steps.distances(look, history))
+        history.keep({name: each for quantities in lasting for name, each in quantities.items()})
+    given: dict[str, str | int | float] = {
+        "p": p,
+        "operation": operation,
+        "fraction": fraction,
+        "split_seed": split_seed,
+    }
+    return history.dataset(0, {**given, **provenance()})
 
 
-def _evaluate(model: nn.Module, task: ModularAddition, inputs: Tensor, targets: Tensor, rows: Tensor) -> Evaluation:
+def _evaluate(model: Transformer, task: ModularAddition, inputs: Tensor, targets: Tensor, rows: Tensor) -> Evaluation:
     outputs, targets = model(inputs[rows].unsqueeze(0)), targets[rows].unsqueeze(0)
     loss, correct = task.example_loss(outputs, targets), task.is_correct(outputs, targets)
     return Evaluation(rows=rows.unsqueeze(0), targets=targets, loss=loss, correct=correct, outputs=outputs)
-
-
-def tables(found: Mapping[str, Labelled]) -> tuple[Table, Table]:
-    """The numbers of the network, and those of each key frequency."""
-    whole, keys = Table(title="network"), Table(title="key frequencies, by W_L")
-    whole.add_column("measure")
-    whole.add_column("value", justify="right")
-    for labelled in found.values():
-        if not labelled.dims:
-            whole.add_row(labelled.title, f"{float(labelled.values[0]):.6g}")
-    by_frequency = {
-        name: each for name, each in found.items() if each.dims == ("frequency",) and name != "key_frequency"
-    }
-    keys.add_column("k", justify="right")
-    for each in by_frequency.values():
-        keys.add_column(each.title, justify="right")
-    for place in found["key_frequency"].values[0].nonzero().flatten().tolist():
-        keys.add_row(str(place + 1), *[f"{float(each.values[0, place]):.4g}" for each in by_frequency.values()])
-    return whole, keys
-
-
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m grok.measures.trained_elsewhere", description=__doc__)
-    parser.add_argument(
-        "weights", type=Path, help=".npz, .pt, .pth or .safetensors, named as Nanda et al. or TransformerLens name them"
-    )
-    parser.add_argument(
-        "--attention", type=float, default=1.0, help="coefficient c of Clock and Pizza (default: 1, softmax)"
-    )
-    parser.add_argument("--activation", choices=("relu", "gelu"), default="relu")
-    parser.add_argument("--operation", choices=("add", "subtract"), default="add")
-    parser.add_argument("--fraction", type=float, default=0.3, help="of the pairs, that it was trained on")
-    parser.add_argument("--split-seed", type=int, default=0, help="of random.seed, by which the pairs were shuffled")
-    given = parser.parse_args(arguments)
-    try:
-        model, p = load_weights(given.weights, attention=given.attention, activation=given.activation)
-        found = measures(model, p, operation=given.operation, fraction=given.fraction, split_seed=given.split_seed)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return MISTAKE
-    for table in tables(found):
-        Console().print(table)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

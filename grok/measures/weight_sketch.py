@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 
 from grok.measures.look import Look
+from grok.records.history import History
 from grok.records.labelled import Labelled
+from grok.science import sketches
 
 LENGTH = 2048  # distances are right to 1 / √(2 · LENGTH) = 1.6 % (a standard deviation)
 
 
 class WeightSketch:
-    """A count sketch of each replica's weights (Charikar et al. 2002): every weight is added, with a random sign, to a
-    random place. Signs and places are the same at every look and for every replica: they are part of the measure."""
+    """A count sketch of each replica's weights; at the last look, how far those of every look were from the last ones.
+    Signs and places are the same at every look and for every replica: they are part of the measure."""
 
     def __init__(self) -> None:
         self.drawn: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -24,10 +26,14 @@ class WeightSketch:
             place = torch.randint(LENGTH, weights.shape[1:], generator=generator)
             sign = torch.randint(2, weights.shape[1:], generator=generator) * 2 - 1
             self.drawn = place.to(weights.device), sign.to(weights)
-        place, sign = self.drawn
-        sketch = weights.new_zeros(len(weights), LENGTH).index_add_(1, place, weights * sign)
+        sketch = sketches.count_sketch(weights, *self.drawn, length=LENGTH)
         return {
             "weight_sketch": Labelled(
                 sketch, "sketch of the weights", dims=("place",), coordinates={"place": range(LENGTH)}
             )
         }
+
+    def last(self, look: Look, history: History) -> dict[str, Labelled]:
+        far = sketches.distance_to_last(torch.stack(history.columns["weight_sketch"], 1))
+        title, chart = "distance of all weights to those at the end", "distance in parameter space"
+        return {"distance_to_end": Labelled(far, title, chart=chart, dims=("step",))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,7 @@ INNER = ("attn.W_K", "attn.W_Q", "attn.W_V", "attn.W_O", "mlp.W_in", "mlp.b_in",
 ABSENT = re.compile(r"(unembed\.b_U|blocks\.\d+\.attn\.b_[KQVO])")  # biases that our network has not: must be 0
 IGNORED = re.compile(r"blocks\.\d+\.attn\.(mask|IGNORE)")  # constants of the code that wrote the file
 NESTED = ("model", "state_dict")  # where a file that holds more than weights has them
+DAMAGED = (ValueError, TypeError, OSError, EOFError, RuntimeError, UnpicklingError, BadZipFile, zlib.error)
 
 
 def load_weights(
@@ -38,6 +40,8 @@ def load_weights(
     the attention coefficient c (see `Transformer`), the activation and whether attention is causal, which tells only
     from two layers on.
 
+    `grok.measures.trained_elsewhere.measures(model, p, …)` measures it; `python -m grok.trained_elsewhere` does both.
+
     Raises:
         UserError: the file cannot be read, or its arrays are not those of such a transformer.
     """
@@ -52,6 +56,9 @@ def load_weights(
             raise UserError(f"{path}: {name} is of no part of this transformer")
         if arrays[name].any():
             raise UserError(f"{path}: {name} is not zero, and this transformer has no such bias")
+    for name in needed:
+        if arrays[name].is_complex() or not arrays[name].isfinite().all():
+            raise UserError(f"{path}: {name} must be finite real numbers")
     keys = _dimensions(path, arrays)
     model = Transformer(
         depth=depth,
@@ -77,7 +84,7 @@ def _read(path: Path) -> dict[str, Tensor]:
                 return {name: torch.from_numpy(archive[name]) for name in archive.files}
         if path.suffix in (".pt", ".pth"):
             return _tensors(path, torch.load(path, map_location="cpu", weights_only=True))
-    except (ValueError, TypeError, OSError, EOFError, RuntimeError, UnpicklingError, BadZipFile) as error:
+    except DAMAGED as error:
         raise _unreadable(path, error) from error
     if path.suffix == ".safetensors":
         return _safetensors(path)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
@@ -33,10 +34,12 @@ from grok.models.transformer_layers import (
 class Transformer(nn.Module):
     """R transformers side by side, one for each generator.
 
-    `attention` is the coefficient c: the pattern is c · softmax + (1 − c) · 1, and 1 is a weight of one at every
-    position, as the code and the networks of Zhong et al. have it (not the mean of the positions). With `equals_sign`
-    the answer is read at a third token behind the operands, else at the second operand.
+    `attention` is the coefficient c, one for all or one for each: the pattern is c · softmax + (1 − c) · 1, and 1 is a
+    weight of one at every position, as the code and the networks of Zhong et al. have it (not the mean of the
+    positions). With `equals_sign` the answer is read at a third token behind the operands, else at the second operand.
     """
+
+    replica_wise: ClassVar = ("attention",)
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Transformer(nn.Module):
         d_mlp: int,
         activation: str,
         layer_norm: bool,
-        attention: float | int,
+        attention: float | int | Sequence[float | int],
         equals_sign: bool,
         causal: bool,
         n_tokens: int,
@@ -59,9 +62,11 @@ class Transformer(nn.Module):
         if width % heads:
             raise UserError(f"model.heads={heads}: must divide model.width={width}")
         choice("model.activation", activation, ACTIVATIONS)
-        number("model.attention", attention, least=0)
-        if attention > 1:
-            raise UserError(f"model.attention={attention}: must be a number from 0 to 1")
+        coefficients = [*attention] if isinstance(attention, Sequence) else [attention] * len(generators)
+        for coefficient in coefficients:
+            number("model.attention", coefficient, least=0)
+            if coefficient > 1:
+                raise UserError(f"model.attention={coefficient}: must be a number from 0 to 1")
         for key, given in {"layer_norm": layer_norm, "equals_sign": equals_sign, "causal": causal}.items():
             flag(f"model.{key}", given)
         super().__init__()
@@ -73,7 +78,7 @@ class Transformer(nn.Module):
         self.embedding = Embedding(n_tokens, width, equals_sign=equals_sign, generators=generators)
         self.blocks = nn.ModuleList(
             Block(
-                Attention(width, heads, coefficient=attention, causal=causal, generators=generators),
+                Attention(width, heads, coefficients=coefficients, causal=causal, generators=generators),
                 Perceptron(width, d_mlp, activation=activation, generators=generators),
                 before_attention=norm(),
                 before_mlp=norm(),
@@ -95,6 +100,12 @@ class Transformer(nn.Module):
         return self.embedding.tokens[:, : self.embedding.n_tokens]
 
     @property
+    def class_unembedding(self) -> Float[Tensor, "replica out width"]:
+        """W_U of the classes, without that of the equals sign."""
+        weight: Tensor = self.unembedding.weight
+        return weight[..., : self.n_outputs].mT
+
+    @property
     def neuron_logit_map(self) -> Float[Tensor, "replica out neuron"]:
         """W_L = W_U W_out: what each of the last block's neurons adds to each logit (Nanda et al. 2023, Sec. 4.2).
 
@@ -104,12 +115,11 @@ class Transformer(nn.Module):
         written: Tensor = self._blocks()[-1].mlp.out
         if self.before_unembedding:
             written = (written - written.mean(-1, keepdim=True)) * self.before_unembedding.scale
-        return (written @ self.unembedding.weight[..., : self.n_outputs]).mT
+        return (written @ self.class_unembedding.mT).mT
 
     def forward(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example out"]:
         stream, _ = self._before_last_mlp(inputs)
-        weight = self.unembedding.weight[..., : self.n_outputs]
-        return self._blocks()[-1].with_mlp(stream).read(weight, norm=self.before_unembedding)
+        return self._blocks()[-1].with_mlp(stream).read(self.class_unembedding.mT, norm=self.before_unembedding)
 
     def neurons(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example neuron"]:
         """The activations of the last block's neurons, where the answer is read."""

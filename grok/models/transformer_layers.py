@@ -124,13 +124,26 @@ class LayerNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Heads that mix the values of the positions by a pattern, c · softmax + (1 − c) · 1."""
+    """Heads that mix the values of the positions by a pattern, c · softmax + (1 − c) · 1, with each replica's own c.
+
+    c is a buffer that no checkpoint has: it is the configuration's.
+    """
+
+    coefficient: Float[Tensor, "replica 1 1 1 1"]
 
     def __init__(
-        self, width: int, heads: int, *, coefficient: float, causal: bool, generators: Sequence[Generator]
+        self,
+        width: int,
+        heads: int,
+        *,
+        coefficients: Sequence[float | int],
+        causal: bool,
+        generators: Sequence[Generator],
     ) -> None:
         super().__init__()
-        self.heads, self.coefficient, self.causal = heads, coefficient, causal
+        self.heads, self.causal = heads, causal
+        own = torch.tensor(coefficients, dtype=torch.float64).view(-1, 1, 1, 1, 1)
+        self.register_buffer("coefficient", own, persistent=False)
         self.keys, self.queries, self.values, self.outputs = (
             gaussian(width, width, deviation=width**-0.5, generators=generators) for _ in range(4)
         )

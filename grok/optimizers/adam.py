@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grok.checks import UserError, flag, number, whole
-from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, rates_of
+from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, check_clip, rates_of
 
 RATES = ("lr", "betas", "eps", "weight_decay")
 
@@ -23,6 +23,7 @@ class _Rates(WithParts):
     eps: float
     weight_decay: float
     constrain_norm: bool
+    clip_norm: float | None
     warmup: int
     parts: Mapping[str, Mapping[str, Any]]
 
@@ -36,6 +37,7 @@ class _Rates(WithParts):
         number("optimizer.eps", self.eps, above=0)
         number("optimizer.weight_decay", self.weight_decay, least=0)
         flag("optimizer.constrain_norm", self.constrain_norm)
+        check_clip(self.clip_norm)
         whole("optimizer.warmup", self.warmup, least=0)
         self.check_parts()
 

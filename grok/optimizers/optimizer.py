@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from grok.checks import UserError
+from grok.checks import UserError, number
+from grok.science.norms import joint_norm
 
 Parts = Mapping[str, str]  # what a model calls by a name of its own, such as its last layer: how its parameters begin
 
@@ -22,6 +23,7 @@ class OptimizerSettings(Protocol):
 
     replica_wise: ClassVar[Collection[str]]
     constrain_norm: bool
+    clip_norm: float | None
     warmup: int
     parts: Mapping[str, Mapping[str, Any]]
 
@@ -49,8 +51,11 @@ def build(settings: Sequence[Any], parameters: Mapping[str, Tensor], parts: Part
         UserError: the replicas differ in more than their rates, or name a part that the model does not have.
     """
     first = settings[0]
-    if len({(type(each), each.constrain_norm, each.warmup, tuple(each.parts)) for each in settings}) > 1:
-        raise UserError("optimizer: replicas side by side must share the optimiser, constrain_norm, warmup and parts")
+    shared = {(type(each), each.constrain_norm, each.clip_norm, each.warmup, tuple(each.parts)) for each in settings}
+    if len(shared) > 1:
+        raise UserError(
+            "optimizer: replicas side by side must share the optimiser, constrain_norm, clip_norm, warmup and parts"
+        )
     unknown = set(first.parts) - set(parts)
     if unknown:
         raise UserError(f"optimizer.parts.{min(unknown)}: this model has the parts {', '.join(parts) or '(none)'}")
@@ -108,6 +113,22 @@ class WithParts:
 
 def _keep_rates(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
     return {**state, "param_groups": optimizer.state_dict()["param_groups"]}
+
+
+def check_clip(limit: float | None) -> None:
+    """Refuse a limit of the gradients' norm that is none."""
+    if limit is not None:
+        number("optimizer.clip_norm", limit, above=0)
+
+
+@torch.no_grad()
+def clip(parameters: Sequence[Tensor], limit: float) -> None:
+    """Scale each replica's gradients jointly to a norm of at most the limit (Pascanu et al. 2013), as torch's
+    `clip_grad_norm_` does those of one network."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    factor = (limit / (joint_norm(gradients) + 1e-6)).clamp(max=1)
+    for gradient in gradients:
+        gradient.mul_(along_replicas(factor, gradient))
 
 
 def arguments_of(groups: Sequence[ParameterGroup], *names: str) -> list[dict[str, Any]]:

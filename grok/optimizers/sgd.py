@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from grok.checks import flag, number, whole
-from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, rates_of
+from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, check_clip, rates_of
 
 RATES = ("lr", "momentum", "weight_decay")
 
@@ -23,6 +23,7 @@ class Sgd(WithParts):
     momentum: float
     weight_decay: float
     constrain_norm: bool
+    clip_norm: float | None
     warmup: int
     parts: Mapping[str, Mapping[str, Any]]
 
@@ -31,6 +32,7 @@ class Sgd(WithParts):
         number("optimizer.momentum", self.momentum, least=0, below=1)
         number("optimizer.weight_decay", self.weight_decay, least=0)
         flag("optimizer.constrain_norm", self.constrain_norm)
+        check_clip(self.clip_norm)
         whole("optimizer.warmup", self.warmup, least=0)
         self.check_parts()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ from grok.science.emergence import CONVERGED, NATS_PER_BIT, convergence_steps, o
 from grok.science.power_law import power_law
 from grok.science.quanta import zipf_frequencies
 
-PUBLISHED = -0.81  # Michaud et al. 2023, Fig. 8: of 45 subtasks of 500, α = 0.4
-
 
 class Convergence:
     """The step at which each subtask of a run is learned against its frequency."""
@@ -30,13 +29,13 @@ class Convergence:
     needs = ("subtask_loss",)
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
-        """Draw the steps, the power law through them, and those of theory and as published."""
+        """Draw the steps, the power law through them, and that of theory."""
         alpha = float(json.loads(record.attrs["config"])["task"]["alpha"])
         with matplotlib.rc_context(RC | {"axes.spines.right": False}):
             figure = Figure(figsize=(5.0, 3.6), layout="constrained")
             axes = figure.add_subplot()
             _kind(axes, [_converged(record)], alpha, TRAIN, name="")
-            _laws(axes, [_converged(record)], alpha)
+            _laws(axes, [_converged(record)], alpha, {})
             told = f"{np.isfinite(_converged(record)).sum()} of {record.sizes['subtask']} subtasks are learned"
             axes.annotate(told, (0.02, 0.03), xycoords="axes fraction", fontsize=7.5, color=NEUTRAL)
             save(figure, path, vector=False)
@@ -44,15 +43,25 @@ class Convergence:
 
 
 def against_frequency(
-    axes: Axes, dataset: xr.Dataset, *, alpha: float, key: str, name: str, where: Mapping[str, Any]
+    axes: Axes,
+    dataset: xr.Dataset,
+    *,
+    alpha: float,
+    key: str,
+    name: str,
+    published: Mapping[str, float],
+    where: Mapping[str, Any],
 ) -> None:
-    """Every seed's steps with the power law through them, for each value of the `key`, by its `name` with the value."""
+    """Every seed's steps with the power law through them, for each value of the `key`, by its `name` with the value.
+
+    `published` is a `slope` with the `alpha` at which it was found, of so many `n_subtasks`: drawn at that α alone.
+    """
     chosen = dataset.sel(where)
     kinds = {name.format(each): chosen.sel({key: each}) for each in chosen[key].values}
     seeds = {own: [_converged(kind.sel(seed=seed)) for seed in kind["seed"].values] for own, kind in kinds.items()}
     for (own, steps), colour in zip(seeds.items(), (TRAIN, *LINES[1:]), strict=False):
         _kind(axes, steps, alpha, colour, name=own)
-    _laws(axes, [steps for each in seeds.values() for steps in each], alpha)
+    _laws(axes, [steps for each in seeds.values() for steps in each], alpha, published)
 
 
 def _converged(record: xr.Dataset) -> np.ndarray:
@@ -76,14 +85,18 @@ def _kind(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, colour: str, *,
     axes.plot(ends, fit.coefficient * ends**fit.exponent, color=colour, lw=1.5, label=label)
 
 
-def _laws(axes: Axes, seeds: Sequence[np.ndarray], alpha: float) -> None:
-    """The slopes of theory and as published, through the middle of all points, and the axes."""
+def _laws(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, published: Mapping[str, float]) -> None:
+    """The slopes of theory and as published at this α, through the middle of all points, and the axes."""
     steps, n = np.concatenate(seeds), seeds[0].size
     learned = np.isfinite(steps)
     x, y = (np.log(each[learned]) for each in (np.tile(zipf_frequencies(n, alpha=alpha), len(seeds)), steps))
+    slopes: list[tuple[str, float, Any]] = [("theory", -1.0, INFINITE)]
+    if published and math.isclose(published["alpha"], alpha):
+        name = f"published, α = {published['alpha']:g}, {published['n_subtasks']:g} subtasks"
+        slopes.append((name, published["slope"], FINITE))
     if x.size:
         ends = np.array([x.min(), x.max()])
-        for slope, name, style in ((-1.0, "theory", INFINITE), (PUBLISHED, "published (500 subtasks)", FINITE)):
+        for name, slope, style in slopes:
             line = np.exp(y.mean() + slope * (ends - x.mean()))
             axes.plot(np.exp(ends), line, color="black", lw=1.0, ls=style, label=f"{name}: slope {signed(slope)}")
     axes.set(xlabel="frequency of the subtask", ylabel="step by which it is learned")

@@ -1,5 +1,5 @@
 """Panels of exponents against α: those of the mean loss (Michaud et al. 2023, Fig. 10), and how the number of subtasks
-that are learned rises (Fig. 9)."""
+that are learned rises (Fig. 9); and against the step at which training is stopped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from grok.reports.losses import FINITE, INFINITE, interval, plain_ticks, signed, view
-from grok.reports.scaling import Scaling
+from grok.reports.scaling import Points, Scaling
 from grok.reports.style import LINES, NEUTRAL, TRAIN
 from grok.science.emergence import LEARNED, NATS_PER_BIT, n_learned
 from grok.science.power_law import PowerLaw, power_law
@@ -38,15 +39,55 @@ def of_the_loss(
         fits = [scaling.fitted(seeds)[0] for seeds in sweeps]
         _with_intervals(axes, alphas + 0.006 * number, fits, colour, scaling.name)
         if number == 0:
-            finite = [scaling.predicted(seeds, alpha) for seeds, alpha in zip(sweeps, alphas, strict=True)]
+            finite = [_predicted(scaling, seeds, alpha) for seeds, alpha in zip(sweeps, alphas, strict=True)]
             name = f"law for {sweeps[0][0].losses.shape[1]} subtasks"
             axes.plot(alphas, finite, color="black", lw=1.1, ls=FINITE, marker=".", ms=4, label=name)
     some = np.linspace(0.5 * alphas.min(), alphas.max() + 0.05, 100)
     law = [against[0].asymptotic(alpha) for alpha in some]
     axes.plot(some, law, color=NEUTRAL, lw=1.0, ls=INFINITE, label="law for infinitely many")
-    axes.plot([*published], [*published.values()], "o", mfc="white", mec=NEUTRAL, ms=4.5, label="published")
+    axes.plot(
+        [*published], [*published.values()], "o", mfc="white", mec=NEUTRAL, ms=4.5, label="published, 500 subtasks"
+    )
     axes.set(xlabel="α", ylabel=label, ylim=(0, None), xlim=(0, None))
     axes.legend(loc="lower right", fontsize=7.5, frameon=False)
+
+
+def by_stop(
+    axes: Axes, dataset: xr.Dataset, *, against: Scaling, alpha: float, where: Mapping[str, Any], label: str
+) -> None:
+    """The exponent of the loss if all training had been stopped at a step, with its interval over seeds.
+
+    Dotted: that of a task of this size with the constant of the last step, and no more subtasks learned than there were
+    steps for. Dashed: that of infinitely many subtasks and steps.
+    """
+    chosen = dataset.sel(where)
+    stops = against.stopped(chosen)
+    steps = np.array([step for step, _, _ in stops])
+    fits = [scaling.fitted(seeds)[0] for _, scaling, seeds in stops]
+    found, low, high = (-np.array([getattr(fit, part) for fit in fits]) for part in ("exponent", "high", "low"))
+    axes.fill_between(steps, low, high, color=TRAIN, alpha=0.2, lw=0)
+    axes.plot(steps, found, color=TRAIN, lw=1.8, label="ours, 95 % over seeds")
+    steps_law = against.of_steps()
+    longest = chosen if against.key == "step" else chosen.isel({against.key: -1})
+    constants = {
+        "constant": against.constant(stops[-1][2], alpha),
+        "steps_constant": steps_law.constant(steps_law.points(longest), alpha),
+    }
+    law = [scaling.predicted_by(step, seeds, alpha, **constants) for step, scaling, seeds in stops]
+    name = f"law for {stops[-1][2][0].losses.shape[1]} subtasks, no more than in time"
+    axes.plot(steps, law, color="black", lw=1.1, ls=FINITE, label=name)
+    said = f"law for infinitely many: {signed(against.asymptotic(alpha))}"
+    axes.axhline(against.asymptotic(alpha), color=NEUTRAL, lw=1.0, ls=INFINITE, label=said)
+    first = against.fit.get("from_x", constants["steps_constant"])
+    axes.set(xscale="log", xlabel="step at which training is stopped", ylabel=label)
+    begins = first if steps[0] < first < steps[-1] else steps[0]  # before, nothing is learned
+    axes.set_xlim(begins, max(steps[-1], 2 * begins))
+    shown = np.concatenate([found, law])[np.tile(steps >= begins, 2)]
+    axes.set_ylim(0, 1.5 * max(against.asymptotic(alpha), np.nanmax(shown, initial=0.0)))  # with room for the names
+    axes.legend(loc="upper left", fontsize=7.5, framealpha=0.7, edgecolor="none", handlelength=2.4)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def of_the_number(
@@ -78,7 +119,11 @@ def of_the_number(
     axes.set(yscale="log", ylim=(0.9, 4 * max(1, axes.dataLim.y1)))  # with room for the names
     view(axes, against, seeds)
     axes.legend(loc="upper left", fontsize=7, frameon=False, title="exponent", title_fontsize=7, alignment="left")
-    plain_ticks(axes)
+    plain_ticks(axes.yaxis)
+
+
+def _predicted(scaling: Scaling, seeds: Sequence[Points], alpha: float) -> float:
+    return scaling.predicted(seeds, alpha, constant=scaling.constant(seeds, alpha))
 
 
 def _with_intervals(axes: Axes, x: np.ndarray, fits: Sequence[PowerLaw], colour: str, name: str) -> None:

@@ -1,20 +1,30 @@
-"""The reduced landscape: final losses over the weight norm at which a network was held."""
+"""The reduced landscape: what a network comes to over the weight norm at which it was held."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from grok.records.sweep import last_look
+from grok.records.sweep import last_look, read_off
+from grok.reports.by_rank import COLOURS
 from grok.reports.figure import RC, save
-from grok.reports.style import NEUTRAL, TEST, TRAIN
+from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
+from grok.science.curves import highest
+from grok.science.landscape import critical_fraction, lowest_norm
 
 FLOOR = 1e-8  # losses below are drawn here: the axis is logarithmic
+NORM = "α: weight norm / usual weight norm"
+DASHED = (0, (4, 1.5))
+FEW = 3  # curves that are told apart by the palette's colours
 
 
 def draw(dataset: xr.Dataset, path: Path, *, published: Mapping[str, Mapping[float, float]]) -> Path:
@@ -22,37 +32,118 @@ def draw(dataset: xr.Dataset, path: Path, *, published: Mapping[str, Mapping[flo
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(4.6, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        scales = dataset["init_scale"].values
-        for name, colour, style in (("train_loss", TRAIN, "-"), ("test_loss", TEST, (0, (4, 1.5)))):
-            final = last_look(dataset, name).transpose("seed", "init_scale").values.clip(FLOOR)
-            mean = np.exp(np.log(final).mean(0))
-            axes.fill_between(scales, final.min(0), final.max(0), color=colour, alpha=0.2, linewidth=0)
-            axes.plot(scales, mean, color=colour, linestyle=style, linewidth=1.6)
+        for name, colour in (("train_loss", TRAIN), ("test_loss", TEST)):
             points = published.get(name, {})
             axes.plot([*points], [*points.values()], "o", mfc="white", mec=colour, ms=4, zorder=5)
-            where = -1 if name == "test_loss" else len(scales) // 2
-            label = ("test", (-6, 8), "right") if name == "test_loss" else ("train", (0, -12), "center")
-            axes.annotate(
-                label[0],
-                (scales[where], mean[where]),
-                xytext=label[1],
-                textcoords="offset points",
-                color=colour,
-                ha=label[2],
-            )
-        axes.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
-        axes.annotate(
-            "usual norm",
-            (1, 1),
-            xycoords=("data", "axes fraction"),
-            color=NEUTRAL,
-            fontsize=7.5,
-            ha="center",
-            va="bottom",
-        )
+        losses(axes, dataset)
         axes.annotate("○ published", (0.03, 0.93), xycoords="axes fraction", color=NEUTRAL)
-        axes.set(
-            xscale="log", yscale="log", xlabel="α: weight norm / usual weight norm", ylabel="final mean squared error"
-        )
         save(figure, path)
     return path
+
+
+def losses(axes: Axes, dataset: xr.Dataset) -> None:
+    """The final train and test loss over α, their names, the usual norm, and w_c, where the test loss is lowest."""
+    scales = dataset["init_scale"].values
+    for name, colour, style in (("train_loss", TRAIN, "-"), ("test_loss", TEST, DASHED)):
+        final = last_look(dataset, name).transpose("seed", "init_scale").values.clip(FLOOR)
+        mean = np.exp(np.log(final).mean(0))
+        axes.fill_between(scales, final.min(0), final.max(0), color=colour, alpha=0.2, linewidth=0)
+        axes.plot(scales, mean, color=colour, linestyle=style, linewidth=1.6)
+        where = -1 if name == "test_loss" else len(scales) // 2
+        label = ("test", (-6, 8), "right") if name == "test_loss" else ("train", (0, -12), "center")
+        shift: Any = {"xytext": label[1], "textcoords": "offset points", "ha": label[2]}
+        axes.annotate(label[0], (scales[where], mean[where]), **shift, color=colour)
+    _named_line(axes, 1.0, "usual norm", NEUTRAL, level=1.0)
+    critical = critical_norm(dataset)
+    if np.isfinite(critical):
+        _named_line(axes, critical, f"$w_c$ = {critical:.2f} $w_0$", TEST, level=0.02)
+    axes.set(xscale="log", yscale="log", xlabel=NORM, ylabel="final mean squared error")
+    _plain_ticks(axes.xaxis)
+
+
+def critical_norm(dataset: xr.Dataset) -> float:
+    """w_c: where the final test loss is lowest, the geometric mean of the seeds'; NaN where one has none."""
+    final = last_look(dataset, "test_loss").transpose("seed", "init_scale").values
+    found = [lowest_norm(dataset["init_scale"].values, own, logarithmic=True) for own in final]
+    return float(np.exp(np.log(found).mean()))
+
+
+def curves(
+    axes: Axes,
+    dataset: xr.Dataset,
+    *,
+    quantity: str,
+    of_curve: Callable[..., float],
+    key: str,
+    names: str,
+    label: str,
+    scale: str,
+    published: Mapping[float, Sequence[tuple[float, float, float]]],
+) -> None:
+    """What `of_curve` reads off a quantity over α, a curve for each value of another swept `key`: the mean of the seeds
+    and their range. `names` is the form of their names, {} the value; none where empty, as in a panel beside another.
+
+    `published` has [from α, to α, value] for values of the key, as hollow circles.
+    """
+    found = read_off(dataset, quantity, of_curve).transpose(key, "seed", "init_scale")
+    scales, ticks = found["init_scale"].values, found[key].values
+    for tick, colour in zip(ticks, colours(len(ticks)), strict=True):
+        own = found.sel({key: tick})
+        axes.fill_between(scales, own.min("seed"), own.max("seed"), color=colour, alpha=0.2, linewidth=0)
+        name = names.format(f"{tick:,g}") if names else None
+        axes.plot(scales, own.mean("seed"), "o-", color=colour, linewidth=1.5, ms=3, mew=0, label=name)
+        for from_x, to_x, value in published.get(float(tick), ()):
+            hollow: Any = {"mfc": "white", "mec": colour, "ms": 5.5, "lw": 0.8, "zorder": 5}
+            axes.plot([from_x, to_x], [value] * 2, "o-", color=colour, **hollow)
+    axes.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
+    axes.set(xscale="log", yscale=scale, xlabel=NORM, ylabel=label)
+    _plain_ticks(axes.xaxis)
+    if scale == "log":
+        _plain_ticks(axes.yaxis)
+    else:
+        axes.set_ylim(-0.02, 1.02)
+    if names:
+        axes.legend(fontsize=8, frameon=False, labelcolor="linecolor", handlelength=1.2)
+    if names and published:
+        axes.annotate("○ published", (0.98, 0.02), xycoords="axes fraction", color=NEUTRAL, fontsize=8, ha="right")
+
+
+def best_norm(
+    axes: Axes, dataset: xr.Dataset, *, key: str, label: str, level: float, published: Mapping[str, Any]
+) -> None:
+    """The best test accuracy of all norms and looks against a swept share of the data, every seed's; where it rises to
+    the level, on the average of the seeds, and the `value` that was `published`, with its `name`."""
+    best = read_off(dataset, "test_accuracy", highest).transpose("seed", "init_scale", key)
+    shares = best[key].values
+    for own in best.max("init_scale").values:
+        axes.plot(shares, own, "o-", color=TEST, linewidth=1.0, ms=3.5, mew=0, alpha=0.7)
+    rises = [critical_fraction(best["init_scale"].values, shares, own, level=level) for own in best.values]
+    if np.isfinite(rises).all():
+        axes.plot(np.mean(rises), level, "D", color=TEST, mec="black", ms=6, zorder=5)
+        beside: Any = {"xytext": (7, -3), "textcoords": "offset points", "color": TEST, "fontsize": 8}
+        axes.annotate(f"ours: {np.mean(rises):.2f}", (float(np.mean(rises)), level), **beside)
+    axes.axvline(published["value"], color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
+    above: Any = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom", "fontsize": 7.5}
+    axes.annotate(published["name"], (published["value"], 1), **above, color=NEUTRAL)
+    axes.set(xlabel=label, ylabel="test accuracy at the best norm", ylim=(-0.02, 1.02))
+
+
+def colours(n: int) -> list[Any]:
+    """So many colours: of the palette if they are few, else from dark to light."""
+    return [*LINES[:n]] if n <= FEW else [*COLOURS(np.linspace(0, 1, n))]
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 on a log axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _named_line(axes: Axes, x: float, name: str, colour: str, *, level: float) -> None:
+    """A vertical line with its name above the axes, or at their foot."""
+    above = level >= 1
+    axes.axvline(x, color=colour, linewidth=0.8, linestyle=":")
+    at: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 7.5, "ha": "center" if above else "right"}
+    shift: Any = {"xytext": (0 if above else -3, 0), "textcoords": "offset points", "va": "bottom"}
+    axes.annotate(name, (x, level), **at, **shift, color=colour)

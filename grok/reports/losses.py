@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from grok.reports.by_rank import colour_bar, curves
 from grok.reports.scaling import Points, Scaling
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
-from grok.science.emergence import NATS_PER_BIT
+from grok.science.emergence import CONVERGED, NATS_PER_BIT, is_polygenic, monogenic_from
 from grok.science.power_law import PowerLaw
 from grok.science.quanta import zipf_frequencies
 from grok.science.quanta_laws import by_own_transitions, predicted_loss
-from grok.science.subtask_losses import median_transition, order
+from grok.science.straight_line import straight_line
+from grok.science.subtask_losses import fall, median_transition, order
 
 FINITE, INFINITE = (0, (1, 1.2)), (0, (5, 3))  # of laws: of as many subtasks as there are, and of infinitely many
 LOWER = 0.75  # times the fit: where the law of infinitely many subtasks is drawn, of which theory knows the slope
@@ -37,7 +39,8 @@ def mean_loss(
     """The mean loss of every seed with the power law through it, and the laws of theory: that of a task of this size,
     with its constant from the runs, and the slope of an infinite one.
 
-    `transitions`: and the mean of the first seed if each subtask fell at once. `published` has `points` and a `name`.
+    `transitions`: and the mean of the first seed if each subtask fell at once, which takes apart how the mean is made
+    and tests no cause of it. `published` has `points` and a `name`.
     """
     chosen = dataset.sel(where)
     every = [scaling.points(chosen) for scaling in against]
@@ -51,7 +54,7 @@ def mean_loss(
         if scaling is against[0]:
             _laws(axes, scaling, seeds, fit, ends, alpha)
             if transitions:
-                _transitions(axes, seeds[0], alpha)
+                _transitions(axes, scaling, seeds[0], alpha)
     if published:
         hollow: Any = {"mfc": "none", "mec": NEUTRAL, "ms": 4.5, "label": published["name"]}
         axes.plot(*zip(*published["points"], strict=True), "o", **hollow)
@@ -60,7 +63,7 @@ def mean_loss(
     least = min(each.mean.min() for seeds in every for each in seeds) / NATS_PER_BIT
     axes.set_ylim(0.35 * least, 1.4)  # with room for the names
     view(axes, against[0], every[0])
-    plain_ticks(axes)
+    plain_ticks(axes.yaxis)
 
 
 def subtask_losses(axes: Axes, dataset: xr.Dataset, *, against: Scaling, where: Mapping[str, Any]) -> None:
@@ -71,21 +74,33 @@ def subtask_losses(axes: Axes, dataset: xr.Dataset, *, against: Scaling, where: 
     (own,) = against.points(chosen.isel(seed=[finished.values.argmax()]))
     bits = own.losses / NATS_PER_BIT
     curves(axes, own.x, bits, width=0.9)
-    if against.key == "step":
-        _note(axes, own)
-    else:
+    told = _of_transitions(own) if against.key == "step" else _of_genes(own)
+    axes.set_title(told, fontsize=7.5, color=NEUTRAL, loc="left")
+    if against.key != "step":
         axes.plot(own.x, np.zeros(own.x.size), "|", color=NEUTRAL, ms=5, clip_on=False)  # where there are networks
     axes.set(xscale="log", xlabel=against.label, ylabel="loss of each\nsubtask (bits)", ylim=(0, 1.25))
     view(axes, against, [own])
     colour_bar(axes, bits.shape[1])
 
 
-def _note(axes: Axes, own: Points) -> None:
+def _of_transitions(own: Points) -> str:
     """The order and the width of the transitions of one seed."""
     ranks = np.arange(1, own.losses.shape[1] + 1)
     found = order(own.x, ranks, own.losses), median_transition(own.x, ranks, own.losses)
-    text = f"learned in order: Spearman {signed(found[0])}; each falls within {signed(found[1])} decades (median)"
-    axes.set_title(text, fontsize=7.5, color=NEUTRAL, loc="left")
+    return f"learned in order: Spearman {signed(found[0])}; each falls within {signed(found[1])} decades (median)"
+
+
+def _of_genes(own: Points) -> str:
+    """How many subtasks of one seed are monogenic, of those that are learned at last, and whether their mean is
+    polygenic, by the reference's rules for tokens over models."""
+    bits = own.losses / NATS_PER_BIT
+    sharp, learned = monogenic_from(bits.T) >= 0, bits[-1] < CONVERGED
+    mean = own.mean / NATS_PER_BIT
+    word = "polygenic" if is_polygenic(mean, own.x) else "not polygenic"
+    straight = float(straight_line(np.log(own.x), mean).r_squared)
+    return (
+        f"monogenic: {(sharp & learned).sum()} of the {learned.sum()} learned; their mean is {word} (R² {straight:.3f})"
+    )
 
 
 def view(axes: Axes, scaling: Scaling, seeds: Sequence[Points]) -> None:
@@ -103,7 +118,8 @@ def _laws(axes: Axes, scaling: Scaling, seeds: Sequence[Points], fit: PowerLaw, 
     if np.isfinite(own):
         x = np.geomspace(seeds[0].x.min(), seeds[0].x.max(), 500)
         loss = predicted_loss(scaling.law, x, frequencies, constant=own)
-        label = f"law for {frequencies.size} subtasks: slope {signed(-scaling.predicted(seeds, alpha))}"
+        slope = -scaling.predicted(seeds, alpha, constant=own)
+        label = f"law for {frequencies.size} subtasks: slope {signed(slope)}"
         axes.plot(x, np.where(loss > 0, loss, np.nan), color="black", lw=1.1, ls=FINITE, label=label)
     exponent = scaling.asymptotic(alpha)
     middle = np.sqrt(ends.prod())
@@ -112,11 +128,12 @@ def _laws(axes: Axes, scaling: Scaling, seeds: Sequence[Points], fit: PowerLaw, 
     axes.plot(ends, line, color=NEUTRAL, lw=1.0, ls=INFINITE, label=label)
 
 
-def _transitions(axes: Axes, own: Points, alpha: float) -> None:
+def _transitions(axes: Axes, scaling: Scaling, own: Points, alpha: float) -> None:
     """The mean loss if each subtask fell from 1 bit to 0 where it was half learned."""
     frequencies = zipf_frequencies(own.losses.shape[1], alpha=alpha)
     mean = by_own_transitions(own.x, own.losses / NATS_PER_BIT, frequencies)
-    axes.plot(own.x, mean, color=TEST, lw=1.1, drawstyle="steps-post", label="one seed, if each subtask fell at once")
+    label = f"one seed, if each subtask fell at once: slope {signed(-fall(own.x, mean, **scaling.fit))}"
+    axes.plot(own.x, np.where(mean > 0, mean, np.nan), color=TEST, lw=1.1, drawstyle="steps-post", label=label)
 
 
 def signed(value: float) -> str:
@@ -125,13 +142,12 @@ def signed(value: float) -> str:
 
 
 def interval(fit: PowerLaw) -> str:
-    """The interval of an exponent in brackets, if it has one."""
-    known = np.isfinite([fit.low, fit.high]).all()
-    return f" ({signed(fit.low)} … {signed(fit.high)})" if known else ""
+    """Student's 95 % interval of an exponent over seeds, to either side, if it has one."""
+    return f" ± {signed((fit.high - fit.low) / 2)} (95 %)" if np.isfinite([fit.low, fit.high]).all() else ""
 
 
-def plain_ticks(axes: Axes) -> None:
-    """Plain numbers at 1, 2 and 5 on a log axis of losses."""
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+def plain_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 on a log axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))

@@ -14,38 +14,45 @@ from matplotlib.figure import Figure
 from grok.reports.figure import RC, save
 from grok.reports.style import NEUTRAL, TEST, TRAIN
 
-COLOURS = {"train_accuracy": TRAIN, "test_accuracy": TEST}
+COLOURS = {"train_accuracy": TRAIN, "test_accuracy": TEST, "train_loss": TRAIN, "test_loss": TEST}
+ACCURACY = {"quantity": "accuracy", "label": "accuracy", "scale": "linear", "limits": (0, 1.05)}
 
 
-def draw(dataset: xr.Dataset, path: Path, *, panels: Sequence[Mapping[str, Any]]) -> Path:
+def draw(
+    dataset: xr.Dataset, path: Path, *, panels: Sequence[Mapping[str, Any]], y: Mapping[str, Any] = ACCURACY
+) -> Path:
     """Draw accuracies and weight norm over steps: a panel has a `title`, the swept values `where` its curves were made,
-    and may have `published` points of either accuracy."""
+    and may have `published` points of either accuracy.
+
+    `y` is for another `quantity` than accuracy, such as loss, with a `label`, the `scale` of its axis and `limits`.
+    """
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(2.8 * len(panels), 3.4), layout="constrained")
         rows = figure.subplots(2, len(panels), sharex=True, sharey="row", height_ratios=(3, 1.3), squeeze=False)
         for column, panel in enumerate(panels):
-            accuracy, norm = rows[0][column], rows[1][column]
+            upper, norm = rows[0][column], rows[1][column]
             chosen = dataset.sel(panel["where"])
             for seed in chosen["seed"].values:
-                _curves(accuracy, norm, chosen.sel(seed=seed).dropna("step", subset=["train_accuracy"]))
-            accuracy.set_title(panel["title"], fontsize=9)
+                _curves(upper, norm, chosen.sel(seed=seed).dropna("step", subset=["train_accuracy"]), y["quantity"])
+            upper.set_title(panel["title"], fontsize=9)
             for name, points in panel.get("published", {}).items():
-                accuracy.plot(*zip(*points, strict=True), "o", mfc="white", mec=COLOURS[name], ms=4, zorder=5)
+                upper.plot(*zip(*points, strict=True), "o", mfc="white", mec=COLOURS[name], ms=4, zorder=5, clip_on=False)
             norm.set_xlabel("optimiser step")
-        rows[0][0].set(xscale="log", ylim=(0, 1.05), xlim=(1, None), ylabel="accuracy")
+        rows[0][0].set(xscale="log", xlim=(1, None), yscale=y["scale"], ylim=y["limits"], ylabel=y["label"])
         rows[1][0].set(ylim=(0, None), ylabel="weight norm")
-        rows[0][0].annotate("train", (0.04, 0.93), xycoords="axes fraction", color=TRAIN)
-        rows[0][0].annotate("test (dashed)", (0.04, 0.86), xycoords="axes fraction", color=TEST)
-        if any("published" in panel for panel in panels):
-            rows[0][0].annotate("○ published", (0.04, 0.79), xycoords="axes fraction", color=NEUTRAL)
+        told = [("train", TRAIN), ("test (dashed)", TEST)]
+        told += [("○ published", NEUTRAL)] if any("published" in panel for panel in panels) else []
+        top = 0.93 if y["quantity"] == "accuracy" else 0.21  # where curves that rise, or fall, leave room
+        for line, (name, colour) in enumerate(told):
+            rows[0][0].annotate(name, (0.04, top - 0.07 * line), xycoords="axes fraction", color=colour)
         save(figure, path)
     return path
 
 
-def _curves(accuracy: Axes, norm: Axes, record: xr.Dataset) -> None:
+def _curves(upper: Axes, norm: Axes, record: xr.Dataset, quantity: str) -> None:
     """The curves of one seed; step 0 is off a log axis."""
     record = record.isel(step=slice(1, None))
     dashed = (0, (4, 1.5))
-    accuracy.plot(record["step"], record["train_accuracy"], color=TRAIN, linewidth=1.1, alpha=0.8)
-    accuracy.plot(record["step"], record["test_accuracy"], color=TEST, linewidth=1.1, alpha=0.8, linestyle=dashed)
+    upper.plot(record["step"], record[f"train_{quantity}"], color=TRAIN, linewidth=1.1, alpha=0.8)
+    upper.plot(record["step"], record[f"test_{quantity}"], color=TEST, linewidth=1.1, alpha=0.8, linestyle=dashed)
     norm.plot(record["step"], record["weight_norm"], color=NEUTRAL, linewidth=1.1)

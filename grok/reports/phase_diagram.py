@@ -15,6 +15,8 @@ from matplotlib.patches import Patch
 from grok.reports.figure import RC, save
 from grok.reports.style import PHASES
 
+MOST_LEVEL = 7  # ticks whose names stand beside each other; of more they are turned
+
 
 def draw(dataset: xr.Dataset, path: Path, *, x: str, y: str, labels: Mapping[str, str]) -> Path:
     """Draw the phase that most seeds are in as a coloured cell; where they differ, a square inside shows the next."""
@@ -37,6 +39,7 @@ def draw(dataset: xr.Dataset, path: Path, *, x: str, y: str, labels: Mapping[str
         axes.set_xticks(range(dataset.sizes[x]), [f"{value:g}" for value in dataset[x].values])
         axes.set_yticks(range(dataset.sizes[y]), [f"{value:g}" for value in dataset[y].values])
         axes.tick_params(length=0)
+        axes.tick_params("x", labelrotation=45 if dataset.sizes[x] > MOST_LEVEL else 0)
         axes.set_xlabel(labels["x"])
         axes.set_ylabel(labels["y"])
         present = [phase for phase in PHASES if (phases == phase).any()]

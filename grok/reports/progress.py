@@ -1,7 +1,9 @@
-"""The circuit forming before the test loss shows it (Nanda et al. 2023, Fig. 7): losses, progress measures, weights."""
+"""The circuit forming before the test loss shows it (Nanda et al. 2023, Fig. 7): losses, progress measures, weights,
+and how far these are from where they will be."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -15,6 +17,11 @@ from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 from grok.science.circuit_phases import PHASES, CircuitPhases
 
 COLOURS = {"restricted_loss": LINES[2], "excluded_loss": LINES[3], "trigonometric_loss": LINES[5]}
+DISTANCES = {  # each by what it is called here
+    "distance_to_end": ("all weights to the end", NEUTRAL),
+    "embedding_off_keys": ("W_E to its key frequencies", LINES[2]),
+    "unembedding_off_keys": ("W_U to its key frequencies", LINES[4]),
+}
 
 
 def phases(record: xr.Dataset) -> CircuitPhases:
@@ -23,17 +30,19 @@ def phases(record: xr.Dataset) -> CircuitPhases:
 
 
 class ProgressMeasures:
-    """Train and test loss, under them the progress measures, under those what the weights do; phases named above."""
+    """Train and test loss, under them the progress measures, under those what the weights do: their sum of squares, and
+    their distances, in parameter space, to where they end and to their key frequencies; phases named above."""
 
     title = "Progress measures"
-    needs = (*COLOURS, "sum_of_squared_weights", "phase_ends")
+    needs = (*COLOURS, "sum_of_squared_weights", "phase_ends", "embedding_off_keys", "unembedding_off_keys")
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
-        """Draw the three panels on one log axis of steps."""
+        """Draw the four panels on one log axis of steps."""
         shown = record.isel(step=record["step"].values > 0)
         with matplotlib.rc_context(RC | {"axes.spines.right": False}):
-            figure = Figure(figsize=(6.4, 6.6), layout="constrained")
-            losses, measures, weights = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 2))
+            figure = Figure(figsize=(6.4, 8.2), layout="constrained")
+            panels = figure.subplots(4, 1, sharex=True, height_ratios=(3, 3, 1.7, 2.3))
+            losses, measures, weights, distances = panels
             _line(losses, shown, "train_loss", "train", TRAIN)
             _line(losses, shown, "test_loss", "test", TEST, dashed=True)
             for name, colour in COLOURS.items():
@@ -44,11 +53,13 @@ class ProgressMeasures:
                 (measures, "loss (nats),\nby the key frequencies of the end"),
             ):
                 axes.set(yscale="log", ylabel=label)
-            weights.set(ylim=(0, None), ylabel="Σ w²", xlabel="optimiser step")
-            weights.set(xscale="log", xlim=(1, max(2, int(record["step"][-1]))))
-            if "weight_sketch" in record:
-                _distances(weights.twinx(), shown)
-            _name_phases((losses, measures, weights), phases(record))
+            weights.set(ylim=(0, None), ylabel="Σ w²")
+            for name, (label, colour) in DISTANCES.items():
+                if name in record:  # the distance to the end is a measure of its own
+                    _line(distances, shown, name, label, colour)
+            distances.set(ylim=(0, None), ylabel="distance in\nparameter space", xlabel="optimiser step")
+            distances.set(xscale="log", xlim=(1, max(2, int(record["step"][-1]))))
+            _name_phases(panels, phases(record))
             save(figure, path, vector=False)
         return path
 
@@ -61,18 +72,8 @@ def _line(axes: Axes, record: xr.Dataset, name: str, label: str, colour: str, *,
     )
 
 
-def _distances(axes: Axes, record: xr.Dataset) -> None:
-    """How far the weights still are from those at the end, from the sketches."""
-    sketch = record["weight_sketch"].values
-    far = np.linalg.norm(sketch - sketch[-1], axis=1)
-    axes.plot(record["step"], far, color=LINES[4], linewidth=1.4, linestyle=":")
-    axes.spines["right"].set_visible(True)
-    axes.set_ylim(0, None)
-    axes.set_ylabel("distance to the end (dotted)", color=LINES[4])
-
-
-def _name_phases(panels: tuple[Axes, ...], ends: CircuitPhases) -> None:
-    """Thin lines at the ends of the phases, and their names between them; a key to the curves of the first two."""
+def _name_phases(panels: Sequence[Axes], ends: CircuitPhases) -> None:
+    """Thin lines at the ends of the phases, and their names between them; a key to each panel of several curves."""
     start = 1.0
     for number, (name, end) in enumerate(zip(PHASES, ends, strict=True)):
         if end is None:
@@ -93,3 +94,4 @@ def _name_phases(panels: tuple[Axes, ...], ends: CircuitPhases) -> None:
         start = float(end)
     for axes in panels[:2]:
         axes.legend(frameon=False, fontsize=8, loc="lower left")
+    panels[-1].legend(frameon=False, fontsize=8, loc="center left")

@@ -9,12 +9,15 @@ from typing import Any
 import matplotlib
 import numpy as np
 import xarray as xr
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from grok.reports.figure import RC, save
 from grok.reports.progress import phases
 from grok.reports.spectrum import key_frequencies
+from grok.reports.style import NEUTRAL
 from grok.reports.template import filled, script_json
 from grok.science import rings
 
@@ -63,6 +66,8 @@ class RingGallery:
             "circularity": np.round(
                 record["ring_circularity"].sel(frequency=frequencies).isel(step=looks).transpose("step", ...).values, 3
             ).tolist(),
+            "named": [[*_named(record.sizes["residue"], k)] for k in frequencies],
+            "colours": [to_hex(colour) for colour in _colours(np.arange(record.sizes["residue"]), 1)],
         }
         return filled("ring_gallery", content=script_json(content))
 
@@ -75,7 +80,10 @@ def strongest(record: xr.Dataset) -> list[int]:
 
 
 def _moments(record: xr.Dataset) -> list[tuple[str, int]]:
-    """The looks at the start, at the end of memorisation, half-way through circuit formation, and at the end."""
+    """The looks at the start, at the end of memorisation, half-way through circuit formation, and at the end; of a
+    network that was looked at once, as one trained elsewhere, that look."""
+    if record.sizes["step"] == 1:
+        return [("", int(record["step"][0]))]
     ends, steps = phases(record), record["step"].values
     moments = [("start", 0)]
     if ends.memorization_ends is not None:
@@ -94,7 +102,8 @@ def _rows(figure: Figure, record: xr.Dataset, frequencies: Sequence[int], moment
         for axes, k in zip(row, frequencies, strict=True):
             _ring(axes, now["ring"].sel(frequency=k).values.astype(float), k)
             axes.set_title(f"k = {k}, {float(now['ring_circularity'].sel(frequency=k)):.2f}", fontsize=8)
-        row[0].set_ylabel(f"{name}\nstep {step:,}", fontsize=8)
+        if name:
+            row[0].set_ylabel(f"{name}\nstep {step:,}", fontsize=8)
 
 
 def _ring(axes: Axes, places: np.ndarray, k: int) -> None:
@@ -104,14 +113,18 @@ def _ring(axes: Axes, places: np.ndarray, k: int) -> None:
     if not np.isfinite(places).all():
         return
     p = len(places)
-    angle = np.arange(p) * k % p / p
-    axes.scatter(*places.T, c=angle, cmap="twilight", vmin=0, vmax=1, s=6, linewidths=0)
+    axes.scatter(*places.T, c=_colours(np.arange(p), k), s=7, linewidths=0.2, edgecolors=NEUTRAL)
     for residue in _named(p, k):
-        axes.annotate(
-            str(residue), places[residue], xytext=(0, 3), textcoords="offset points", fontsize=5.5, ha="center"
-        )
-    reach = 1.15 * max(float(np.abs(places).max()), 1e-6)
+        outwards = 6 * places[residue] / max(float(np.hypot(*places[residue])), 1e-12)
+        beside: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 5.5}
+        axes.annotate(str(residue), places[residue], xytext=outwards, **beside)
+    reach = 1.2 * max(float(np.abs(places).max()), 1e-6)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+
+
+def _colours(residues: np.ndarray, k: int) -> np.ndarray:
+    """A colour for each of all residues, by its place round the ring of frequency k."""
+    return colormaps["twilight"](residues * k % len(residues) / len(residues))
 
 
 def _named(p: int, k: int) -> Sequence[int]:

@@ -25,9 +25,9 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
     memorized = at(steps, record["train_accuracy"].values, record.attrs["memorization_threshold"])
     generalized = at(steps, record["test_accuracy"].values, record.attrs["generalization_threshold"])
     final = {
-        str(name): _json_number(record[name].values[-1])
+        str(name): _json_number(array.values.flat[-1])
         for name, array in record.data_vars.items()
-        if array.dims == ("step",)
+        if array.dims in (("step",), ())
     }
     return {
         **final,

@@ -41,10 +41,12 @@ def anomaly(profiles: Float[Tensor, "*batch example frequency"]) -> Float[Tensor
 
 
 def auroc(scores: Float[Tensor, "*batch example"], planted: Bool[Tensor, "*#batch example"]) -> Float[Tensor, "*batch"]:
-    """How often a planted example scores above another one, a tie counting half (Mann–Whitney); NaN without both."""
+    """How often a planted example scores above another one, a tie counting half (Mann–Whitney); NaN without both, and
+    where a score has no number."""
     scores = scores.contiguous()
     ordered = scores.sort(-1).values
     below, up_to = (torch.searchsorted(ordered, scores, right=right) for right in (False, True))
     rank = (below + up_to + 1).to(scores.dtype) / 2  # from 1, ties averaged
     n = planted.sum(-1)
-    return ((rank * planted).sum(-1) - n * (n + 1) / 2) / (n * (planted.shape[-1] - n))
+    above = ((rank * planted).sum(-1) - n * (n + 1) / 2) / (n * (planted.shape[-1] - n))
+    return above.where(~scores.isnan().any(-1), torch.nan)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Real
+from scipy.stats import spearmanr
 
 
 def mean(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
@@ -40,6 +41,25 @@ def steepest(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
     return float((y[1:] / y[:-1]).max()) if np.isfinite(y).all() else math.inf
 
 
+def off_published(
+    x: Real[np.ndarray, " column"],
+    y: Real[np.ndarray, " row"],
+    values: Real[np.ndarray, "column row"],
+    *,
+    published: Sequence[Sequence[float | int]],
+) -> float:
+    """By what factor, either way, a grid is farthest from published values [x, y, value]: 1 where it has just these.
+    Infinite where it has no value at one of them."""
+    ratios = []
+    for at_x, at_y, value in published:
+        column, row = (np.flatnonzero(np.isclose(ticks, tick)) for ticks, tick in ((x, at_x), (y, at_y)))
+        if not column.size or not row.size:
+            return math.nan
+        ratio = float(values[column[0], row[0]]) / value
+        ratios.append(max(ratio, 1 / ratio) if math.isfinite(ratio) and ratio > 0 else math.inf)
+    return max(ratios)
+
+
 def advantage(
     rows: np.ndarray,
     columns: np.ndarray,
@@ -53,3 +73,28 @@ def advantage(
         return math.nan
     first, second = (values[np.isin(rows, [*names])] for names in (of, over))
     return float(first.mean() - second.mean())
+
+
+def mean_distance(x: np.ndarray, y: Real[np.ndarray, " point"], other: Real[np.ndarray, " point"]) -> float:
+    """How far two quantities are apart in the mean over all points."""
+    return float(np.abs(y - other).mean())
+
+
+def share_finite(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, from_x: float, to_x: float) -> float:
+    """The share of the points with `from_x` ≤ x ≤ `to_x` that have a value: of steps, those that came."""
+    within = (x >= from_x) & (x <= to_x)
+    return float(np.isfinite(y[within]).mean()) if within.any() else math.nan
+
+
+def first_finite(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> float:
+    """The first tick whose point has a value; infinite where there is none."""
+    found = np.flatnonzero(np.isfinite(y))
+    return float(x[found[0]]) if found.size else math.inf
+
+
+def rank_correlation(x: np.ndarray, y: Real[np.ndarray, " point"], other: Real[np.ndarray, " point"]) -> float:
+    """Spearman's correlation of two quantities over the points at which both have a value; NaN for fewer than three."""
+    both = np.isfinite(y) & np.isfinite(other)
+    if both.sum() < 3 or np.ptp(y[both]) == 0 or np.ptp(other[both]) == 0:
+        return math.nan
+    return float(spearmanr(y[both], other[both]).statistic)

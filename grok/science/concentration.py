@@ -8,8 +8,8 @@ from torch import Tensor
 
 
 def share(part: Float[Tensor, "*batch"], *, of: Float[Tensor, "*#batch"]) -> Float[Tensor, "*batch"]:
-    """A part's share of a whole; 0 where the whole is nothing."""
-    return torch.where(of > 0, part / of, 0.0)
+    """A part's share of a whole; 0 where the whole is nothing, NaN where it has no number."""
+    return torch.where(of == 0, 0.0, part / of)
 
 
 def gini(values: Float[Tensor, "*batch entry"]) -> Float[Tensor, "*batch"]:

@@ -18,8 +18,8 @@ def final(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"]) ->
     return float(values[-1])
 
 
-def highest(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"]) -> float:
-    """The largest value of all looks."""
+def highest(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " look"]) -> float:
+    """The largest value of all looks, or of all points along a swept key."""
     return float(values.max())
 
 
@@ -41,6 +41,11 @@ def first_reaching(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " l
     return float(steps[reached[0]]) if reached.size else math.inf
 
 
+def reached_by(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float, step: int) -> float:
+    """1 where the curve has reached the level by this step, else 0: over seeds, the share that has."""
+    return float(first_reaching(steps, values, level=level) <= step)
+
+
 def first_below(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
     """The step of the first look with a value below the level; infinite where there is none."""
     below = np.flatnonzero(values < level)
@@ -52,6 +57,12 @@ def settled_below(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " lo
     above = np.flatnonzero(~(values < level))
     first = int(above[-1]) + 1 if above.size else 0
     return float(steps[first]) if first < steps.size else math.inf
+
+
+def median_from(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, step: int) -> float:
+    """The median over the looks from this step on: what a curve with spikes comes to; NaN where it ends before."""
+    late = values[steps >= step]
+    return float(np.median(late)) if late.size else math.nan
 
 
 def lag(

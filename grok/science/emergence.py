@@ -1,6 +1,7 @@
 """Which subtasks or tokens are learned, when, in what order and how suddenly (Michaud et al. 2023).
 
-All losses are in bits; those in nats are to be divided by `NATS_PER_BIT` first.
+All losses are in bits; those in nats are to be divided by `NATS_PER_BIT` first. Those of which it is asked whether they
+are monogenic or polygenic are in shares of what ignorance costs: bits of a parity, nats by `IGNORANCE` of a token.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ NATS_PER_BIT = math.log(2)
 # The reference counts what is learned below 0.1 nats (scaling-exp-vs-zipf-exp.ipynb, Fig. 9) …
 LEARNED = 0.1 / NATS_PER_BIT
 CONVERGED = 0.1  # … and takes convergence steps at 0.1 bits (sparse-parity-timeseries.ipynb, Fig. 8)
-# Its rules for tokens (ten-million-scaling-curves.ipynb) are in nats, and nats per e-fold of parameters.
-BEFORE, AFTER = 5.0 / NATS_PER_BIT, 0.3 / NATS_PER_BIT
-STEADY_SLOPE, STEADY_R_SQUARED = -0.3 / NATS_PER_BIT, 0.98
+# Its rules for tokens (ten-million-scaling-curves.ipynb) are in nats, and nats per e-fold of parameters. Ignorance of a
+# token costs ln 50,304 nats (the vocabulary of Pythia's), that of a parity 1 bit: as shares of it they are of any task.
+IGNORANCE = math.log(50_304)
+UNKNOWN, KNOWN = 5.0 / IGNORANCE, 0.3 / IGNORANCE
+STEADY_SLOPE, STEADY_R_SQUARED = -0.3 / IGNORANCE, 0.98
 
 
 def n_learned(losses: Real[np.ndarray, "*batch subtask"], *, below: float) -> Int[np.ndarray, "*batch"]:
@@ -62,12 +65,13 @@ def transition_decades(
 
 
 def monogenic_from(losses: Real[np.ndarray, "*batch model"]) -> Int[np.ndarray, "*batch"]:
-    """From which model on (0, 1, …, by size) a token is known that was not at all before; −1: none.
+    """From which model on (0, 1, …, by size) a subtask or token is known that was not before; −1: none.
 
-    Above 5 nats for all smaller models, of which there is one at least, and below 0.3 nats for it and all larger ones.
+    By shares of what ignorance costs, which losses in bits of a parity are: above .46 (5 nats of a token) for all
+    smaller models, of which there is one at least, and below .028 (0.3 nats) for it and all larger ones.
     """
-    before = np.logical_and.accumulate(losses > BEFORE, axis=-1)[..., :-1]
-    after = np.logical_and.accumulate((losses < AFTER)[..., ::-1], axis=-1)[..., ::-1][..., 1:]
+    before = np.logical_and.accumulate(losses > UNKNOWN, axis=-1)[..., :-1]
+    after = np.logical_and.accumulate((losses < KNOWN)[..., ::-1], axis=-1)[..., ::-1][..., 1:]
     sharp = before & after
     return np.where(sharp.any(-1), sharp.argmax(-1) + 1, -1)
 
@@ -75,6 +79,7 @@ def monogenic_from(losses: Real[np.ndarray, "*batch model"]) -> Int[np.ndarray, 
 def is_polygenic(
     losses: Real[np.ndarray, "*batch model"], n_parameters: Real[np.ndarray, " model"]
 ) -> Bool[np.ndarray, "*batch"]:
-    """Whether a token's loss falls steadily with scale: a line against ln N of slope below −0.3 nats, R² above 0.98."""
+    """Whether a loss falls steadily with scale: a line against ln N of R² above .98, which falls by more than .028 of
+    what ignorance costs (0.3 nats of a token) with every e-fold of N."""
     line = straight_line(np.log(n_parameters), losses)
     return np.asarray((line.slope < STEADY_SLOPE) & (line.r_squared > STEADY_R_SQUARED))

@@ -32,3 +32,22 @@ def cross_entropy(
 def is_argmax(outputs: Float[Tensor, "*batch classes"], labels: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
     """Whether the largest output of each example is that of its label."""
     return outputs.argmax(-1) == labels
+
+
+def binary_cross_entropy(logits: Float[Tensor, "*batch 1"], labels: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Cross-entropy of each example in nats, where the logistic function of its one output is the probability of the
+    label 1."""
+    targets = labels.to(logits.dtype)
+    return functional.binary_cross_entropy_with_logits(logits.squeeze(-1), targets, reduction="none")
+
+
+def is_sign(logits: Float[Tensor, "*batch 1"], labels: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
+    """Whether the one output of each example is above 0 where its label is 1, and not where it is 0."""
+    return (logits.squeeze(-1) > 0) == (labels == 1)
+
+
+def is_nearest(
+    outputs: Float[Tensor, "*batch out"], templates: Float[Tensor, "*batch template out"]
+) -> Bool[Tensor, "*batch"]:
+    """Whether of each example's templates the first one is the nearest to the outputs."""
+    return (outputs.unsqueeze(-2) - templates).square().sum(-1).argmin(-1) == 0

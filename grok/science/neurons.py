@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from grok.science import fourier
@@ -51,6 +51,14 @@ def per_frequency(
     """How many neurons each frequency has: those it explains best, and by more than `above`."""
     counted = torch.zeros_like(shares, dtype=torch.long).scatter_(-2, shares.argmax(-2, keepdim=True), 1)
     return (counted * (shares > above)).sum(-1)
+
+
+def fraction(
+    which: Bool[Tensor, "*batch neuron"], shares: Float[Tensor, "*batch frequency neuron"]
+) -> Float64[Tensor, "*batch"]:
+    """The fraction of the neurons that are marked; NaN where a neuron's shares are no numbers, as of a network that
+    diverged: a comparison with them would count it as one that is not."""
+    return which.double().where(explained(shares).isfinite(), torch.nan).mean(-1)
 
 
 def polysemantic(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from typing import Literal, get_args
 
 import numpy as np
+from jaxtyping import Real
 
 Phase = Literal["comprehension", "grokking", "memorization", "confusion"]
 
@@ -34,3 +37,27 @@ def how_many(x: np.ndarray, y: np.ndarray, phases: np.ndarray) -> float:
 def share(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str) -> float:
     """The share of a grid [x, y] that is in a phase."""
     return float(np.mean(phases == of))
+
+
+def share_of(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: Collection[str]) -> float:
+    """The share of a grid [x, y] that is in one of some phases."""
+    return float(np.isin(phases, [*of]).mean())
+
+
+def share_beside(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str, beside: Collection[str]) -> float:
+    """The share of a phase's cells on a grid [x, y] that have a cell of other phases next to them, across a corner
+    counted; NaN where no cell is in the phase."""
+    own = np.pad(phases == of, 1)
+    near = np.pad(np.isin(phases, [*beside]), 1)
+    shifts = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+    touched = np.any([np.roll(near, shift, (0, 1)) for shift in shifts], axis=0)
+    return float(touched[own].mean()) if own.any() else math.nan
+
+
+def share_gained(
+    x: np.ndarray, y: Real[np.ndarray, " row"], phases: np.ndarray, *, of: Collection[str], at: float, over: float
+) -> float:
+    """How much larger the share of some phases is where y has one value than where it has another, on a grid [x, y];
+    NaN where the grid lacks one of them."""
+    shares = [np.isin(phases[:, np.isclose(y, tick)], [*of]) for tick in (at, over)]
+    return float(shares[0].mean() - shares[1].mean()) if all(each.size for each in shares) else math.nan

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
+from scipy.stats import t
 
 from grok.science.straight_line import straight_line
-
-N_RESAMPLES = 9_999  # as for the intervals of means
 
 
 class PowerLaw(NamedTuple):
@@ -51,32 +50,47 @@ def power_law(
     x: Real[np.ndarray, " point"],
     y: Real[np.ndarray, " point"],
     *,
-    groups: Int[np.ndarray, " point"] | None = None,
+    groups: Int[np.ndarray, " point"],
     from_x: float = 0.0,
     to_x: float = np.inf,
 ) -> PowerLaw:
     """The power law through the points of all seeds pooled, by the rule of `exponent` (Michaud et al. 2023, notebook
-    scaling-exp-vs-zipf-exp), with the percentile bootstrap interval of its exponent (Efron 1979).
+    scaling-exp-vs-zipf-exp), with Student's 95 % interval of its exponent.
 
-    What is drawn again, 9,999 times from a fixed stream, are whole groups of points, for the looks of one run are not
-    independent: one group a seed there, and None, each point for itself, where each comes from a run of its own. Draws
-    that have one x alone have no exponent and do not count. One group has no interval.
+    The looks of one run are not independent, and three seeds are too few to be drawn again: the interval is t s / √n to
+    either side, with s the standard deviation of the exponents that the n groups of points, one for each seed, have
+    alone, and t that of n − 1 degrees of freedom. A group with fewer than two points has none and does not count; fewer
+    than two groups have no interval.
     """
     within = _within(x, from_x, to_x)
     if not _defined(x[within], y[within]):
         return PowerLaw(*[math.nan] * 5)
-    log_x, log_y = _logarithms(x[within], y[within])
-    line = straight_line(log_x, log_y)
-    labels = np.arange(log_x.size) if groups is None else groups[within]
-    drawn = _drawn_slopes(log_x - log_x.mean(), log_y - log_y.mean(), labels)
-    low, high = np.percentile(drawn, [2.5, 97.5]) if drawn.size else (math.nan, math.nan)
+    line = straight_line(*_logarithms(x[within], y[within]))
+    to_either_side = _half_interval(x[within], y[within], groups[within])
     return PowerLaw(
         exponent=float(line.slope),
-        low=float(low),
-        high=float(high),
+        low=float(line.slope) - to_either_side,
+        high=float(line.slope) + to_either_side,
         coefficient=math.exp(line.intercept),
         r_squared=float(line.r_squared),
     )
+
+
+def at_multiples(
+    x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, every: int | float
+) -> tuple[Real[np.ndarray, " multiple"], Float[np.ndarray, " multiple"]]:
+    """The curve at the multiples of `every` that lie between its points, by straight lines between their logarithms.
+
+    What was looked at on a logarithmic grid so becomes what the reference fits, which looks every so many steps. The
+    points are in the order of x; one at 0 has no logarithm and is left out, and around one without a positive finite y
+    there is none.
+    """
+    x, y = x[x > 0], y[x > 0]
+    if not x.size:
+        return np.arange(0), np.array([])
+    grid = every * np.arange(math.ceil(x[0] / every - 1e-9), math.floor(x[-1] / every + 1e-9) + 1)
+    known = np.where(np.isfinite(y) & (y > 0), y, np.nan)
+    return grid, np.exp(np.interp(np.log(grid), *_logarithms(x, known)))
 
 
 def _within(x: Real[np.ndarray, " point"], from_x: float, to_x: float) -> Bool[np.ndarray, " point"]:
@@ -95,17 +109,12 @@ def _logarithms(
     return np.log(x.astype(float)), np.log(y.astype(float))
 
 
-def _drawn_slopes(
-    x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"], groups: Int[np.ndarray, " point"]
-) -> Float[np.ndarray, " drawn"]:
-    """The slopes of the lines through groups of points drawn with replacement; none where there is one group."""
-    names, group = np.unique(groups, return_inverse=True)
-    if names.size < 2:
-        return np.array([])
-    moments = np.stack([np.bincount(group, moment) for moment in (np.ones_like(x), x, y, x * x, x * y)], axis=1)
-    draws = np.random.default_rng(0).multinomial(names.size, np.full(names.size, 1 / names.size), size=N_RESAMPLES)
-    n, sum_x, sum_y, sum_xx, sum_xy = (draws @ moments).T
-    variance = sum_xx / n - np.square(sum_x / n)
-    spread = variance > 1e-9 * np.square(x).mean()
-    slopes: np.ndarray = (sum_xy / n - sum_x * sum_y / n**2)[spread] / variance[spread]
-    return slopes
+def _half_interval(
+    x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], groups: Int[np.ndarray, " point"]
+) -> float:
+    """Half of Student's 95 % interval of the exponent, from those that the groups have alone; NaN of fewer than two."""
+    own = np.array([exponent(x[groups == group], y[groups == group]) for group in np.unique(groups)])
+    own = own[np.isfinite(own)]
+    if own.size < 2:
+        return math.nan
+    return float(t.ppf(0.975, own.size - 1) * own.std(ddof=1) / math.sqrt(own.size))

@@ -19,13 +19,13 @@ def principal_components(
     """The components as unit vectors over the residues, largest first, and the share of the variance that each has.
 
     They are the eigenvectors of the residues' Gram matrix, centred; the last of the p has no variance. An embedding
-    that is not finite, of a network that diverged, has components without numbers and shares of 0.
+    that is not finite, of a network that diverged, has components and shares without numbers.
     """
     centred = embedding.double() - embedding.double().mean(-2, keepdim=True)
     gram = centred @ centred.mT
     finite = gram.isfinite().flatten(-2).all(-1)[..., None, None]
     power, vectors = torch.linalg.eigh(gram.where(finite, 0.0))
-    vectors = vectors.where(finite, torch.nan)
+    vectors, power = vectors.where(finite, torch.nan), power.where(finite[..., 0], torch.nan)
     power = power.flip(-1).clamp_min(0)
     shares = share(power, of=power.sum(-1, keepdim=True))
     return vectors.flip(-1).to(embedding.dtype), shares.to(embedding.dtype)

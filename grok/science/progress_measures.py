@@ -18,6 +18,8 @@ from torch import Tensor
 from grok.science import fourier
 from grok.science.losses import cross_entropy
 
+LEAST = 1e-260  # every lost term is below 1e-307: a sum above this has lost nothing that float64 tells
+
 
 def mean_by_residue(
     logits: Float[Tensor, "*batch pair classes"], residue: Int[Tensor, " pair"]
@@ -72,8 +74,9 @@ def excluded_loss_by_frequency(
     """`excluded_loss` without one frequency at a time, for all of them (Nanda et al. 2023, Fig. 15).
 
     With P_k[s, c] the projection on frequency k, Σ_c exp(L[i, c] − P_k[s_i, c]) is, among the examples of a residue, a
-    product of the matrices exp(L) and exp(−P): the exponentials are taken once, not once for each frequency. Exact as
-    long as no example's logits are more than 700 apart.
+    product of the matrices exp(L) and exp(−P): the exponentials are taken once, not once for each frequency. Where an
+    example's sum is so small that terms of it may have been lost on the way (logits that are hundreds apart, as at a
+    large initialisation), its loss is that of `excluded_loss`.
     """
     batch, (n, p) = logits.shape[:-2], logits.shape[-2:]
     residue, labels = (x.expand(*batch, n).reshape(-1, n) for x in (residue, labels))
@@ -85,8 +88,12 @@ def excluded_loss_by_frequency(
     total = _grouped_product((flat - top).exp().flatten(0, 1), (lift - removed).exp().flatten(0, 1), group.flatten())
     place = group * p + labels
     target = flat.gather(-1, labels.unsqueeze(-1)) - removed.flatten(0, 2)[place]
-    loss = total.log().view(target.shape) + top - lift.flatten(0, 2)[group] - target
-    return loss.mT.reshape(*batch, -1, n)
+    loss = (total.log().view(target.shape) + top - lift.flatten(0, 2)[group] - target).mT
+    lost = (total < LEAST).view(target.shape).mT
+    for k in lost.any(-1).any(0).nonzero().flatten().tolist():
+        left = flat - _rows(removed[..., k], residue)
+        loss[:, k] = torch.where(lost[:, k], cross_entropy(left, labels), loss[:, k])
+    return loss.reshape(*batch, -1, n)
 
 
 def _frequency_parts(table: Float[Tensor, "*batch p classes"]) -> Float[Tensor, "*batch p classes frequency"]:

@@ -7,14 +7,11 @@ a = 0, and they are learned one at a time in the order of their rank. Losses are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
-from scipy.special import zeta
-
-from grok.science.power_law import exponent
 
 
 class Exponents(NamedTuple):
@@ -42,16 +39,11 @@ def loss_with_learned(
 ) -> Float[np.ndarray, " point"]:
     """L_n = Σ_{k>n} p_k bits, exactly; between whole n the next subtask is learned in part.
 
-    From 1 bit with none learned to 0 with all, unlike `asymptotic_loss`, which knows no last subtask.
+    From 1 bit with none learned to 0 with all. Of infinitely many subtasks it is about n^−α / (α ζ(α + 1)); that of
+    finitely many is steeper.
     """
     tails = np.append(np.cumsum(frequencies[::-1])[::-1], 0.0)
     loss: np.ndarray = np.interp(n_learned, np.arange(tails.size), tails)
-    return loss
-
-
-def asymptotic_loss(n_learned: Real[np.ndarray, " point"], *, alpha: float) -> Float[np.ndarray, " point"]:
-    """L_n ≈ n^−α / (α ζ(α + 1)) bits: the sum over infinitely many subtasks as an integral (Sec. 2)."""
-    loss: np.ndarray = np.asarray(n_learned, float) ** -alpha / (alpha * zeta(alpha + 1))
     return loss
 
 
@@ -63,16 +55,6 @@ def samples_needed(frequencies: Float[np.ndarray, " subtask"], *, threshold: flo
     return threshold / frequencies
 
 
-def samples_threshold(samples: Real[np.ndarray, " subtask"], frequencies: Float[np.ndarray, " subtask"]) -> float:
-    """τ, the geometric mean of D_k p_k over the subtasks that were learned, from the samples that each of them took.
-
-    One without a number was never learned and does not count; NaN where none was.
-    """
-    learned = np.isfinite(samples)
-    seen = np.log(samples[learned] * frequencies[learned])
-    return math.exp(seen.mean()) if seen.size else math.nan
-
-
 def learned_with_samples(
     samples: Real[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], *, threshold: float
 ) -> Int[np.ndarray, " point"]:
@@ -81,30 +63,29 @@ def learned_with_samples(
     return np.searchsorted(needed, samples, side="right")
 
 
-def loss_against_samples(
-    samples: Real[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], *, threshold: float
-) -> Float[np.ndarray, " point"]:
-    """L(D) in bits, a staircase: subtask k is learned when D p_k ≥ τ."""
-    return loss_with_learned(learned_with_samples(samples, frequencies, threshold=threshold), frequencies)
-
-
-def finite_exponent(
-    prediction: Callable[[Float[np.ndarray, " point"]], Real[np.ndarray, " point"]],
-    *,
-    from_x: float,
-    to_x: float,
-    n_points: int,
-) -> float:
-    """The exponent that a fit over a range should find where this is the law: the local one of a task of finite size.
-
-    By least squares in logarithms at log-spaced points. Negative where the prediction falls; NaN where it comes to 0.
-    """
-    x = np.geomspace(from_x, to_x, n_points)
-    return exponent(x, prediction(x))
-
-
 def bits_lost(
     losses: Real[np.ndarray, "*batch subtask"], frequencies: Float[np.ndarray, " subtask"]
 ) -> Float[np.ndarray, "*batch subtask"]:
     """p_k L_k: what each subtask adds to the mean loss, which is their sum."""
     return np.asarray(losses * frequencies)
+
+
+def bits_of_a_subset(n_bits: int, *, k: int) -> float:
+    """log₂ of how many subsets of k of n bits there are. An example of a parity tells one bit of which of them it adds
+    at most, so with fewer examples many subsets are left that agree with all of them and not on the next: no learner
+    knows better than chance."""
+    return math.log2(math.comb(n_bits, k))
+
+
+def bits_lost_by_times_seen(
+    samples: Real[np.ndarray, " point"],
+    losses: Real[np.ndarray, "point subtask"],
+    frequencies: Float[np.ndarray, " subtask"],
+    *,
+    edges: Sequence[float],
+) -> Float[np.ndarray, "point band"]:
+    """The part of the mean loss of those subtasks that D samples have so often: D p_k below the first of the `edges`,
+    between each and the next, and at the last or above. They sum to the mean loss."""
+    band = np.searchsorted(np.asarray(edges, float), samples[:, None] * frequencies, side="right")
+    lost = bits_lost(losses, frequencies)
+    return np.stack([np.where(band == number, lost, 0).sum(-1) for number in range(len(edges) + 1)], axis=-1)

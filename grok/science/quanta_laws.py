@@ -15,18 +15,37 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from grok.science.emergence import CONVERGED, LEARNED, convergence_steps, n_learned
-from grok.science.quanta import learned_with_samples, loss_with_learned, samples_needed, samples_threshold
+from grok.science.emergence import LEARNED, convergence_steps, n_learned
+from grok.science.quanta import learned_with_samples, loss_with_learned, samples_needed
 
 HALF = 0.5  # bits
+
+
+class Taken(NamedTuple):
+    """What subtasks took to be learned, which by a law is the same for each: NaN where it is not known."""
+
+    rank: Float[np.ndarray, " each"]
+    each: Float[np.ndarray, " each"]
 
 
 class Law(NamedTuple):
     """How many subtasks are learned at x."""
 
-    constant: Callable[..., float]  # of points x, the subtasks' losses there, their frequencies, and the loss below
+    taken: Callable[..., Taken]  # of points x, the subtasks' losses there, their frequencies, and the loss below
     learned: Callable[..., Float[np.ndarray, " point"]]  # of x, frequencies and the constant
+    whole: Callable[..., Int[np.ndarray, " point"]]  # … without the one that is learned in part
     below: float  # the loss by which a subtask is known to be there: half of it, or as good as all
+
+
+def taken(
+    law: str,
+    x: Real[np.ndarray, " point"],
+    losses: Real[np.ndarray, "point subtask"],
+    frequencies: Float[np.ndarray, " subtask"],
+) -> Taken:
+    """What each subtask took. Of samples or steps its own share: x p_k where it was half learned, below half a bit. Of
+    parameters N / (n + ½), at each N at which n were learned and some were not, as a rule one in part."""
+    return LAWS[law].taken(x, losses, frequencies, LAWS[law].below)
 
 
 def constant(
@@ -35,10 +54,9 @@ def constant(
     losses: Real[np.ndarray, "point subtask"],
     frequencies: Float[np.ndarray, " subtask"],
 ) -> float:
-    """The law's constant, a geometric mean. τ: of x p_k where each subtask was half learned, below half a bit. The
-    parameters that one takes: of N / (n + ½) where some were learned and some were not, and as a rule one in part.
-    NaN where that is nowhere."""
-    return LAWS[law].constant(x, losses, frequencies, LAWS[law].below)
+    """The law's constant, τ or the parameters that one takes: the geometric mean of what was `taken`. NaN where that is
+    nowhere known."""
+    return _geometric_mean(taken(law, x, losses, frequencies).each)
 
 
 def predicted_learned(
@@ -57,15 +75,39 @@ def predicted_loss(
     return loss_with_learned(predicted_learned(law, x, frequencies, constant=constant), frequencies)
 
 
-def predicted_number(
-    samples: Real[np.ndarray, " point"],
+def predicted_loss_by(
+    step: int,
+    law: str,
+    x: Real[np.ndarray, " point"],
+    frequencies: Float[np.ndarray, " subtask"],
+    *,
+    constant: float,
+    steps_constant: float,
+) -> Float[np.ndarray, " point"]:
+    """The mean loss where training is stopped at a step: with as many subtasks learned as the law has, or as there were
+    steps for if these are fewer, by the law of steps with its own constant."""
+    in_time = predicted_learned("steps", np.array([step]), frequencies, constant=steps_constant)
+    by_law = predicted_learned(law, x, frequencies, constant=constant)
+    return loss_with_learned(np.minimum(in_time, by_law), frequencies)
+
+
+def number_constant(
+    law: str,
+    x: Real[np.ndarray, " point"],
     losses: Real[np.ndarray, "point subtask"],
     frequencies: Float[np.ndarray, " subtask"],
+) -> float:
+    """The constant of where each subtask was as good as all learned, not half of it: for numbers of them."""
+    return _geometric_mean(LAWS[law].taken(x, losses, frequencies, LEARNED).each)
+
+
+def predicted_number(
+    law: str, x: Real[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], *, constant: float
 ) -> Int[np.ndarray, " point"]:
-    """How many subtasks the law of data has learned as a whole, with τ from where those of these losses were; none
-    where none was."""
-    threshold = _seen_when_learned(samples, losses, frequencies, LEARNED)
-    return learned_with_samples(samples, frequencies, threshold=threshold)
+    """How many subtasks the law has learned as a whole at x, a staircase; none where the constant is not known."""
+    if not math.isfinite(constant):
+        return np.zeros(x.shape, int)
+    return LAWS[law].whole(x, frequencies, constant)
 
 
 def by_own_transitions(
@@ -78,16 +120,23 @@ def by_own_transitions(
     return np.asarray((x[:, None] < first) @ frequencies)
 
 
+def _geometric_mean(each: Float[np.ndarray, " each"]) -> float:
+    known = np.log(each[np.isfinite(each)])
+    return math.exp(known.mean()) if known.size else math.nan
+
+
 def _seen_when_learned(
     x: Real[np.ndarray, " point"],
     losses: Real[np.ndarray, "point subtask"],
     frequencies: Float[np.ndarray, " subtask"],
     below: float,
-) -> float:
+) -> Taken:
     """Learned between the last point at which the loss was not below, and the first at which it was."""
     first = convergence_steps(x, losses, below=below)
     before = np.append(0, x)[np.searchsorted(x, first)].astype(float)  # 0: learned at the first point, or before it
-    return samples_threshold(np.where(before > 0, np.sqrt(before * first), np.nan), frequencies)
+    return Taken(
+        np.arange(1.0, frequencies.size + 1), np.where(before > 0, np.sqrt(before * first), np.nan) * frequencies
+    )
 
 
 def _learned_by_having_seen(
@@ -108,10 +157,9 @@ def _parameters_for_each(
     losses: Real[np.ndarray, "point subtask"],
     frequencies: Float[np.ndarray, " subtask"],
     below: float,
-) -> float:
+) -> Taken:
     n = n_learned(losses, below=below)
-    some = (n > 0) & (n < frequencies.size)
-    return math.exp(np.log(x[some] / (n[some] + 0.5)).mean()) if some.any() else math.nan
+    return Taken(n + 0.5, np.where((n > 0) & (n < frequencies.size), x / (n + 0.5), np.nan))
 
 
 def _learned_by_room(
@@ -120,8 +168,21 @@ def _learned_by_room(
     return np.minimum(x / for_each, frequencies.size)
 
 
+def _whole_by_having_seen(
+    x: Real[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], threshold: float
+) -> Int[np.ndarray, " point"]:
+    return learned_with_samples(x, frequencies, threshold=threshold)
+
+
+def _whole_by_room(
+    x: Real[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], for_each: float
+) -> Int[np.ndarray, " point"]:
+    whole: np.ndarray = np.floor(_learned_by_room(x, frequencies, for_each)).astype(int)
+    return whole
+
+
 LAWS = {
-    "parameters": Law(_parameters_for_each, _learned_by_room, below=CONVERGED),
-    "data": Law(_seen_when_learned, _learned_by_having_seen, below=HALF),
-    "steps": Law(_seen_when_learned, _learned_by_having_seen, below=HALF),
+    "parameters": Law(_parameters_for_each, _learned_by_room, _whole_by_room, below=LEARNED),
+    "data": Law(_seen_when_learned, _learned_by_having_seen, _whole_by_having_seen, below=HALF),
+    "steps": Law(_seen_when_learned, _learned_by_having_seen, _whole_by_having_seen, below=HALF),
 }

@@ -24,9 +24,7 @@ from grok.science.emergence import (
     transition_decades,
 )
 from grok.science.quanta import asymptotic_exponents, zipf_frequencies
-from grok.science.quanta_laws import by_own_transitions, constant, predicted_loss, predicted_number
-
-OWN = "own transitions"  # in place of a law: each subtask falls from 1 bit to 0 where it was half learned
+from grok.science.quanta_laws import constant, number_constant, predicted_loss, predicted_number
 
 
 def order(
@@ -99,9 +97,14 @@ def fall(
     from_x: float = 0.0,
     to_x: float = math.inf,
     from_bits: float = math.inf,
+    every: int | float | None = None,
 ) -> float:
-    """k in L ∝ x^−k, of the mean loss over a range of x, and from where it first is below `from_bits` on."""
-    return -power_law.exponent(x, mean, from_x=fit_begins(x, mean, from_x=from_x, from_bits=from_bits), to_x=to_x)
+    """k in L ∝ x^−k, of the mean loss over a range of x, and from where it first is below `from_bits` on; at the
+    multiples of `every` in place of the points, if it is given."""
+    begins = fit_begins(x, mean, from_x=from_x, from_bits=from_bits)
+    if every is not None:
+        x, mean = power_law.at_multiples(x, mean, every=every)
+    return -power_law.exponent(x, mean, from_x=begins, to_x=to_x)
 
 
 def fit_begins(
@@ -133,19 +136,17 @@ def fall_less_predicted(
     from_x: float = 0.0,
     to_x: float = math.inf,
     from_bits: float = math.inf,
+    every: int | float | None = None,
 ) -> float:
     """By how much the mean loss falls more steeply than the law has it, for a task of this size at the same points.
 
     The law's constant is that of these losses, up to the end of the range.
     """
-    frequencies, bits = zipf_frequencies(ranks.size, alpha=alpha), losses / NATS_PER_BIT
-    if law == OWN:
-        predicted = by_own_transitions(x, bits, frequencies)
-    else:
-        seen = x <= to_x
-        predicted = predicted_loss(law, x, frequencies, constant=constant(law, x[seen], bits[seen], frequencies))
+    frequencies, bits, seen = zipf_frequencies(ranks.size, alpha=alpha), losses / NATS_PER_BIT, x <= to_x
+    predicted = predicted_loss(law, x, frequencies, constant=constant(law, x[seen], bits[seen], frequencies))
     begins = fit_begins(x, mean, from_x=from_x, from_bits=from_bits)
-    return fall(x, mean, from_x=begins, to_x=to_x) + power_law.exponent(x, predicted, from_x=begins, to_x=to_x)
+    ours, theirs = (fall(x, each, from_x=begins, to_x=to_x, every=every) for each in (mean, predicted))
+    return ours - theirs
 
 
 def rise_less_predicted(
@@ -157,7 +158,8 @@ def rise_less_predicted(
 ) -> float:
     """By how much the number learned rises more steeply with samples than the law has it, at the same points."""
     frequencies = zipf_frequencies(ranks.size, alpha=alpha)
-    return rise(x, ranks, losses) - _rise(x, predicted_number(x, losses / NATS_PER_BIT, frequencies))
+    own = number_constant("data", x, losses / NATS_PER_BIT, frequencies)
+    return rise(x, ranks, losses) - _rise(x, predicted_number("data", x, frequencies, constant=own))
 
 
 def farthest(
@@ -181,7 +183,7 @@ def farthest_from_published(
     means: Real[np.ndarray, "alpha point"],
     *,
     published: Mapping[float, float],
-    **over: float,
+    **over: int | float,
 ) -> float:
     """The largest size of the differences between the exponents of the mean loss and those published, by α."""
     found = [

@@ -19,10 +19,11 @@ def by_sum_and_difference(correct: Float[Tensor, "*batch pair"]) -> Float[Tensor
 
 
 def distance_irrelevance(correct: Float[Tensor, "*batch p p"]) -> Float[Tensor, "*batch"]:
-    """The mean over distances of the deviation over the sums, by the deviation of all: 1, the distance says nothing.
+    """The mean over distances of the deviation over the answers, by the deviation of all: 1, the distance says nothing.
 
-    Of the table of `by_sum_and_difference`: mean_d std_s(L[s, d]) / std(L), of the correct logits. The reference's
-    training script takes the runner-up's by mistake; its evaluation notebook is right.
+    mean_d std_s(L[s, d]) / std(L) of the correct logits, with the answer's residue s on the first axis: of addition in
+    the table of `by_sum_and_difference`, of subtraction, whose answer is the difference, in its transpose. The
+    reference's training script takes the runner-up's logits by mistake; its evaluation notebook is right.
     """
     return share(correct.std(-2, correction=0).mean(-1), of=correct.flatten(-2).std(-1, correction=0))
 

@@ -11,7 +11,7 @@ import torch
 from grok.sweeps.cell import Cell
 from grok.training.build import build, device_of
 from grok.training.module import Training
-from grok.training.side_by_side import shared_part
+from grok.training.side_by_side import batchable, shared_part
 
 SHARE = 0.5  # of the free memory that replicas side by side may fill
 COPIES = 8  # of a replica's weights: weights, gradients, two moments, what a step works on, a checkpoint in the making
@@ -21,7 +21,8 @@ def units_of(cells: Sequence[Cell], *, most: int | None) -> list[list[Cell]]:
     """The cells in groups that can train side by side, of at most so many cells, in the order of their first cells."""
     alike: dict[str, list[Cell]] = {}
     for cell in cells:
-        alike.setdefault(json.dumps(shared_part(cell.config), sort_keys=True), []).append(cell)
+        alone = "" if batchable(cell.config) else str(cell.folder)
+        alike.setdefault(alone + json.dumps(shared_part(cell.config), sort_keys=True), []).append(cell)
     return [part for group in alike.values() for part in _evenly(group, most or len(group))]
 
 

@@ -20,6 +20,7 @@ from grok.tasks.task import Data, Examples, Thresholds
 LABELS = ("operation", "random")
 SPLIT_SEED_RULES = ("stream", "reference")
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
+LARGEST = 4_999  # the largest p: its 25 million pairs, their labels, order and losses at a look take 3 GB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class ModularAddition:
     thresholds: Thresholds
 
     def __post_init__(self) -> None:
-        whole("task.p", self.p, least=3)
+        whole("task.p", self.p, least=3, most=LARGEST)
         choice("task.operation", self.operation, OPERATIONS)
         if self.operation in DIVIDING and not is_prime(self.p):
             raise UserError(f"task.p={self.p}: must be a prime for task.operation={self.operation}")

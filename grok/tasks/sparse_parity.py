@@ -77,10 +77,10 @@ class SparseParity:
         subsets = self.subsets(streams)
         test = self._equally_many(subsets, streams.generator("test"))
         if self.n_train is None:
-            train, fresh = self._equally_many(subsets, streams.generator("train")), partial(self._as_they_come, subsets)
+            train, fresh = self._equally_many(subsets, streams.generator("train")), partial(self.as_they_come, subsets)
             trained_on = "new examples in every step"
         else:
-            inputs, targets = self._as_they_come(subsets, self.n_train, streams.generator("train"))
+            inputs, targets = self.as_they_come(subsets, self.n_train, streams.generator("train"))
             train, fresh = Examples(inputs, targets, torch.arange(len(targets))), None
             trained_on = f"{self.n_train:,} examples"
         rule = (
@@ -97,20 +97,20 @@ class SparseParity:
     def _equally_many(self, subsets: Int[Tensor, "subtask k"], generator: Generator) -> Examples:
         """Test points in the order of subtasks, with weights that make means those over the task's own examples."""
         subtasks = torch.arange(self.n_subtasks).repeat_interleave(self.test_points)
-        inputs, targets = self._examples(subsets, subtasks, generator)
+        inputs, targets = self.examples(subsets, subtasks, generator)
         weights = (self.frequencies / self.test_points).repeat_interleave(self.test_points)
         return Examples(inputs, targets, torch.arange(len(targets)), weights)
 
-    def _as_they_come(
+    def as_they_come(
         self, subsets: Int[Tensor, "subtask k"], n: int, generator: Generator
     ) -> tuple[Int[Tensor, "example _"], Int[Tensor, " example"]]:
         """Independent draws, put in the order of subtasks: what lies side by side is quicker to learn from."""
         below = self.frequencies.cumsum(0)
         drawn = torch.rand(n, dtype=torch.float64, generator=generator) * below[-1]
         counts = torch.searchsorted(below, drawn, right=True).bincount(minlength=self.n_subtasks)
-        return self._examples(subsets, torch.arange(self.n_subtasks).repeat_interleave(counts), generator)
+        return self.examples(subsets, torch.arange(self.n_subtasks).repeat_interleave(counts), generator)
 
-    def _examples(
+    def examples(
         self, subsets: Int[Tensor, "subtask k"], subtasks: Int[Tensor, " example"], generator: Generator
     ) -> tuple[Int[Tensor, "example _"], Int[Tensor, " example"]]:
         """Random bits for these subtasks and their parities."""

@@ -52,7 +52,11 @@ class Thresholds:
 
 
 class Task(Protocol):
-    """A frozen description of what one replica sees. It never sees the replica axis."""
+    """A frozen description of what one replica sees. It never sees the replica axis.
+
+    One with a method `start(model, streams)` brings weights from which its replica starts in place of the model's own,
+    by the names of the parameters and without the replica axis: those of a published run.
+    """
 
     @property
     def thresholds(self) -> Thresholds:

@@ -45,9 +45,11 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
     data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
     dtype = DTYPES[first.precision]
     generators = [stream.generator("init") for stream in streams]
-    model = instantiate(own["model"], "model", **tasks[0].dimensions, generators=generators)
+    of_each = _of_each(configs)
+    model = instantiate(own["model"], "model", **of_each, **tasks[0].dimensions, generators=generators)
     scales = torch.tensor([each.init_scale for each in settings], dtype=torch.float64)
     with torch.no_grad():
+        _start(model, tasks, streams)
         for parameter in model.parameters():
             parameter.mul_(along_replicas(scales, parameter))
     model.to(dtype)
@@ -70,6 +72,21 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         stop_when_grokked=first.stop_when_grokked,
     )
     return training, data
+
+
+def _of_each(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The model's keys that are a replica's own, with a value for each replica."""
+    own = configs[0]["model"]
+    keys = declared(own, "replica_wise", ()) if "_target_" in own else ()
+    return {key: [config["model"][key] for config in configs] for key in keys if key in own}
+
+
+def _start(model: nn.Module, tasks: Sequence[Task], streams: Sequence[Streams]) -> None:
+    """Put in place the weights from which a task has its replica start, if it has some: those of a published run."""
+    parameters = dict(model.named_parameters())
+    for replica, (task, stream) in enumerate(zip(tasks, streams, strict=True)):
+        for name, weights in task.start(model, stream).items() if hasattr(task, "start") else ():
+            parameters[name][replica] = weights
 
 
 def _check(name: str, measure: Any, task: Task, model: nn.Module) -> None:

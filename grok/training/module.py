@@ -48,6 +48,7 @@ class Training(LightningModule):
         self.sources, self.optimizer_settings, self.measures = sources, optimizer_settings, measures
         self.looks, self.steps, self.stop_when_grokked = looks, looks[-1], stop_when_grokked
         self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
+        self.clip_norm = optimizer_settings[0].clip_norm
         self.history = History()
         self.step = 0
         self.seconds = 0.0  # of training, looks included but the first, over all the sittings of these replicas
@@ -89,6 +90,8 @@ class Training(LightningModule):
         losses = self.task.example_loss(self.model(inputs), targets).mean(1)
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()  # a replica's gradient is its own
+        if self.clip_norm is not None:
+            optimizers.clip([*self.model.parameters()], self.clip_norm)
         self.warm_up(self.step)
         optimizer.step()
         if self.constraint:

@@ -21,6 +21,13 @@ def shared_part(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in leaves(config) if not any(fnmatchcase(key, pattern) for pattern in own)}
 
 
+def batchable(config: Mapping[str, Any]) -> bool:
+    """Whether replicas of this model can train side by side at all: a model whose kernels take one network declares
+    `batchable = False`."""
+    model = config.get("model")
+    return not isinstance(model, Mapping) or "_target_" not in model or bool(declared(model, "batchable", True))
+
+
 def declared(config: Mapping[str, Any], name: str, otherwise: Any) -> Any:
     """What the class that a `_target_` names declares by this name."""
     module, _, target = str(config["_target_"]).rpartition(".")

@@ -7,20 +7,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from grok.measures.circuit import EXAMPLES, Circuit, on_all_pairs, residues
+from grok.measures.addition import all_pairs, on_all_pairs, residues
+from grok.measures.circuit import Circuit
 from grok.measures.look import Look
-from grok.science.progress_measures import excluded_loss, mean_by_residue, restricted_loss
-from grok.science.trigonometric import coefficients
-from grok.science.trigonometric import loss as formula_loss
+from grok.records.history import History
 from grok.training.build import build
 from grok.training.module import Training
 from tests.conftest import ADDITION, composed
 from tests.training.test_replicas import trained
 
-EVERY = "measure=[performance,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
+EVERY = "measure=[performance,weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
 WITHOUT_CIRCUIT = "measure=[performance,weight_norm]"
-REPLICAS = [("seed=0",), ("seed=1", "task.corrupted=0.1"), ("seed=2", "task.corrupted=0.1", "optimizer.lr=0.01")]
-HALF = {"ring", "example_contribution", "residue_logits", "example_logits", "restricted_loss", "excluded_loss"}
+REPLICAS = [
+    ("seed=0",),
+    ("seed=1", "task.corrupted=0.1", "model.attention=0.3"),
+    ("seed=2", "task.corrupted=0.1", "model.attention=0", "optimizer.lr=0.01"),
+]
+HALF = {"ring", "example_contribution", "prediction_contribution", "residue_logits", "example_logits"}
+HALF |= {"restricted_loss", "excluded_loss"}
 
 
 def looked_at(training: Training) -> Look:
@@ -37,12 +41,20 @@ def of_every_pair(look: Look) -> Tensor:
     return look.model(pairs.expand(len(look.train.rows), -1, -1))
 
 
+def with_outputs(look: Look, logits: Tensor) -> Look:
+    """The look at a network that answers all pairs with these logits [pair, class]."""
+    made = {
+        name: replace(each, outputs=logits[each.rows]) for name, each in (("train", look.train), ("test", look.test))
+    }
+    return replace(look, **made)
+
+
 def test_every_quantity_of_a_replica_among_three_is_that_of_the_replica_alone():
     configs = [composed(*ADDITION, EVERY, "precision=float64", *own) for own in REPLICAS]
     together, alone = trained(*configs).history, [trained(config).history for config in configs]
     assert {"restricted_loss_by_own_keys", "ring", "weight_sketch"} <= set(together.columns)
     assert {"attention_pattern", "neuron_map", "gradient_symmetricity", "anomaly_score"} <= set(together.last)
-    assert {"restricted_loss", "excluded_loss", "trigonometric_loss"} <= set(together.last)
+    assert {"restricted_loss", "excluded_loss", "embedding_off_keys", "distance_to_end"} <= set(together.last)
     for replica, single in enumerate(alone):
         assert together.steps == single.steps and together.columns.keys() == single.columns.keys()
         for name, rows in [*single.columns.items(), *((name, [each]) for name, each in single.last.items())]:
@@ -68,10 +80,7 @@ def test_the_circuit_of_an_operation_is_read_through_its_result(operation, sign)
     t = torch.arange(23)
     assert torch.equal(residues(look), ((t[:, None] + sign * t) % 23).flatten())
     logits = 5 * torch.cos(2 * math.pi * 3 / 23 * (residues(look)[:, None] - t).double())
-    made = {
-        part: replace(each, outputs=logits[each.rows]) for part, each in (("train", look.train), ("test", look.test))
-    }
-    found = Circuit()(replace(look, **made))
+    found = Circuit()(with_outputs(look, logits))
     alpha = found["trigonometric_coefficient"].values[0]
     assert alpha[2].item() == pytest.approx(5) and alpha.abs().sum().item() == pytest.approx(5)
     without = found["excluded_loss_by_frequency"].values[0]
@@ -80,39 +89,18 @@ def test_the_circuit_of_an_operation_is_read_through_its_result(operation, sign)
     assert without[[0, 1, *range(3, 11)]].tolist() == pytest.approx([loss] * 10)
 
 
-def test_progress_measures_are_by_the_key_frequencies_of_the_end_at_every_look():
-    """At an earlier look they are what its logits are worth with the last one's keys, to half precision."""
-    config = (*ADDITION, "task.fraction=0.25", "optimizer.lr=0.01", "precision=float64")
-    then, late = looked_at(trained(composed(*config, "steps=18"))), trained(composed(*config))
-    keys = torch.arange(1, 12) % 3 == 0
-    late.history.columns["key_frequency"][-1] = keys.unsqueeze(0)
-    look = late.history.steps.index(18)
-    made = Circuit().last(looked_at(late), late.history)
-    found = {name: each.values[0, look].item() for name, each in made.items() if each.dims == ("step",)}
-    table, residue, rows = mean_by_residue(on_all_pairs(then)[0], residues(then)), torch.arange(23), then.train.rows[0]
-    assert found["restricted_loss"] == pytest.approx(
-        restricted_loss(table, keys, residue, residue).mean().item(), rel=1e-3
-    )
-    some = [each[0, :EXAMPLES] for each in (then.train.outputs, residues(then)[rows].unsqueeze(0), then.train.targets)]
-    assert len(some[0]) == EXAMPLES < len(rows)
-    assert found["excluded_loss"] == pytest.approx(excluded_loss(*some, table=table, keys=keys).mean().item(), rel=1e-3)
-    assert found["trigonometric_loss"] == pytest.approx(formula_loss(coefficients(table), keys).item(), rel=1e-3)
-
-
-def test_logits_that_are_kept_for_the_end_are_not_recorded():
-    history = trained(composed(*ADDITION, "steps=2")).history
-    record = history.dataset(0, {})
-    assert {"residue_logits", "example_logits"} <= history.columns.keys() - record.keys()
-    assert record["restricted_loss"].dims == ("step",) and record["restricted_loss"].shape == record["step"].shape
-
-
-def test_a_sketch_tells_the_distance_between_two_looks():
-    config = composed(*ADDITION, "measure=[performance,weight_sketch]", "optimizer.lr=0.01")
-    (before, _), after = build([config]), trained(config)
-    own = zip(before.model.parameters(), after.model.parameters(), strict=True)
-    far = math.sqrt(sum((one - other).double().square().sum().item() for one, other in own))
-    first, *_, last = after.history.columns["weight_sketch"]
-    assert (last - first).norm().item() == pytest.approx(far, rel=0.1) and far > 1
+@pytest.mark.parametrize("operation", ["add", "subtract"])
+def test_distance_is_irrelevant_where_the_answer_says_all_of_addition_and_of_subtraction(operation):
+    """Planted: a correct logit that is its answer, and one that is the other of a + b and a − b."""
+    look = looked_at(build([composed(*ADDITION, f"task.operation={operation}")])[0])
+    a, b = all_pairs(look)[0].T
+    answer, every = residues(look), torch.arange(23**2)
+    for of, irrelevance in ((answer, 1.0), ((2 * a - answer) % 23, 0.0)):  # a + b + a − b = 2a
+        logits = torch.zeros(23**2, 23, dtype=torch.float64)
+        logits[every, answer] = of.double()
+        found = Circuit()(with_outputs(look, logits))["distance_irrelevance"].values
+        assert found.item() == pytest.approx(irrelevance, abs=1e-9)
+    assert torch.equal((a + b) % 23, answer) == (operation == "add")
 
 
 @pytest.mark.parametrize("p", [3, 5, 7, 9, 11])
@@ -125,17 +113,31 @@ def test_the_smallest_moduli_have_their_measures(p):
 
 
 def test_a_replica_whose_weights_are_no_longer_finite_has_no_numbers_and_its_neighbour_keeps_its_own():
-    training, _ = build([composed(*ADDITION, f"seed={seed}") for seed in (0, 1)])
-    whole = Circuit()(looked_at(training))
+    """Of all measures: not one number that could be taken for a network's. Only what counts is a count."""
+    training, _ = build([composed(*ADDITION, EVERY, "task.corrupted=0.1", f"seed={seed}") for seed in (0, 1)])
+    whole = measured(training)
     with torch.no_grad():
         for parameter in training.model.parameters():
             parameter[0] = torch.nan
-    broken = Circuit()(looked_at(training))
-    for name in ("neuron_logit_singular_value", "restricted_loss_by_own_keys"):
-        assert broken[name].values[0].isnan().all()
-    for name in ("circularity", "neuron_logit_singular_value", "restricted_loss_by_own_keys"):
-        torch.testing.assert_close(broken[name].values[1], whole[name].values[1])
-    assert broken["key_frequencies"].values.tolist() == [0, whole["key_frequencies"].values[1]]
+    broken = measured(training)
+    numbers = {name for name, each in broken.items() if each.is_floating_point() and "accuracy" not in name}
+    assert {"circularity", "neurons_explained", "anomaly_auroc", "gradient_symmetricity", "weight_norm"} <= numbers
+    for name in numbers:
+        assert broken[name][0].isnan().all(), name
+        torch.testing.assert_close(broken[name][1], whole[name][1], equal_nan=True)
+    assert broken["key_frequencies"].tolist() == [0, whole["key_frequencies"][1]]
+
+
+def measured(training: Training) -> dict[str, Tensor]:
+    """The single numbers of a look, over steps or not, that all measures make of it: first and last at once."""
+    look, history = looked_at(training), History()
+    history.append(0, {name: each for measure in training.measures for name, each in measure(look).items()})
+    lasting = [measure.last(look, history) for measure in training.measures if hasattr(measure, "last")]
+    history.keep({name: each for quantities in lasting for name, each in quantities.items()})
+    numbers = {name: rows[-1] for name, rows in history.columns.items() if rows[-1].dim() == 1}
+    return numbers | {
+        name: each for name, each in history.last.items() if history.labels[name]["dims"] in ([], ["step"])
+    }
 
 
 @pytest.mark.parametrize(

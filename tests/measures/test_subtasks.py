@@ -37,13 +37,14 @@ def test_the_halves_of_the_test_are_apart_and_together_the_whole():
     found = Subtasks()(learned)
     assert found["validation_loss"].values.item() == pytest.approx(0.25)
     assert found["held_out_loss"].values.item() == pytest.approx(2)
+    assert found["held_out_subtask_loss"].values.tolist() == [pytest.approx([2] * 4)]
 
 
-def test_learned_is_below_a_tenth_of_a_bit():
+def test_converged_is_below_a_tenth_of_a_bit():
     look = looked_at(build([composed(*SMALL)])[0])
     bits = torch.tensor([0.0, 0.09, 0.11, 1.0]).repeat_interleave(10)
     found = Subtasks()(replace(look, test=replace(look.test, loss=math.log(2) * bits.unsqueeze(0))))
-    assert found["n_learned"].values.tolist() == [2]
+    assert found["n_converged"].values.tolist() == [2]
 
 
 def test_a_task_without_subtasks_is_refused_in_one_line(command):

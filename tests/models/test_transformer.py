@@ -11,6 +11,7 @@ from grok.checks import UserError
 from grok.models.transformer import Transformer
 from grok.streams import Streams
 from tests.conftest import composed
+from tests.training.test_replicas import trained
 
 SMALL = dict(
     depth=1,
@@ -60,7 +61,8 @@ def plain(model: Transformer, inputs: Tensor, replica: int, **changes) -> tuple[
     n, n_positions = len(inputs), 2 + key["equals_sign"]
     tokens = functional.pad(inputs, (0, 1), value=key["n_tokens"]) if key["equals_sign"] else inputs
     x = w["embedding.tokens"][tokens] + w["embedding.positions"]
-    allowed = torch.ones(n_positions, n_positions).tril() if key["causal"] else torch.ones(n_positions, n_positions)
+    every = torch.ones(n_positions, n_positions, dtype=torch.float64)
+    allowed = every.tril() if key["causal"] else every
     for layer in range(key["depth"]):
         of = {name.removeprefix(f"blocks.{layer}."): each for name, each in w.items()}
         y, patterns = layer_norm(x, of, "before_attention"), []
@@ -156,6 +158,29 @@ def test_a_replica_among_others_is_that_replica_alone(changes):
     for ours, single in zip(together.parameters(), alone.parameters(), strict=True):
         assert torch.equal(ours[1], single[0])
     torch.testing.assert_close(together(pairs().expand(3, -1, -1))[1], alone(pairs())[0], rtol=1e-12, atol=1e-12)
+
+
+def test_each_replica_has_its_own_attention_coefficient():
+    together = transformer(0, 1, 2, attention=[0, 0.3, 1.0])
+    for replica, (seed, coefficient) in enumerate([(0, 0), (1, 0.3), (2, 1.0)]):
+        alone = transformer(seed, attention=coefficient)
+        ours = together(pairs().expand(3, -1, -1))[replica]
+        torch.testing.assert_close(ours, alone(pairs())[0], rtol=1e-12, atol=1e-12)
+    assert (
+        together.state_dict().keys() == dict(together.named_parameters()).keys()
+    )  # a checkpoint has the weights alone
+    with pytest.raises(UserError, match=r"^model\.attention=1\.5: must be a number from 0 to 1$"):
+        transformer(0, 1, attention=[0.5, 1.5])
+
+
+def test_networks_of_several_coefficients_train_side_by_side_as_alone():
+    common = ("task=modular_addition", "task.p=7", "model.width=12", "model.heads=3", "model.d_mlp=10", "steps=20")
+    common = (*common, "logger=none", "measure=performance", "precision=float64")
+    configs = [composed(*common, f"seed={c}", f"model.attention={c / 2}") for c in range(3)]
+    together, alone = trained(*configs), [trained(config) for config in configs]
+    for replica, single in enumerate(alone):
+        for ours, reference in zip(together.model.parameters(), single.model.parameters(), strict=True):
+            torch.testing.assert_close(ours[replica], reference[0], rtol=1e-9, atol=1e-11)
 
 
 def test_without_softmax_every_position_counts_fully_and_queries_do_not():

@@ -8,20 +8,35 @@ import torch
 from grok.checks import UserError
 from grok.optimizers.adam import Adam, AdamW
 from grok.optimizers.norm_constraint import NormConstraint
-from grok.optimizers.optimizer import Warmup, build
+from grok.optimizers.optimizer import Warmup, build, clip
 from grok.optimizers.sgd import Sgd
 from grok.science.norms import joint_norm
 
 ADAM = [
-    dict(lr=1e-2, betas=[0.9, 0.999], eps=1e-8, weight_decay=0.0, constrain_norm=False, warmup=0, parts={}),
-    dict(lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0, constrain_norm=False, warmup=0, parts={}),
-    dict(lr=1e-3, betas=[0.5, 0.9], eps=1e-4, weight_decay=0.1, constrain_norm=False, warmup=0, parts={}),
+    dict(
+        lr=1e-2,
+        betas=[0.9, 0.999],
+        eps=1e-8,
+        weight_decay=0.0,
+        constrain_norm=False,
+        clip_norm=None,
+        warmup=0,
+        parts={},
+    ),
+    dict(
+        lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0, constrain_norm=False, clip_norm=None, warmup=0, parts={}
+    ),
+    dict(
+        lr=1e-3, betas=[0.5, 0.9], eps=1e-4, weight_decay=0.1, constrain_norm=False, clip_norm=None, warmup=0, parts={}
+    ),
 ]
 SGD = [
-    dict(lr=1e-2, momentum=0.0, weight_decay=0.0, constrain_norm=False, warmup=0, parts={}),
-    dict(lr=3e-3, momentum=0.9, weight_decay=0.1, constrain_norm=False, warmup=0, parts={}),
-    dict(lr=1e-2, momentum=0.5, weight_decay=1.0, constrain_norm=False, warmup=0, parts={}),
+    dict(lr=1e-2, momentum=0.0, weight_decay=0.0, constrain_norm=False, clip_norm=None, warmup=0, parts={}),
+    dict(lr=3e-3, momentum=0.9, weight_decay=0.1, constrain_norm=False, clip_norm=None, warmup=0, parts={}),
+    dict(lr=1e-2, momentum=0.5, weight_decay=1.0, constrain_norm=False, clip_norm=None, warmup=0, parts={}),
 ]
+
+NOT_TORCHS = ("constrain_norm", "clip_norm", "warmup", "parts")
 
 
 def descend(optimizer, parameters, steps=200):
@@ -50,7 +65,7 @@ def test_200_steps_equal_torchs_for_every_replica(kind, theirs, rates):
     descend(build([kind(**each) for each in rates], named(together), {}), together)
     for replica, each in enumerate(rates):
         alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "warmup", "parts")}
+        arguments = {name: value for name, value in each.items() if name not in NOT_TORCHS}
         descend(theirs(alone, **arguments), alone)
         for ours, reference in zip(together, alone, strict=True):
             torch.testing.assert_close(ours[replica], reference, rtol=1e-10, atol=1e-12)
@@ -83,7 +98,7 @@ def test_a_part_has_rates_of_its_own(rates):
     descend(build(settings, named(together), {"last": "1"}), together)
     for replica, each in enumerate(rates):
         alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "warmup", "parts")}
+        arguments = {name: value for name, value in each.items() if name not in NOT_TORCHS}
         groups = [{"params": [alone[0]]}, {"params": [alone[1]], "lr": 1e-4, "weight_decay": 2.0}]
         descend(torch.optim.AdamW(groups, **arguments), alone)
         for ours, reference in zip(together, alone, strict=True):
@@ -103,7 +118,7 @@ def test_the_warm_up_is_torchs_lambda_lr(rates):
             assert all(torch.equal(ours, first) for ours, first in zip(together, start(), strict=True))
     for replica, each in enumerate(rates):
         alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in ("constrain_norm", "warmup", "parts")}
+        arguments = {name: value for name, value in each.items() if name not in NOT_TORCHS}
         reference = torch.optim.AdamW(alone, **arguments)
         schedule = torch.optim.lr_scheduler.LambdaLR(reference, lambda step: min(step / 10, 1))
         for _ in range(30):
@@ -136,6 +151,28 @@ def test_the_state_goes_between_torchs_optimiser_and_ours(one):
         descend(optimizer, parameters, steps=20)
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine[0], other[0], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("limit", [1e-3, 5.0, 1e6])
+def test_a_replicas_gradients_are_clipped_as_torch_clips_those_of_one_network(limit):
+    together = [parameter.requires_grad_() for parameter in start()]
+    sizes = torch.tensor([1.0, 10.0, 1e4])
+    sum((parameter.square().sum((1, 2)) * sizes).sum() for parameter in together).backward()
+    expected = [parameter.grad.clone() for parameter in together]
+    clip(together, limit)
+    for replica in range(3):
+        alone = [torch.zeros_like(parameter[0]).requires_grad_() for parameter in together]
+        for parameter, gradient in zip(alone, expected, strict=True):
+            parameter.grad = gradient[replica].clone()
+        torch.nn.utils.clip_grad_norm_(alone, limit)
+        for ours, reference in zip(together, alone, strict=True):
+            torch.testing.assert_close(ours.grad[replica], reference.grad, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("given", [0, -1.0, "five", True])
+def test_a_limit_of_the_gradients_that_is_none_is_named(given):
+    with pytest.raises(UserError, match=rf"optimizer.clip_norm={given}: must be a number above 0"):
+        AdamW(**{**ADAM[0], "clip_norm": given})
 
 
 def test_the_norm_constraint_holds_to_1e_6():

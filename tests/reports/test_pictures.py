@@ -6,11 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 import grok
 from grok.records.files import write_atomically
+from grok.reports.maps import Maps
 from grok.reports.ring_gallery import NO_RING
+from grok.science import rings
 from tests.conftest import ADDITION, trained_in
 
 PICTURES = {"progress.png", "rings.png", "spectrum.png", "maps.png"}
@@ -70,7 +75,35 @@ def test_the_slider_moves_the_residues_to_their_places_at_its_look(made, browser
         numbers = [[float(number) for number in re.findall(r"[\d.]+", caption)] for caption in captions]
         np.testing.assert_allclose(numbers, np.stack([drawn, now["ring_circularity"]], 1), atol=0.006)
     assert np.abs(places[0] - places[1]).max() > 0.01 and said == []
+    names = page.locator("#rings text").all_text_contents()
+    assert names == [str(residue) for k in drawn.values.tolist() for residue in rings.order(23)[k - 1].tolist()]
+    fills = page.locator("#rings circle").evaluate_all("all => all.map(c => c.getAttribute('fill'))")
+    wheel = [to_hex(colormaps["twilight"](place / 23)) for place in range(23)]
+    assert fills == [wheel[k * t % 23] for k in drawn.values.tolist() for t in range(23)]
     page.close()
+
+
+@pytest.mark.parametrize("shares", [[0.95, 0.86, 0.84], [0.85, 0.4, 0.3]])
+def test_maps_are_of_the_neurons_that_a_frequency_explains_and_say_how_much(shares, tmp_path, monkeypatch):
+    """An unexplained neuron's map is noise, which is not to be taken for a mechanism."""
+    figures = []
+    monkeypatch.setattr("grok.reports.maps.save", lambda figure, path, vector: figures.append(figure))
+    record = xr.Dataset(
+        {
+            "attention_pattern": (("head", "position", "a", "b"), np.full((2, 3, 5, 5), 1 / 3)),
+            "neuron_map": (("map", "a", "b"), np.random.default_rng(0).random((3, 5, 5))),
+            "neuron_map_frequency": ("map", [2, 1, 7]),
+            "neuron_map_share": ("map", shares),
+        },
+        {"head": [0, 1], "position": ["a", "b", "="], "map": [0, 1, 2]},
+    )
+    Maps().draw(record, tmp_path / "maps.png")
+    titles = [axes.get_title() for axes in figures[0].axes if axes.images]
+    heads, mapped = titles[:2], titles[2:]
+    assert heads == [f"head {head}: attention to a" for head in range(2)]
+    explained = ["a neuron of k = 2,\n95 % explained", "a neuron of k = 1,\n86 % explained"]
+    assert mapped == (explained if shares[0] > 0.9 else [])
+    assert bool(figures[0].texts) == (not mapped)
 
 
 def test_the_pages_of_a_sweeps_cells_show_the_pictures_beside_them(command, tmp_path, browser):

@@ -1,13 +1,15 @@
-"""The pictures and studies of the quanta: drawn of short runs, and of Datasets as theory has them, where its claims
-hold."""
+"""The pictures and studies of the quanta: drawn of short runs, and judged of Datasets as theory has them, where its
+claims hold."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 import grok
@@ -99,8 +101,9 @@ def as_theory_has_it(keys: Mapping[str, Sequence], steps: np.ndarray, learned: C
         mean[place] = losses[place] @ frequencies
     of_looks = dict.fromkeys(("test_loss", "validation_loss", "held_out_loss"), ((*names, "step"), mean))
     of_looks |= {"train_accuracy": ((*names, "step"), 1 - mean / 2)}
+    of_subtasks = dict.fromkeys(("subtask_loss", "held_out_subtask_loss"), ((*names, "step", "subtask"), losses))
     dataset = xr.Dataset(
-        {"subtask_loss": ((*names, "step", "subtask"), losses), **of_looks},
+        {**of_subtasks, **of_looks},
         {**keys, "step": steps, "subtask": range(1, N_SUBTASKS + 1)},
         {"scale": "laptop"},
     )
@@ -129,7 +132,7 @@ THEORIES = {
         lambda p, width, seed: predicted_learned("parameters", np.array([width]), p, constant=7.3),
     ),
     "scaling_data": lambda: as_theory_has_it(
-        EXAMPLES | {"task.alpha": [0.2, 0.4, 0.8]} | SEEDS,
+        EXAMPLES | {"task.alpha": [0.2, 0.4, 0.8], "seed": [0]},
         np.array([0, 100]),
         lambda p, n_train, alpha, seed: predicted_learned("data", np.array([n_train]), p, constant=5000.0),
     ),
@@ -142,19 +145,70 @@ THEORIES = {
 
 
 @pytest.mark.parametrize("name", THEORIES)
-def test_what_theory_has_is_what_its_claims_hold_of(name, tmp_path):
-    declared, dataset = study(f"quanta_{name}", "laptop"), THEORIES[name]()
-    judged = [each for each in declared.judge(dataset) if each["published"].startswith("(theory")]
-    assert judged and all(each["holds"] for each in judged), [each["measured"] for each in judged]
-    assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+def test_what_theory_has_is_what_its_claims_hold_of(name):
+    judged = study(f"quanta_{name}", "laptop").judge(THEORIES[name]())
+    of_theory = [each for each in judged if each["published"].startswith("(theory")]
+    assert of_theory and all(each["holds"] for each in of_theory), [each["measured"] for each in of_theory]
 
 
-def test_stopping_by_other_points_does_not_peek():
-    """The validation loss is least at the second look, the held-out loss at the third."""
-    curves = {"validation_loss": [0.5, 0.2, 0.4], "held_out_loss": [0.5, 0.3, 0.1], "test_loss": [0.5, 0.25, 0.25]}
+def test_all_losses_are_of_one_step_and_stopping_by_other_points_does_not_peek():
+    """The validation loss is least at the second look, the test loss at the third, each subtask's own at the last."""
+    curves = {
+        "validation_loss": [0.5, 0.2, 0.4, 0.4],
+        "held_out_loss": [0.5, 0.3, 0.1, 0.4],
+        "test_loss": [0.5, 0.25, 0.2, 0.4],
+        "held_out_subtask_loss": [0.5, 0.31, 0.11, 0.01],
+        "subtask_loss": [0.5, 0.26, 0.21, 0.02],
+    }
     cells = {"task.n_train": [100, 200], "task.alpha": [0.4], "seed": [0]}
-    dataset = as_theory_has_it(cells, np.array([0, 10, 20]), lambda p, n_train, alpha, seed: np.zeros(3))
+    dataset = as_theory_has_it(cells, np.array([0, 10, 20, 30]), lambda p, n_train, alpha, seed: np.zeros(4))
     dataset = dataset.assign({name: 0 * dataset[name] + xr.DataArray(of, dims="step") for name, of in curves.items()})
-    panel = study("quanta_scaling_data", "laptop").figure.keywords["rows"][1][0].keywords
-    least, stopped = (each.points(dataset.sel(panel["where"])) for each in panel["against"])
-    assert least[0].mean.tolist() == [0.25] * 2 and stopped[0].mean.tolist() == [0.3] * 2
+    declared = study("quanta_scaling_data", "laptop")
+    panel = declared.figure.keywords["rows"][1][0].keywords
+    least, stopped = (each.points(dataset.sel(panel["where"]))[0] for each in panel["against"])
+    for points, mean, subtasks in ((least, 0.2, 0.21), (stopped, 0.3, 0.31)):
+        assert points.mean.tolist() == [mean] * 2 and np.unique(points.losses).tolist() == [subtasks]
+    seen = []
+    for name in ("law_for_this_size", "law_without_peeking"):
+        replace(declared.claims[name], measure=lambda *values: seen.append(values[3:]) or 0.0).judge(dataset, "laptop")
+    for (losses, means), mean, subtasks in zip(seen, (0.2, 0.3), (0.21, 0.31), strict=True):
+        assert np.unique(means).tolist() == [mean] and np.unique(losses).tolist() == [subtasks]
+
+
+def test_stopped_at_any_step_the_exponent_is_that_of_as_many_as_there_is_room_and_time_for():
+    steps = np.unique(np.geomspace(100, 9000, 12).round().astype(int))
+    cells = {"model.width": [5, 9, 16, 30, 55], "seed": [0, 1]}
+    dataset = as_theory_has_it(
+        cells,
+        steps,
+        lambda p, width, seed: np.minimum(by_steps(p, steps), predicted_learned(*room(width), p, constant=7.3)),
+    )
+    scaling = study("quanta_scaling_parameters", "laptop").figure.keywords["rows"][0][0].keywords["against"]
+    stops, early = scaling.stopped(dataset), scaling.of_steps()
+    constants = {
+        "constant": scaling.constant(scaling.points(dataset), 0.4),
+        "steps_constant": early.constant(early.points(dataset.isel({"model.width": -1})), 0.4),
+    }
+    assert [step for step, _, _ in stops] == steps.tolist()
+    for step, fit, seeds in stops:
+        assert -fit.fitted(seeds)[0].exponent == pytest.approx(
+            fit.predicted_by(step, seeds, 0.4, **constants), abs=0.05
+        )
+    last, first = (scaling.fitted(stops[at][2])[0].exponent for at in (-1, 0))
+    assert last == scaling.fitted(scaling.points(dataset))[0].exponent < -0.4 < first == pytest.approx(0, abs=0.01)
+
+
+def room(width: int) -> tuple[str, np.ndarray]:
+    return "parameters", np.array([width])
+
+
+@pytest.mark.parametrize(("alpha", "told"), [(0.4, ["published, α = 0.4, 500 subtasks: slope −0.81"]), (0.8, [])])
+def test_the_published_slope_of_convergence_is_drawn_where_it_was_measured_alone(alpha, told):
+    steps = steps_to(15_000)
+    cells = {"batch_size": [2000], "seed": [0]}
+    dataset = as_theory_has_it(cells, steps, lambda p, batch_size, seed: by_steps(p, steps))
+    panel = study("quanta_convergence", "laptop").figure.keywords["rows"][0][0]
+    axes = Figure().add_subplot()
+    panel(axes, dataset, alpha=alpha)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert [name for name in names if name.startswith("published")] == told

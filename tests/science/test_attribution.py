@@ -43,6 +43,7 @@ def test_auroc_is_the_chance_that_a_planted_one_scores_higher():
     assert attribution.auroc(-torch.tensor([3.0, 1.0, 2.0, 0.0, 1.0]), planted) == 0
     assert attribution.auroc(torch.ones(5), planted) == 0.5
     assert math.isnan(attribution.auroc(torch.ones(5), torch.zeros(5, dtype=torch.bool)))
+    assert math.isnan(attribution.auroc(torch.tensor([3.0, 1.0, torch.nan, 0.0, 1.0]), planted))
     scores = torch.randint(4, (3, 40)).float()  # ties
     planted = torch.rand(3, 40) < 0.3
     for one, marks, found in zip(scores, planted, attribution.auroc(scores, planted), strict=True):

@@ -5,7 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from grok.science.comparisons import advantage, at, mean, ratio, spread, steepest
+from grok.science.comparisons import (
+    advantage,
+    at,
+    first_finite,
+    mean,
+    mean_distance,
+    off_published,
+    rank_correlation,
+    ratio,
+    share_finite,
+    spread,
+    steepest,
+)
 
 X, Y = np.array([0.3, 0.4, 0.5]), np.array([8.0, 4.0, 1.0])
 
@@ -33,3 +45,23 @@ def test_the_mean_over_fractions_of_a_step_counts_the_fractions_from_the_step_on
     rows = np.array([*needed])
     assert advantage(rows, X, accuracy, of=["add"], over=["subtract"]) == pytest.approx(2 / 3)
     assert math.isnan(advantage(rows, X, accuracy, of=["add"], over=["divide"]))
+
+
+def test_points_that_never_came_are_told_apart():
+    x, steps = np.array([5, 20, 30, 45, 54]), np.array([np.nan, np.nan, 700.0, np.nan, 900.0])
+    assert share_finite(x, steps, from_x=30.0, to_x=54.0) == 2 / 3 and first_finite(x, steps) == 30
+    assert np.isnan(share_finite(x, steps, from_x=60.0, to_x=70.0)) and first_finite(x[:2], steps[:2]) == np.inf
+
+
+def test_ranks_do_not_ask_for_a_line():
+    x, y = np.arange(6), np.array([1.0, 2, 3, np.nan, 5, 6])
+    assert rank_correlation(x, y, np.exp(-y)) == pytest.approx(-1)
+    assert np.isnan(rank_correlation(x, y, 0 * y)) and np.isnan(rank_correlation(x[:2], y[:2], y[:2]))
+    assert mean_distance(x, np.array([1.0, 2]), np.array([2.0, 0])) == 1.5
+
+
+def test_a_grid_is_off_by_the_factor_of_its_worst_point_either_way():
+    x, y, values = np.array([1e-4, 1e-3]), np.array([0.0, 2.0]), np.array([[100.0, 200.0], [300.0, np.nan]])
+    assert off_published(x, y, values, published=[[1e-4, 0, 100], [1e-3, 0, 600], [1e-4, 2, 160]]) == 2
+    assert off_published(x, y, values, published=[[1e-3, 2, 100]]) == np.inf
+    assert np.isnan(off_published(x, y, values, published=[[1e-2, 2, 100]]))

@@ -19,6 +19,13 @@ def test_nothing_of_nothing_is_nothing():
     assert share(torch.tensor([0.0, 1.0]), of=torch.tensor([0.0, 4.0])).tolist() == [0.0, 0.25]
 
 
+def test_a_share_of_what_is_no_number_is_none():
+    nothing = torch.tensor([torch.nan, 1.0])
+    assert share(torch.ones(2), of=nothing).isnan().tolist() == [True, False]
+    assert share(nothing, of=torch.ones(2)).isnan().tolist() == [True, False]
+    assert gini(nothing).isnan()
+
+
 def test_the_references_as_published():
     network, _ = clock()
     assert gini(fourier.norm_by_direction(network.embedding)) == published(".5386")

@@ -13,6 +13,8 @@ from grok.science.curves import (
     highest,
     lag,
     lowest,
+    median_from,
+    reached_by,
     settled_below,
     transition_width,
     value_at,
@@ -26,6 +28,12 @@ def test_a_value_is_that_of_the_last_look_up_to_the_step():
     assert [value_at(STEPS, VALUES, step=step) for step in (0, 9, 10, 500)] == [0.1, 0.1, 0.5, 0.9]
     assert math.isnan(value_at(STEPS, VALUES, step=5000))  # the curve had ended
     assert (final(STEPS, VALUES), highest(STEPS, VALUES)) == (0.7, 0.9)
+
+
+def test_a_spike_does_not_change_what_a_curve_comes_to():
+    steps, values = np.arange(0, 100, 10), np.array([9.0, 8, 7, 6, 5, 1, 500, 2, 1, 1])
+    assert median_from(steps, values, step=50) == 1 and median_from(steps, values, step=90) == 1
+    assert math.isnan(median_from(steps, values, step=91))
 
 
 def test_a_level_is_first_reached_or_never():
@@ -77,3 +85,8 @@ def test_three_seeds_cannot_say_more_than_their_range():
     assert mean_interval(values) == (1.0, 6.0)
     assert mean_interval(np.array([2.0, 2.0, 2.0])) == (2.0, 2.0)
     assert mean_interval(np.array([2.0, 3.0, math.inf])) == (2.0, math.inf)
+
+
+def test_a_level_is_reached_by_the_step_at_which_it_is():
+    steps, values = np.array([0, 10, 20, 30]), np.array([0.1, 0.95, 0.5, 0.96])
+    assert [reached_by(steps, values, level=0.95, step=step) for step in (9, 10, 25)] == [0, 1, 1]

@@ -7,6 +7,7 @@ import pytest
 
 from grok.science.emergence import (
     CONVERGED,
+    IGNORANCE,
     LEARNED,
     NATS_PER_BIT,
     convergence_steps,
@@ -21,14 +22,15 @@ STEPS = np.array([0, 10, 100, 1000, 10_000])
 # Each falls in one decade of steps, the last one never.
 LOSSES = np.array([[1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]], float).T
 # Bits of the token over seven sizes of Pythia, as published (Michaud et al. 2023, Fig. 4), and the parameters.
-SHARP = np.array(
+OF_A_TOKEN = NATS_PER_BIT / IGNORANCE  # of what ignorance costs, a bit
+SHARP = OF_A_TOKEN * np.array(
     [
         [11.616, 12.54, 12.5, 11.297, 0.422, 0.223, 0.056],
         [9.524, 8.228, 7.774, 8.951, 8.703, 8.513, 0.117],
         [10.547, 9.842, 9.873, 0.221, 0.072, 0.034, 0.211],
     ]
 )
-SMOOTH = np.array(
+SMOOTH = OF_A_TOKEN * np.array(
     [
         [9.134, 7.681, 5.683, 4.366, 4.116, 3.219, 1.68],
         [6.744, 5.545, 4.527, 3.648, 3.243, 2.774, 1.354],
@@ -76,9 +78,18 @@ def test_smooth_tokens_are_polygenic():
 
 
 def test_a_token_that_all_know_or_none_has_no_size_from_which_it_is_known():
-    assert monogenic_from(np.array([[0.1] * 7, [12.0] * 7])).tolist() == [-1, -1]
+    assert monogenic_from(np.array([[0.01] * 7, [0.9] * 7])).tolist() == [-1, -1]
 
 
 def test_the_rules_for_tokens_are_in_nats():
-    at = np.array([6.0, 6.0, 0.1])  # 6 bits are 4.2 nats
-    assert monogenic_from(at) == -1 and monogenic_from(at / NATS_PER_BIT) == 2
+    at = np.array([6.0, 6.0, 0.1])
+    assert monogenic_from(OF_A_TOKEN * at) == -1  # 6 bits are 4.2 nats
+    assert monogenic_from(at / IGNORANCE) == 2
+
+
+def test_parities_learned_from_one_size_to_the_next_are_monogenic_and_their_mean_polygenic():
+    sizes, ranks = np.geomspace(1, 64, 7), np.arange(64)
+    losses = (ranks[:, None] >= sizes).astype(float)  # as many known as there is room for
+    assert monogenic_from(losses)[1:].min() >= 1  # all but the first, which all know
+    line = (losses * (1 / (1 + ranks))[:, None]).sum(0) / (1 / (1 + ranks)).sum()  # α = 0: equally much by e-fold
+    assert is_polygenic(line, sizes) and not is_polygenic(losses[32], sizes)

@@ -31,3 +31,12 @@ def test_cross_entropy_in_float64_is_finer_than_its_outputs():
     fine = losses.cross_entropy(outputs, labels, precision=torch.float64)
     torch.testing.assert_close(fine, torch.tensor([-30.0], dtype=torch.float64).exp(), rtol=1e-2, atol=0)
     assert fine.dtype == torch.float64
+
+
+def test_binary_cross_entropy_is_the_cross_entropy_of_two_classes_whose_logits_differ_by_the_output():
+    output, labels = OUTPUTS[..., :1], LABELS % 2
+    two = torch.cat([torch.zeros_like(output), output], -1)
+    torch.testing.assert_close(losses.binary_cross_entropy(output, labels), losses.cross_entropy(two, labels))
+    assert torch.equal(losses.is_sign(output, labels), losses.is_argmax(two, labels))
+    far = losses.binary_cross_entropy(torch.tensor([[-200.0]]), torch.tensor([1]))
+    assert far.item() == 200  # where the reference code's, of rounded probabilities, stops at 100

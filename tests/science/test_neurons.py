@@ -43,6 +43,12 @@ def test_replicas_together_are_replicas_alone():
     assert (together.sum(-2) <= 1).all()
 
 
+def test_the_fraction_of_neurons_without_a_number_is_none():
+    shares = torch.tensor([[[0.9, 0.2], [0.0, 0.1]], [[0.9, torch.nan], [0.0, torch.nan]]])
+    explained = neurons.fraction(neurons.explained(shares) > neurons.EXPLAINED, shares)
+    assert explained[0] == 0.5 and explained[1].isnan()
+
+
 def test_the_share_of_the_references_neurons_that_one_frequency_explains():
     _, outputs = clock()
     shares = neurons.share_by_frequency(outputs.neurons)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grok.science.phases import how_many, phase, share
+from grok.science.phases import how_many, phase, share, share_beside, share_gained, share_of
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,22 @@ def test_phases_of_a_grid_are_counted():
     grid = np.array([["grokking", "confusion"], ["grokking", "comprehension"]])
     assert how_many(np.arange(2), np.arange(2), grid) == 3
     assert share(np.arange(2), np.arange(2), grid, of="grokking") == 0.5
+
+
+STRIPES = np.array([["comprehension", "grokking", "memorization", "confusion"]] * 3)
+
+
+def test_a_stripe_borders_on_the_stripes_beside_it_and_no_other():
+    x, y = np.arange(3), np.arange(4)
+    assert share_beside(x, y, STRIPES, of="grokking", beside=["memorization"]) == 1
+    assert share_beside(x, y, STRIPES, of="grokking", beside=["confusion"]) == 0
+    assert share_beside(x, y, STRIPES, of="comprehension", beside=["confusion", "grokking"]) == 1
+    assert np.isnan(share_beside(x, y, STRIPES, of="none", beside=["grokking"]))
+    assert share_of(x, y, STRIPES, of=["grokking", "comprehension"]) == 0.5
+
+
+def test_shares_are_compared_at_two_values_of_the_second_axis():
+    x, y = np.arange(3), np.array([0.0, 0.3, 1.0, 10.0])
+    assert share_gained(x, y, STRIPES, of=["memorization"], at=1.0, over=0.0) == 1
+    assert share_gained(x, y, STRIPES, of=["grokking"], at=0.0, over=0.3) == -1
+    assert np.isnan(share_gained(x, y, STRIPES, of=["grokking"], at=5.0, over=0.3))

@@ -26,6 +26,15 @@ def test_noise_is_not_circular():
     assert circularity(principal_components(torch.randn(113, 128))[0]) < 0.3
 
 
+def test_an_embedding_that_is_not_finite_has_no_components_and_leaves_its_neighbour_alone():
+    embedding = torch.randn(2, 15, 4, dtype=torch.float64)
+    embedding[0, 3, 1] = torch.inf
+    vectors, shares = principal_components(embedding)
+    assert vectors[0].isnan().all() and shares[0].isnan().all() and circularity(vectors)[0].isnan()
+    assert effective_dimension(shares).isnan().tolist() == [True, False]
+    torch.testing.assert_close(shares[1], principal_components(embedding[1])[1])
+
+
 def test_replicas_together_are_replicas_alone():
     embedding = torch.randn(2, 15, 4, dtype=torch.float64)
     vectors, shares = principal_components(embedding)

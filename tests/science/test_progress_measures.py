@@ -67,6 +67,20 @@ def test_all_frequencies_at_once_as_one_by_one():
         )
 
 
+@pytest.mark.parametrize("size", [300.0, 3e3, 2e5])
+def test_frequency_by_frequency_logits_of_any_size_have_their_losses(size):
+    """2e5 is that of the logits at init_scale=8: sums of exponentials are then 0, and the losses as large as these."""
+    residue, logits = pairs(P), size * torch.randn(2, P * P, P, dtype=torch.float64)
+    logits[1] /= size  # its neighbour's are small
+    table, labels = progress_measures.mean_by_residue(logits, residue), torch.randint(P, (2, P * P))
+    given = logits, residue.expand(2, -1), labels
+    together = progress_measures.excluded_loss_by_frequency(*given, table=table)
+    assert together.isfinite().all() and together[0].max() > size
+    for k in range(1, P // 2 + 1):
+        exact = progress_measures.excluded_loss(*given, table=table, keys=mask(P, k))
+        torch.testing.assert_close(together[:, k - 1], exact, rtol=1e-9, atol=1e-12 * size)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_replicas_together_are_replicas_alone(dtype):
     residue, logits = pairs(P), torch.randn(3, P * P, P, dtype=dtype)

@@ -1,20 +1,21 @@
 """What the quantization model predicts."""
 
-from functools import partial
+import math
+from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.special import zeta
 
+from grok.science.power_law import exponent
 from grok.science.quanta import (
     asymptotic_exponents,
-    asymptotic_loss,
     bits_lost,
-    finite_exponent,
+    bits_lost_by_times_seen,
+    bits_of_a_subset,
     learned_with_samples,
-    loss_against_samples,
     loss_with_learned,
     samples_needed,
-    samples_threshold,
     zipf_frequencies,
 )
 
@@ -36,28 +37,27 @@ def test_the_loss_falls_from_a_bit_to_nothing_by_the_frequency_of_each_subtask()
 
 
 def test_with_many_subtasks_the_loss_and_its_exponents_are_the_asymptotic_ones():
-    # the sum from n + 1 on is the integral from n + 1/2 on, and what a million subtasks leave out
+    # the sum from n + 1 on is the integral from n + 1/2 on (Sec. 2), and what a million subtasks leave out
     n = np.array([30, 100, 300])
-    rest = asymptotic_loss(np.array([1e6]), alpha=ALPHA)[0]
-    expected = (asymptotic_loss(n + 0.5, alpha=ALPHA) - rest) / (1 - rest)
-    assert loss_with_learned(n, MANY) == pytest.approx(expected, rel=1e-3)
+    rest, of_n = ((each + 0.5) ** -ALPHA / (ALPHA * zeta(ALPHA + 1)) for each in (1e6, n))
+    assert loss_with_learned(n, MANY) == pytest.approx((of_n - rest) / (1 - rest), rel=1e-3)
     theory, steep = asymptotic_exponents(3.0), zipf_frequencies(100_000, alpha=3.0)
-    over = dict(from_x=100.0, to_x=1000.0, n_points=50)
-    assert finite_exponent(lambda n: loss_with_learned(n, steep), **over) == pytest.approx(-theory.parameters, rel=0.01)
-    over = dict(from_x=1e8, to_x=1e12, n_points=50)
-    found = finite_exponent(lambda d: loss_against_samples(d, steep, threshold=1.0), **over)
-    assert found == pytest.approx(-theory.data, rel=0.01) and theory.data == theory.steps == 0.75
-    found = finite_exponent(lambda d: learned_with_samples(d, steep, threshold=1.0), **over)
-    assert found == pytest.approx(theory.learned, rel=0.01)
+    n, samples = np.geomspace(100, 1000, 50), np.geomspace(1e8, 1e12, 50)
+    assert exponent(n, loss_with_learned(n, steep)) == pytest.approx(-theory.parameters, rel=0.01)
+    learned = learned_with_samples(samples, steep, threshold=1.0)
+    assert exponent(samples, learned) == pytest.approx(theory.learned, rel=0.01)
+    assert exponent(samples, loss_with_learned(learned, steep)) == pytest.approx(-theory.data, rel=0.01)
+    assert theory.data == theory.steps == 0.75
 
 
 def test_few_subtasks_have_a_steeper_law_than_many():
-    few, some = (zipf_frequencies(size, alpha=ALPHA) for size in (100, 500))
-    steepness = [
-        -finite_exponent(partial(loss_with_learned, frequencies=of), from_x=5.0, to_x=50.0, n_points=50)
-        for of in (few, some, MANY)
-    ]
+    n = np.geomspace(5, 50, 50)
+    steepness = [-exponent(n, loss_with_learned(n, of)) for of in (*map(of_size, (100, 500)), MANY)]
     assert steepness[0] > steepness[1] > steepness[2] == pytest.approx(ALPHA, abs=0.02)
+
+
+def of_size(n_subtasks: int) -> np.ndarray:
+    return zipf_frequencies(n_subtasks, alpha=ALPHA)
 
 
 def test_a_subtask_is_learned_with_the_sample_that_makes_its_number():
@@ -65,10 +65,6 @@ def test_a_subtask_is_learned_with_the_sample_that_makes_its_number():
     needed = samples_needed(frequencies, threshold=500.0)
     assert learned_with_samples(needed, frequencies, threshold=500.0).tolist() == [*range(1, 21)]
     assert learned_with_samples(needed * 0.999, frequencies, threshold=500.0).tolist() == [*range(20)]
-    assert loss_against_samples(needed[[0, -1]], frequencies, threshold=500.0) == pytest.approx([1 - frequencies[0], 0])
-    seen = np.where(np.arange(20) < 12, needed, np.nan)  # those that were never learned say nothing
-    assert samples_threshold(seen, frequencies) == pytest.approx(500)
-    assert np.isnan(samples_threshold(np.full(20, np.nan), frequencies))
 
 
 @pytest.mark.parametrize(
@@ -77,11 +73,9 @@ def test_a_subtask_is_learned_with_the_sample_that_makes_its_number():
 def test_that_the_published_data_exponents_are_above_theirs_is_what_500_subtasks_do(alpha, learned, published):
     frequencies = zipf_frequencies(500, alpha=alpha)
     threshold = 5e6 * frequencies[learned - 1]  # the published number learned with 5e6 samples
-    found = -finite_exponent(
-        lambda samples: loss_against_samples(samples, frequencies, threshold=threshold),
-        from_x=threshold / frequencies[0],
-        to_x=5e6,
-        n_points=200,
+    samples = np.geomspace(threshold / frequencies[0], 5e6, 200)
+    found = -exponent(
+        samples, loss_with_learned(learned_with_samples(samples, frequencies, threshold=threshold), frequencies)
     )
     assert found == pytest.approx(published, abs=0.05) and found > asymptotic_exponents(alpha).data
 
@@ -91,3 +85,24 @@ def test_what_the_subtasks_lose_sums_to_the_mean_loss():
     lost = bits_lost(np.array([[0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]]), frequencies)
     assert lost[:, :2].tolist() == [[0, 0], frequencies[:2].tolist()]
     assert lost.sum(-1) == pytest.approx(loss_with_learned(np.array([2, 0]), frequencies))
+
+
+def test_each_subtasks_loss_is_in_the_band_of_how_often_it_was_seen():
+    frequencies, samples = np.array([0.5, 0.3, 0.15, 0.05]), np.array([10, 100])
+    losses = np.array([[0.5, 1, 1, 1], [0, 0, 0.5, 1]])  # D p = 5, 3, 1.5, .5 and 50, 30, 15, 5
+    found = bits_lost_by_times_seen(samples, losses, frequencies, edges=[1.0, 5.0])
+    assert found == pytest.approx(np.array([[0.05, 0.45, 0.25], [0, 0, 0.125]]))
+    assert found.sum(-1) == pytest.approx(bits_lost(losses, frequencies).sum(-1))
+
+
+def test_fewer_examples_than_name_a_subset_leave_many_that_agree_with_all_of_them():
+    """Of 120 subsets of 3 of 10 bits, of which 6.9 bits tell one: how many agree with the parities of random inputs."""
+    assert bits_of_a_subset(10, k=3) == pytest.approx(math.log2(120))
+    subsets = np.array([[bit in own for bit in range(10)] for own in combinations(range(10), 3)]).astype(int)
+    draws = np.random.default_rng(0)
+    left = []
+    for _ in range(200):
+        answers = draws.integers(0, 2, size=(20, 10)) @ subsets.T % 2
+        agree = (answers == answers[:, :1]).cumprod(0).sum(1)
+        left.append([agree[4 - 1], agree[20 - 1]])
+    assert np.median([few for few, _ in left]) > 4 and np.median([many for _, many in left]) == 1

@@ -1,17 +1,28 @@
 """The laws with a constant from what was measured give it back, and what a task of this size shows."""
 
+import math
+
 import numpy as np
 import pytest
 
 from grok.science.power_law import exponent
-from grok.science.quanta import asymptotic_exponents, learned_with_samples, loss_with_learned, zipf_frequencies
+from grok.science.quanta import (
+    asymptotic_exponents,
+    learned_with_samples,
+    loss_with_learned,
+    samples_needed,
+    zipf_frequencies,
+)
 from grok.science.quanta_laws import (
     LAWS,
     by_own_transitions,
     constant,
+    number_constant,
     predicted_learned,
     predicted_loss,
+    predicted_loss_by,
     predicted_number,
+    taken,
 )
 
 FREQUENCIES = zipf_frequencies(100, alpha=0.4)
@@ -41,6 +52,28 @@ def test_the_parameters_that_each_takes_are_found_again():
     assert predicted_learned("parameters", parameters * 1e6, FREQUENCIES, constant=1.0).tolist() == [100] * 7
 
 
+def test_what_each_subtask_took_is_its_own_and_the_constant_their_mean():
+    due = samples_needed(FREQUENCIES, threshold=4000.0)
+    late = due * np.where(np.arange(100) < 50, 1, 2)  # the rarer half takes twice as many
+    found = taken("data", SAMPLES, 1.0 - (SAMPLES[:, None] >= late), FREQUENCIES)
+    known = np.isfinite(found.each)
+    assert known[0] and not known[-1]  # the rarest was not learned
+    assert found.each[:50] == pytest.approx(4000, rel=0.03)
+    assert found.each[50:][known[50:]] == pytest.approx(8000, rel=0.03)
+    mean = constant("data", SAMPLES, 1.0 - (SAMPLES[:, None] >= late), FREQUENCIES)
+    assert math.log(mean) == pytest.approx(np.log(found.each[known]).mean())
+
+
+def test_stopped_early_there_are_as_many_as_there_was_time_for_and_late_as_many_as_there_is_room():
+    room = np.array([5.0, 50.0, 500.0])
+    for step, n in ((1, [0, 0, 0]), (10**12, [5, 50, 100])):
+        loss = predicted_loss_by(step, "parameters", room, FREQUENCIES, constant=1.0, steps_constant=100.0)
+        assert loss == pytest.approx(loss_with_learned(np.array(n), FREQUENCIES))
+    step = round(samples_needed(FREQUENCIES, threshold=100.0)[19])  # the 20th is due, and half learned
+    loss = predicted_loss_by(step, "parameters", room, FREQUENCIES, constant=1.0, steps_constant=100.0)
+    assert loss == pytest.approx(loss_with_learned(np.array([5, 19.5, 19.5]), FREQUENCIES), rel=1e-3)
+
+
 def test_where_nothing_is_learned_or_all_there_is_no_constant_and_no_law():
     x = np.array([1.0, 10.0, 100.0])
     for law in LAWS:
@@ -54,9 +87,18 @@ def test_the_smooth_law_goes_through_the_middle_of_the_staircase():
     smooth = predicted_learned("data", SAMPLES, FREQUENCIES, constant=4000.0)
     assert np.abs(smooth - stairs).max() <= 0.5 + 1e-9 and np.diff(smooth).min() >= 0
     assert smooth[[0, -1]].tolist() == [0, 100]
-    assert predicted_number(SAMPLES, 1.0 * learned_at(SAMPLES, threshold=4000), FREQUENCIES) == pytest.approx(
-        stairs, abs=1
-    )
+    own = number_constant("data", SAMPLES, 1.0 * learned_at(SAMPLES, threshold=4000), FREQUENCIES)
+    assert predicted_number("data", SAMPLES, FREQUENCIES, constant=own) == pytest.approx(stairs, abs=1)
+
+
+def test_numbers_are_of_whole_subtasks_and_of_a_constant_of_their_own():
+    room = np.array([0.9, 1.0, 7.9, 1e9])
+    assert predicted_number("parameters", room, FREQUENCIES, constant=1.0).tolist() == [0, 1, 7, 100]
+    assert predicted_number("steps", room, FREQUENCIES, constant=np.nan).tolist() == [0] * 4
+    late = samples_needed(FREQUENCIES, threshold=4000.0) * 2  # from half learned to as good as all
+    losses = np.where(SAMPLES[:, None] < late, 0.4, 0.0) + 0.6 * (SAMPLES[:, None] < late / 2)
+    found = [of("steps", SAMPLES, losses, FREQUENCIES) for of in (constant, number_constant)]
+    assert found == pytest.approx([4000, 8000], rel=0.05)
 
 
 @pytest.mark.parametrize(("law", "span"), [("data", (1e6, 1e9)), ("steps", (1e6, 1e9)), ("parameters", (30.0, 3000.0))])
@@ -67,7 +109,7 @@ def test_of_many_subtasks_the_laws_have_the_exponents_that_they_are_called_by(la
 
 
 def test_sharp_subtasks_make_the_mean_that_they_have():
-    losses = learned_at(SAMPLES, threshold=4000)
+    losses = learned_at(SAMPLES, threshold=4000.0)
     assert by_own_transitions(SAMPLES, losses, FREQUENCIES) == pytest.approx(losses @ FREQUENCIES)
     n = learned_with_samples(SAMPLES, FREQUENCIES, threshold=4000.0)
     assert losses @ FREQUENCIES == pytest.approx(loss_with_learned(n, FREQUENCIES))

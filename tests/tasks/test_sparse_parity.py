@@ -117,7 +117,7 @@ def test_two_of_eight_bits_are_learned_in_seconds():
     sizes = ("task.n_subtasks=3", "task.n_bits=8", "task.k=2", "task.test_points=200", "model.width=64")
     history = trained(composed(*SMALL, *sizes, "batch_size=400", "steps=600", "optimizer.lr=0.01")).history
     assert history.columns["test_accuracy"][0] < 0.7
-    assert history.latest("test_accuracy") > 0.99 and history.latest("n_learned") == 3
+    assert history.latest("test_accuracy") > 0.99 and history.latest("n_converged") == 3
 
 
 def test_a_run_leaves_the_curve_of_every_subtask(command, tmp_path):

@@ -1,0 +1,45 @@
+"""The small tables of the effective theory (Liu et al. 2022, arXiv:2205.10343): sums of numbers, sums modulo p, and the
+products of the six permutations of three things."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+ON_S3 = ("compose_s3",)
+OPERATIONS = ("add", "add_modulo", *ON_S3)
+S3_SIZE = 6
+
+
+def toy_table(operation: str, p: int) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"]]:
+    """The pairs of a table in lexicographic order, and the number of each one's result.
+
+    A sum does not tell (a, b) from (b, a): its table has the p (p + 1) / 2 pairs with a ≤ b. A product on S₃ does: that
+    has all 36 ordered pairs, whatever p is.
+    """
+    if operation in ON_S3:
+        pairs = torch.cartesian_prod(torch.arange(S3_SIZE), torch.arange(S3_SIZE))
+        return pairs, s3_products().flatten()
+    pairs = torch.combinations(torch.arange(p), with_replacement=True)
+    return pairs, pairs.sum(1) % (p if operation == "add_modulo" else 2 * p - 1)
+
+
+def n_elements(operation: str, p: int) -> int:
+    """How many elements the operation is on: p numbers, or the 6 permutations."""
+    return S3_SIZE if operation in ON_S3 else p
+
+
+def n_results(operation: str, p: int) -> int:
+    """How many results the operation has: 0 … 2p − 2, the p residues, or the 6 permutations."""
+    return 2 * p - 1 if operation == "add" else n_elements(operation, p)
+
+
+def s3_products() -> Int[Tensor, "6 6"]:
+    """The number of x · y for the permutations number x and y of 0, 1, 2 in lexicographic order: first x, then y, as
+    the reference code has it (toy/Figure5d_permutation.ipynb)."""
+    elements = torch.tensor([*permutations(range(3))])
+    products = elements[:, elements].transpose(0, 1)  # [x, y, i] = y(x(i))
+    return (products.unsqueeze(2) == elements).all(-1).int().argmax(-1)

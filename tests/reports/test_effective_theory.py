@@ -1,0 +1,133 @@
+"""The pictures and studies of the effective theory: drawn of a short run, and of a Dataset as theory has it, where its
+claims hold."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from matplotlib.image import imread
+
+import grok
+from grok.reports.claims import study
+from grok.reports.effective_theory import expected
+from grok.reports.study import Study
+from grok.science import effective_theory as theory
+from grok.training.build import build
+from tests.conftest import composed, trained_in
+from tests.reports.test_pictures import opened
+
+TOY = ("task=toy_addition", "model.width=16", "optimizer.lr=0.01", "looks={per_decade:10,every:null}", "logger=none")
+DIAGRAMS = ("phase_diagram", "classes")  # those over weight decay have the same shape
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A run whose embedding moves on a line, made once."""
+    return trained_in(tmp_path_factory.mktemp("made") / "run", *TOY, "steps=100", "optimizer.parts.embeddings.lr=0.02")
+
+
+def assert_drawn(file: Path) -> None:
+    pixels = imread(file)[..., :3]
+    assert min(pixels.shape[:2]) > 400 and (pixels < 0.9).any(-1).mean() > 0.005, f"{file.name} is blank"
+
+
+def test_a_run_leaves_its_pictures_and_says_what_its_training_set_allows(made):
+    for name in ("embeddings.png", "representation.png"):
+        assert_drawn(made / name)
+    summary = json.loads((made / "summary.json").read_text())
+    assert summary["nullity"] >= 2 and summary["ideal_accuracy"] <= 1 and "rqi_step" in summary
+
+
+def test_an_embedding_of_more_dimensions_is_drawn_in_a_plane(tmp_path):
+    folder = trained_in(tmp_path / "run", *TOY, "steps=10", "model.d_embedding=5", "picture=[embeddings]")
+    assert_drawn(folder / "embeddings.png")
+    assert grok.load(folder)["embedding"].sizes["dimension"] == 2
+
+
+def test_the_slider_moves_the_tokens_to_their_places_at_its_look(made, browser):
+    page, said, asked = opened(browser, made / "report.html")
+    record, places = grok.load(made), []
+    for move in ("", "range.value = 0; range.dispatchEvent(new Event('input'))"):
+        page.locator("#embedding-look").evaluate(f"range => {{ {move} }}")
+        now = record["embedding"].sel(step=int(page.locator("#embedding-step").text_content()))
+        shown = page.locator("#embedding-places circle").evaluate_all("all => all.map(c => +c.getAttribute('cx'))")
+        np.testing.assert_allclose(shown, now.values[:, 0], atol=1e-4)
+        places.append(np.array(shown))
+    assert np.abs(places[0] - places[1]).max() > 0.1 and said == [] and asked == []
+    page.close()
+
+
+def as_theory_has_it() -> xr.Dataset:
+    """Runs of every size that reach a linear representation after 3 n_h steps where λ₃ is more than nothing."""
+    sizes, seeds, steps = [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 54], [*range(10)], np.array([0, 10_000])
+    rate = np.interp([size / 55 for size in sizes], *expected(10, 2000)[::2])[:, None].repeat(len(seeds), 1)
+    there = np.array([size >= 30 for size in sizes])[:, None].repeat(len(seeds), 1)
+    n_h = theory.steps_of_theory(torch.from_numpy(rate), length=9.0, learning_rate=1e-3).numpy()
+    names, at_end = ("task.n_train", "seed"), lambda values: np.stack([0 * values, values], -1)
+    fraction = np.array(sizes)[:, None] / 55 + 0 * rate
+    of_steps = {
+        "rqi": there.astype(float),
+        "predicted_accuracy": fraction,
+        "table_accuracy": fraction + 0.02,
+        "train_accuracy": 0 * rate + 1,
+    }
+    dataset = xr.Dataset(
+        {name: ((*names, "step"), at_end(values)) for name, values in of_steps.items()},
+        {"task.n_train": sizes, "seed": seeds, "step": steps},
+        {"scale": "laptop"},
+    )
+    return dataset.assign(
+        slowest_rate=(names, rate),
+        rqi_step=(names, np.where(there, 3 * n_h, np.nan)),
+        finished=(names, np.ones(rate.shape, bool)),
+        last_step=(names, np.full(rate.shape, 10_000)),
+    )
+
+
+def assert_hold(declared: Study, dataset: xr.Dataset) -> None:
+    """All claims hold, but for those of single runs that are published."""
+    judged = {name: claim.judge(dataset, "laptop") for name, claim in declared.claims.items()}
+    of_theory = {name: each for name, each in judged.items() if not name.startswith("published")}
+    assert of_theory and all(each["holds"] for each in of_theory.values()), of_theory
+
+
+@pytest.mark.parametrize("name", ["representation", "grokking_rate"])
+def test_what_theory_has_is_what_its_claims_hold_of(name, tmp_path):
+    declared, dataset = study(f"effective_theory_{name}", "laptop"), as_theory_has_it()
+    assert_hold(declared, dataset)
+    assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_a_diagram_of_four_phases_is_what_its_claims_hold_of(name, tmp_path):
+    """Comprehension, grokking, memorization, confusion in stripes from left to right."""
+    declared = study(f"effective_theory_{name}", "laptop")
+    x, y = (declared.figure.keywords[axis] for axis in "xy")
+    stripes = np.array(["comprehension"] * 3 + ["grokking"] * 2 + ["memorization"] * 3 + ["confusion"] * 2)
+    keys = {y: np.arange(10.0), x: np.geomspace(1e-5, 1e-2, 10), "seed": [0, 1, 58]}
+    phases = np.broadcast_to(stripes[None, :, None], (10, 10, 3)).copy()
+    numbers = dict.fromkeys(("memorization_step", "generalization_step"), ([*keys], np.ones((10, 10, 3))))
+    dataset = xr.Dataset(
+        {"phase": ([*keys], phases), "finished": ([*keys], np.ones(phases.shape, bool)), **numbers},
+        keys,
+        {"scale": "laptop"},
+    )
+    assert_hold(declared, dataset)
+    assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+
+
+def test_a_study_runs_at_smoke_scale_judges_and_draws(command, tmp_path):
+    assert command("study=effective_theory_s3", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+    verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
+    assert verdicts and all(each["holds"] is None and each["n"] > 0 for each in verdicts)
+    assert_drawn(tmp_path / "sweep" / "figure.png")
+
+
+@pytest.mark.parametrize("name", ["effective_theory_default", "transformer_phase_diagram"])
+def test_the_other_studies_are_composed_and_build(name):
+    assert study(name, "laptop").claims and study(name, "paper").claims
+    training, _ = build([composed(f"study={name}", "scale=smoke")])
+    assert training.steps > 0
