@@ -8,25 +8,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 
 from grok.checks import UserError, number, whole
 from grok.measures.look import Look
+from grok.measures.quanta_samples import Samples, learned_samples, perceptron, similarities
 from grok.models.controlled_mlp import ControlledMlp
 from grok.records.history import History
 from grok.records.labelled import Labelled
 from grok.science import quanta_discovery as qdg
-from grok.science.gradient_gram import linear_gram
-from grok.science.packed_bits import unpacked
-from grok.science.parity_gradients import TRUTHS, Perceptron, forward, gradient_layers, true_clusters
+from grok.science.parity_gradients import TRUTHS, Perceptron, true_clusters
 from grok.streams import Streams
 from grok.tasks.sparse_parity import SparseParity
 from grok.tasks.task import Task
 
-DRAWS = 20  # of n_samples examples each, in which those of almost no loss are looked for
 SHOWN = 300  # samples whose similarities are kept
 RANKS = 150  # log-spaced ranks at most, at which sizes are kept
-BLOCK = 500  # rows of the Gram matrix at once
 SEED = 0  # of eigensolver and k-means, for all networks
 NAMED = "measure.quanta_discovery"
 # Titles and axes of the quantities.
@@ -39,6 +36,10 @@ QUANTITIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "quanta_cluster_size": ("size of the cluster", ("clusters", "rank")),
     "quanta_envelope": ("size of the largest cluster at this rank", ("rank",)),
     "quanta_envelope_exponent": ("exponent of the envelope", ()),
+    "quanta_envelope_equal": ("size of the largest cluster at this rank, subtasks equally frequent", ("rank",)),
+    "quanta_envelope_equal_exponent": ("exponent of the envelope, subtasks equally frequent", ()),
+    "quanta_envelope_null": ("size of the largest cluster at this rank, clusters drawn at random", ("rank",)),
+    "quanta_envelope_null_exponent": ("exponent of the envelope, clusters drawn at random", ()),
     "quanta_fitted_ranks": ("ranks over which the exponent is fitted", ("end",)),
     "quanta_true_size": ("samples of the subtask", ("rank",)),
     "quanta_true_exponent": ("exponent of the subtasks' frequencies, −(α + 1)", ()),
@@ -60,7 +61,15 @@ class QuantaDiscovery:
     needs_float64 = True
 
     def __init__(
-        self, *, n_samples: int, below: float, counts: Sequence[int], n_init: int, from_rank: int, to_rank: int
+        self,
+        *,
+        n_samples: int,
+        below: float,
+        counts: Sequence[int],
+        n_init: int,
+        all_starts_to: int,
+        from_rank: int,
+        to_rank: int,
     ) -> None:
         whole(f"{NAMED}.n_samples", n_samples, least=3)
         number(f"{NAMED}.below", below, above=0)
@@ -69,9 +78,11 @@ class QuantaDiscovery:
         if not counts or [*counts] != sorted({*counts}):
             raise UserError(f"{NAMED}.counts={[*counts]}: must be numbers of clusters, each larger than the last")
         whole(f"{NAMED}.n_init", n_init, least=1)
+        whole(f"{NAMED}.all_starts_to", all_starts_to, least=1)
         whole(f"{NAMED}.to_rank", to_rank, least=2, most=counts[-1])
         whole(f"{NAMED}.from_rank", from_rank, least=1, most=to_rank - 1)
-        self.n_samples, self.below, self.counts, self.n_init = n_samples, below, counts, n_init
+        self.n_samples, self.below, self.counts = n_samples, below, counts
+        self.starts = {"n_init": n_init, "all_starts_to": all_starts_to}
         self.range = {"from_rank": from_rank, "to_rank": to_rank}
         self.ranks = np.unique(np.geomspace(1, counts[-1], RANKS).round().astype(int))
         shown = range(min(SHOWN, n_samples))
@@ -109,44 +120,40 @@ class QuantaDiscovery:
         """The quantities of one replica; those of clusters are missing where it has learned too little."""
         assert isinstance(model, ControlledMlp) and isinstance(task, SparseParity), "checked before training"
         network = perceptron(model, replica)
-        inputs, targets = self._learned(network, task, streams)
-        about = {"quanta_samples": np.array(len(inputs)), "quanta_true_exponent": np.array(-(task.alpha + 1))}
-        subtasks, bits = inputs[:, 0], unpacked(inputs[:, 1:], task.n_bits, torch.float64)
-        n_subtasks = len(subtasks.unique())
-        if len(inputs) < self.n_samples or n_subtasks >= self.n_samples:
+
+        def learned(*, equally: bool) -> Samples:
+            return learned_samples(network, task, streams, n=self.n_samples, below=self.below, equally=equally)
+
+        samples = learned(equally=False)
+        about = {"quanta_samples": np.array(len(samples.targets)), "quanta_true_exponent": np.array(-(task.alpha + 1))}
+        n_subtasks = len(samples.subtasks.unique())
+        if len(samples.targets) < self.n_samples or n_subtasks >= self.n_samples:
             return about
-        truths = true_clusters(subtasks, bits.gather(1, task.subsets(streams).to(bits.device)[subtasks]), targets)
-        layers = gradient_layers(network, subtasks, bits, targets, task.example_loss)
-        similarity = qdg.angular_similarity(linear_gram(layers, block=BLOCK)).cpu().numpy()
-        counts = sorted({*self.counts, n_subtasks})
-        clusterings = qdg.spectral_clusterings(similarity, counts=counts, n_init=self.n_init, seed=SEED)
-        sizes = self._sizes(truths["subtask"], [clusterings[count] for count in self.counts])
+        controls = self._random(streams) | self._equal(network, task, learned(equally=True))
+        own_bits = samples.bits.gather(1, task.subsets(streams).to(samples.bits.device)[samples.subtasks])
+        truths = true_clusters(samples.subtasks, own_bits, samples.targets)
+        similarity = similarities(network, task, samples)
+        clusterings = self._clusterings(similarity, counts=sorted({*self.counts, n_subtasks}))
+        sizes = self._sizes(truths["subtask"], [clusterings[count] for count in self.counts]) | controls
         shown = _shown(similarity, truths["subtask"], clusterings[n_subtasks])
         return about | self._agreement(truths, clusterings, n_subtasks) | sizes | shown
 
-    def _learned(
-        self, network: Perceptron, task: SparseParity, streams: Streams
-    ) -> tuple[Int[Tensor, "sample _"], Int[Tensor, " sample"]]:
-        """Inputs and targets of `n_samples` new examples of almost no loss, in no order; fewer where they are rare.
+    def _random(self, streams: Streams) -> dict[str, np.ndarray]:
+        """The envelope of clusters drawn at random."""
+        generator = streams.generator("quanta_discovery_null")
+        return self._envelope("quanta_envelope_null", qdg.random_clusterings(self.n_samples, self.counts, generator))
 
-        Draws come in the order of subtasks, so that their first samples would be of the most frequent alone.
-        """
-        fresh, device = task.data(streams).fresh, network.bias.device
-        assert fresh is not None, "checked before training"
-        kept: list[tuple[Tensor, Tensor]] = []
-        for part in range(DRAWS):
-            inputs, targets = (
-                each.to(device) for each in fresh(self.n_samples, streams.generator("quanta_discovery", part))
-            )
-            bits = unpacked(inputs[:, 1:], task.n_bits, torch.float64)
-            known = task.example_loss(forward(network, inputs[:, 0], bits).outputs, targets) < self.below
-            kept.append((inputs[known], targets[known]))
-            if sum(len(own) for _, own in kept) >= self.n_samples:
-                break
-        inputs, targets = (torch.cat(each) for each in zip(*kept, strict=True))
-        order = torch.randperm(len(targets), generator=streams.generator("quanta_discovery", DRAWS))
-        chosen = order[: self.n_samples].to(device)
-        return inputs[chosen], targets[chosen]
+    def _equal(self, network: Perceptron, task: SparseParity, samples: Samples) -> dict[str, np.ndarray]:
+        """The envelope where no subtask is more frequent than another, if there are samples enough."""
+        if len(samples.targets) < self.n_samples:
+            return {}
+        clusterings = self._clusterings(similarities(network, task, samples), counts=self.counts)
+        return self._envelope("quanta_envelope_equal", [*clusterings.values()])
+
+    def _clusterings(
+        self, similarity: Float[np.ndarray, "sample sample"], *, counts: Sequence[int]
+    ) -> dict[int, Int[np.ndarray, " sample"]]:
+        return qdg.spectral_clusterings(similarity, counts=counts, **self.starts, seed=SEED)
 
     def _agreement(
         self,
@@ -168,27 +175,22 @@ class QuantaDiscovery:
     def _sizes(
         self, subtasks: Int[np.ndarray, " sample"], clusterings: Sequence[Int[np.ndarray, " sample"]]
     ) -> dict[str, np.ndarray]:
-        """Sizes by rank, and the exponent of their envelope."""
-        envelope = qdg.envelope(clusterings)
-        return {
+        """Sizes by rank, and their envelope."""
+        return self._envelope("quanta_envelope", clusterings) | {
             "quanta_cluster_size": np.stack([self._kept(qdg.sizes_by_rank(clusters)) for clusters in clusterings]),
-            "quanta_envelope": self._kept(envelope),
-            "quanta_envelope_exponent": np.array(qdg.envelope_exponent(envelope, **self.range)),
             "quanta_fitted_ranks": np.array([*self.range.values()]),
             "quanta_true_size": self._kept(qdg.sizes_by_rank(subtasks)),
         }
+
+    def _envelope(self, name: str, clusterings: Sequence[Int[np.ndarray, " sample"]]) -> dict[str, np.ndarray]:
+        """The envelope of the sizes, and its exponent."""
+        sizes = qdg.envelope(clusterings)
+        return {name: self._kept(sizes), f"{name}_exponent": np.array(qdg.envelope_exponent(sizes, **self.range))}
 
     def _kept(self, sizes: Int[np.ndarray, " cluster"]) -> Int[np.ndarray, " rank"]:
         """The sizes at the ranks that are kept; 0 beyond the last cluster."""
         found: np.ndarray = np.pad(sizes, (0, max(0, self.counts[-1] - sizes.size)))[self.ranks - 1]
         return found
-
-
-def perceptron(model: ControlledMlp, replica: int) -> Perceptron:
-    """The weights of one replica, in double precision."""
-    first, last = model.first, model.last
-    weights = (first.control, first.weight, first.bias, last.weight, last.bias)
-    return Perceptron(*(each[replica].detach().double() for each in weights))
 
 
 def _shown(

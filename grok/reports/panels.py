@@ -36,7 +36,9 @@ def draw(
                 _curves(upper, norm, chosen.sel(seed=seed).dropna("step", subset=["train_accuracy"]), y["quantity"])
             upper.set_title(panel["title"], fontsize=9)
             for name, points in panel.get("published", {}).items():
-                upper.plot(*zip(*points, strict=True), "o", mfc="white", mec=COLOURS[name], ms=4, zorder=5, clip_on=False)
+                upper.plot(
+                    *zip(*points, strict=True), "o", mfc="white", mec=COLOURS[name], ms=4, zorder=5, clip_on=False
+                )
             norm.set_xlabel("optimiser step")
         rows[0][0].set(xscale="log", xlim=(1, None), yscale=y["scale"], ylim=y["limits"], ylabel=y["label"])
         rows[1][0].set(ylim=(0, None), ylabel="weight norm")

@@ -14,11 +14,12 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from grok.reports.figure import RC, save
+from grok.reports.losses import signed
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 
-PUBLISHED = -1.1  # exponent of the envelope, where −1.4 was to be expected
 COLOURED = len(LINES)  # subtasks that have a colour of their own …
 OTHERS = "#C8C8C8"  # … and the others'
+EQUAL = LINES[5]  # the envelope where subtasks are equally frequent
 TRUTHS = {"subtask": LINES[0], "subtask and parity": LINES[2], "subtask and its bits": LINES[3]}
 
 
@@ -26,7 +27,13 @@ class QuantaDiscovery:
     """Similarities in the order of clusters beside the true subtasks; the sizes of both by rank."""
 
     title = "Quanta discovered from gradients"
-    needs = ("quanta_similarity", "quanta_cluster_size", "quanta_envelope")
+    needs = (
+        "quanta_similarity",
+        "quanta_cluster_size",
+        "quanta_envelope",
+        "quanta_envelope_null",
+        "quanta_envelope_equal",
+    )
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
         """Draw the matrix on the left and sizes on the right."""
@@ -37,7 +44,7 @@ class QuantaDiscovery:
                 _matrix(figure, left, record)
                 for sizes in record["quanta_cluster_size"].values:
                     _falling(right, record, sizes, color=NEUTRAL, linewidth=0.5, alpha=0.6)
-                _sizes(right, [record])
+                _sizes(right, [record], published=None)
             else:
                 left.annotate(f"too few samples of almost no loss: {int(record['quanta_samples']):,}", (0, 0.5))
                 left.set_axis_off()
@@ -46,8 +53,11 @@ class QuantaDiscovery:
         return path
 
 
-def draw(dataset: xr.Dataset, path: Path) -> Path:
-    """Draw for every seed the envelope and the subtasks' sizes, and agreement with three truths against the count."""
+def draw(dataset: xr.Dataset, path: Path, *, published: str) -> Path:
+    """Draw for every seed the envelope and the subtasks' sizes, and agreement with three truths against the count.
+
+    `published` is the exponent of the paper's envelope.
+    """
     seeds = [dataset.sel(seed=seed) for seed in dataset["seed"].values]
     seeds = [seed for seed in seeds if np.isfinite(seed["quanta_subtasks"])]
     if not seeds:
@@ -55,7 +65,7 @@ def draw(dataset: xr.Dataset, path: Path) -> Path:
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(8.6, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
-        _sizes(left, seeds)
+        _sizes(left, seeds, published=published)
         for record in seeds:
             for name, colour in TRUTHS.items():
                 right.plot(record["clusters"], record["quanta_agreement"].sel(truth=name), color=colour, linewidth=1.1)
@@ -92,8 +102,8 @@ def _matrix(figure: Figure, axes: Axes, record: xr.Dataset) -> None:
         axes.annotate(word, at, xycoords="axes fraction", color=colour, fontsize=8.5, va="top", weight="bold")
 
 
-def _sizes(axes: Axes, records: Sequence[xr.Dataset]) -> None:
-    """Envelopes with the power law that was fitted, true sizes with theirs, and what equal clusters would give."""
+def _sizes(axes: Axes, records: Sequence[xr.Dataset], *, published: str | None) -> None:
+    """Envelopes with the power law that was fitted, true sizes with theirs, and the envelopes of both controls."""
     exponents = [float(record["quanta_envelope_exponent"]) for record in records]
     for record, exponent in zip(records, exponents, strict=True):
         _falling(axes, record, record["quanta_envelope"].values, color=TRAIN, linewidth=2)
@@ -105,18 +115,24 @@ def _sizes(axes: Axes, records: Sequence[xr.Dataset]) -> None:
             height = np.exp(np.log(envelope[within]).mean() - exponent * np.log(ranks[within]).mean())
             ends = np.array([first, last])
             axes.plot(ends, 1.6 * height * ends**exponent, color=TRAIN, linewidth=0.9, linestyle="--")
+        _falling(axes, record, record["quanta_envelope_equal"].values, color=EQUAL, linewidth=1.2)
+        _falling(axes, record, record["quanta_envelope_null"].values, color="black", linewidth=1.1, linestyle=":")
     ranks, n = records[0]["rank"].values, float(records[0]["quanta_samples"])
     theory, most = float(records[0]["quanta_true_exponent"]), float(records[0]["quanta_true_size"][0])
     axes.plot(ranks, most * ranks**theory, color=NEUTRAL, linewidth=1, linestyle="--")
-    axes.plot(ranks, n / ranks, color="black", linewidth=0.9, linestyle=":")
     axes.set(xscale="log", yscale="log", xlabel="rank", ylabel="samples in the cluster", ylim=(0.8, 1.5 * n))
+    told = f"published {published}, dashed: fitted" if published else "dashed: fitted"
+    null, equal = (
+        float(np.mean([record[f"quanta_envelope_{name}_exponent"] for record in records])) for name in ("null", "equal")
+    )
     _listed(
         axes,
         [
-            (f"envelope: {_signed(float(np.mean(exponents)))} (published {_signed(PUBLISHED)}, dashed: fitted)", TRAIN),
+            (f"envelope: {signed(float(np.mean(exponents)))} ({told})", TRAIN),
+            (f"if subtasks were equally frequent: {signed(equal)}", EQUAL),
+            (f"if labels were random: {signed(null)} (dotted)", "black"),
             ("true subtasks", TEST),
-            (f"theory: {_signed(theory)} (dashed)", NEUTRAL),
-            ("all clusters equal: −1 (dotted)", "black"),
+            (f"theory: {signed(theory)} (dashed)", NEUTRAL),
         ],
     )
 
@@ -131,8 +147,3 @@ def _listed(axes: Axes, names: Sequence[tuple[str, str]]) -> None:
     for number, (name, colour) in enumerate(names):
         at: Any = {"xy": (1, 0.99 - 0.065 * number), "xycoords": "axes fraction", "ha": "right", "va": "top"}
         axes.annotate(name, **at, color=colour, fontsize=8)
-
-
-def _signed(value: float) -> str:
-    """With a minus sign, not a hyphen."""
-    return f"{value:.3g}".replace("-", "−")

@@ -22,7 +22,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
-from grok.measures.quanta_discovery import BLOCK, perceptron
+from grok.measures.quanta_samples import BLOCK, perceptron
 from grok.science.gradient_gram import count_sketch, gram, linear_gram, per_sample_gradients
 from grok.science.packed_bits import unpacked
 from grok.science.parity_gradients import Perceptron, gradient_layers

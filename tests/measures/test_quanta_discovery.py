@@ -7,11 +7,14 @@ from matplotlib.image import imread
 from scipy.stats import chisquare
 
 import grok
-from grok.measures.quanta_discovery import perceptron
+from grok.measures.quanta_samples import learned_samples, perceptron
 from grok.science.gradient_gram import gram, linear_gram
 from grok.science.packed_bits import unpacked
-from grok.science.parity_gradients import gradient_layers
+from grok.science.parity_gradients import Perceptron, gradient_layers
 from grok.science.quanta import zipf_frequencies
+from grok.science.quanta_discovery import envelope_exponent
+from grok.streams import Streams
+from grok.tasks.sparse_parity import SparseParity
 from grok.training.build import build
 from tests.conftest import TINY, composed, trained_in
 from tests.training.test_replicas import trained
@@ -77,6 +80,30 @@ def test_samples_are_as_frequent_as_in_training_and_shown_in_the_order_of_cluste
     assert found["quanta_true_exponent"] == -1.4
 
 
+def test_the_controls_are_of_random_labels_and_of_subtasks_that_are_equally_frequent():
+    found = {
+        name: values[0].numpy()
+        for name, values in trained(composed(*SMALL, *OURS, EVERY_SAMPLE, "steps=1")).history.last.items()
+    }
+    for name in ("null", "equal"):
+        sizes = found[f"quanta_envelope_{name}"]
+        assert 150 <= sizes[0] < 300 and np.diff(sizes).max() <= 0  # of the larger of two clusters
+        expected = envelope_exponent(sizes.astype(int), from_rank=2, to_rank=20)
+        assert found[f"quanta_envelope_{name}_exponent"] == pytest.approx(expected)
+
+
+def test_samples_are_equally_frequent_where_that_is_asked_for_and_are_all_learned():
+    task = SparseParity(n_subtasks=4, n_bits=8, k=2, alpha=2.0, n_train=None, test_points=2, thresholds=None)
+    width = 3
+    weights = (torch.zeros(4, width), torch.zeros(8, width), torch.zeros(1, width), torch.zeros(width, 2))
+    says_odd = Perceptron(*(each.double() for each in (*weights, torch.tensor([[0.0, 9.0]]))))
+    for equally, frequencies in ((False, zipf_frequencies(4, alpha=2.0)), (True, np.full(4, 0.25))):
+        samples = learned_samples(says_odd, task, Streams(0), n=2000, below=0.1, equally=equally)
+        assert chisquare(samples.subtasks.bincount(minlength=4), 2000 * frequencies).pvalue > 0.01
+        own = samples.bits.gather(1, task.subsets(Streams(0))[samples.subtasks])
+        assert (samples.targets == 1).all() and (own.sum(1) == 1).all()
+
+
 def test_a_replica_among_two_has_the_quanta_of_the_replica_alone():
     configs = [
         composed(*SMALL, *OURS, EVERY_SAMPLE, "steps=5", "precision=float64", f"seed={seed}", f"task.alpha={alpha}")
@@ -92,7 +119,8 @@ def test_a_network_that_has_learned_too_little_has_no_clusters_and_leaves_its_fi
     folder = trained_in(tmp_path / "run", *SMALL, *OURS, "steps=2", "picture=[quanta_discovery]")
     record = grok.load(folder)
     assert record["quanta_samples"] < 300 and record["quanta_agreement"].isnull().all()
-    assert record["quanta_envelope_exponent"].isnull() and (folder / "quanta_discovery.png").exists()
+    assert record["quanta_envelope_exponent"].isnull() and record["quanta_envelope_null_exponent"].isnull()
+    assert record["quanta_envelope_equal_exponent"].isnull() and (folder / "quanta_discovery.png").exists()
 
 
 def test_the_study_draws_what_its_networks_quanta_are(command, tmp_path):
@@ -111,6 +139,7 @@ def test_the_study_draws_what_its_networks_quanta_are(command, tmp_path):
         (["measure.quanta_discovery.n_samples=20"], "measure.quanta_discovery.counts=24: must be a whole number from"),
         (["measure.quanta_discovery.counts=[9,3]"], "measure.quanta_discovery.counts=[9, 3]: must be numbers of"),
         (["measure.quanta_discovery.counts=[]"], "measure.quanta_discovery.counts=[]: must be numbers of clusters"),
+        (["measure.quanta_discovery.all_starts_to=0"], "measure.quanta_discovery.all_starts_to=0: must be a whole"),
         (["measure.quanta_discovery.to_rank=25"], "measure.quanta_discovery.to_rank=25: must be a whole number from"),
         (["measure.quanta_discovery.from_rank=20"], "measure.quanta_discovery.from_rank=20: must be a whole number"),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.cluster import SpectralClustering
+from sklearn.manifold import spectral_embedding
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
@@ -21,10 +22,13 @@ from grok.science.quanta_discovery import (
     angular_similarity,
     envelope,
     envelope_exponent,
+    laplacian_eigenmaps,
+    random_clusterings,
     rank_order,
     similarity_gap,
     sizes_by_rank,
     spectral_clusterings,
+    steeper_by,
     toy_clusters,
 )
 
@@ -133,13 +137,27 @@ def planted() -> tuple[np.ndarray, np.ndarray]:
 
 def test_planted_clusters_are_found(planted):
     similarity, truth = planted
-    found = spectral_clusterings(similarity, counts=[6], n_init=10, seed=0)[6]
+    found = spectral_clusterings(similarity, counts=[6], n_init=10, all_starts_to=6, seed=0)[6]
     assert agreement(found, truth) == 1 and sizes_by_rank(found).tolist() == [40, 20, 13, 10, 8, 6]
+
+
+def test_eigenmaps_are_those_of_scikit_learn(planted):
+    similarity, _ = planted
+    found = laplacian_eigenmaps(similarity, n_columns=6)
+    other = spectral_embedding(similarity.astype(float), n_components=6, random_state=0, drop_first=False)
+    found, other = (each / np.linalg.norm(each, axis=0) for each in (found, other))
+    np.testing.assert_allclose(np.abs((found * other).sum(0)), 1)  # columns have a sign and a length that mean nothing
+
+
+def test_a_sample_that_is_like_no_other_is_on_a_map_of_its_own():
+    similarity = np.array([[1.0, 0.5, 0.6, 0], [0.5, 1, 0.5, 0], [0.6, 0.5, 1, 0], [0, 0, 0, 1]])
+    maps = laplacian_eigenmaps(similarity, n_columns=2)
+    np.testing.assert_allclose(np.abs(maps[:, 1] / maps[3, 1]), [0, 0, 0, 1], atol=1e-12)
 
 
 def test_eigenvectors_computed_once_cluster_as_those_computed_for_each_count(planted):
     similarity, _ = planted
-    found = spectral_clusterings(similarity, counts=[3, 6, 9], n_init=30, seed=0)
+    found = spectral_clusterings(similarity, counts=[3, 6, 9], n_init=30, all_starts_to=9, seed=0)
     for count in (3, 6):  # nine are more than there are: which are split is chance
         alone = SpectralClustering(count, affinity="precomputed", n_init=30, random_state=0).fit(
             similarity.astype(float)
@@ -158,6 +176,28 @@ def test_the_envelope_is_the_largest_size_at_each_rank():
     assert sizes_by_rank(coarse).tolist() == [6, 4] and sizes_by_rank(fine).tolist() == [4, 4, 1, 1]
     assert envelope([coarse, fine]).tolist() == [6, 4, 1, 1]
     assert rank_order(coarse[::-1]).tolist() == [*range(4, 10), *range(4)]
+
+
+def test_fewer_starts_than_asked_for_find_what_is_plain(planted):
+    similarity, truth = planted
+    found = spectral_clusterings(similarity, counts=[3, 6], n_init=10, all_starts_to=2, seed=0)
+    alone = spectral_clusterings(similarity, counts=[3, 6], n_init=1, all_starts_to=6, seed=0)
+    assert agreement(found[6], alone[6]) == 1 == agreement(found[6], truth)  # 10 · (2 / 6)² is one start
+
+
+def test_clusters_that_know_nothing_fall_as_one_by_the_rank_and_faster_where_they_are_small():
+    """Many samples in each: clusters of a clustering are equal; few: by chance they are not."""
+    counts, ranks = [*range(1, 51)], np.arange(1, 51)
+    many, few = (envelope(random_clusterings(n, counts, generator())) for n in (50_000, 200))
+    np.testing.assert_allclose(many * ranks / 50_000, 1, atol=0.1)
+    assert envelope_exponent(many, from_rank=1, to_rank=50) == pytest.approx(-1, abs=0.05)
+    assert envelope_exponent(few, from_rank=10, to_rank=50) < -1.1
+
+
+def test_the_steeper_of_two_laws_falls_faster():
+    assert steeper_by(np.array(-1.4), np.array(-1.1)) == pytest.approx(0.3)
+    assert steeper_by(np.array(-1.1), np.array(-1.4)) == pytest.approx(-0.3)
+    assert np.isnan(steeper_by(np.array(np.nan), np.array(-1.1)))
 
 
 def test_true_clusters_of_the_toy_have_the_slope_that_they_were_given():

@@ -1,0 +1,88 @@
+"""The polarizability of molecules from few of them: the molecular task of Omnigrok (Liu et al. 2023, Sec. 4.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from grok.checks import UserError, choice, number, whole
+from grok.data import qm9
+from grok.science.losses import squared_error
+from grok.streams import Streams
+from grok.tasks.task import Data, Examples, Thresholds
+
+FEATURES = ("reference", "perceived")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qm9:
+    """Regress the isotropic polarizability, in Bohr³, of the first molecules of QM9 after half of them.
+
+    Inputs are Int [molecule, atom, feature + atom]: of each atom its features, then the kind of its bond to each other.
+    An example is correct when its squared error is below the tolerance, in Bohr⁶. With `features=reference` atoms have
+    no aromaticity and no hybridisation, and rings alternate single and double bonds.
+    """
+
+    folder: str
+    features: str
+    n_molecules: int
+    n_train: int
+    tolerance: float
+    thresholds: Thresholds
+
+    def __post_init__(self) -> None:
+        choice("task.features", self.features, FEATURES)
+        if not isinstance(self.folder, str):
+            raise UserError(f"task.folder={self.folder}: must be the path of a folder")
+        whole("task.n_molecules", self.n_molecules, least=2, most=qm9.MOST)
+        whole("task.n_train", self.n_train, least=1, most=self.n_molecules - 1)
+        number("task.tolerance", self.tolerance, above=0)
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        return {"n_features": qm9.N_FEATURES, "n_bonds": len(qm9.BONDS), "n_outputs": 1}
+
+    def data(self, streams: Streams) -> Data:
+        """The first molecules in the order of QM9, divided by the stream `split`."""
+        inputs, targets, source, checksum = _table(self.folder, self.features, self.n_molecules)
+        order = torch.randperm(self.n_molecules, generator=streams.generator("split"))
+        n_test = self.n_molecules - self.n_train
+        origin = {
+            "source": source,
+            "checksum": checksum,
+            "split": f"{self.n_train:,} of the first {self.n_molecules:,} molecules drawn by the stream `split`",
+            "why": f"QM9: {self.n_train:,} of the first {self.n_molecules:,} molecules to train on, {n_test:,} to test",
+        }
+        train, test = order[: self.n_train], order[self.n_train :]
+        return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), origin)
+
+    def example_loss(
+        self, outputs: Float[Tensor, "*batch 1"], targets: Float[Tensor, "*batch 1"]
+    ) -> Float[Tensor, "*batch"]:
+        return squared_error(outputs, targets)
+
+    def is_correct(
+        self, outputs: Float[Tensor, "*batch 1"], targets: Float[Tensor, "*batch 1"]
+    ) -> Bool[Tensor, "*batch"]:
+        return squared_error(outputs, targets) < self.tolerance
+
+
+@lru_cache(maxsize=2)
+def _table(
+    folder: str, features: str, n: int
+) -> tuple[Int[Tensor, "molecule atom _"], Float[Tensor, "molecule 1"], str, str]:
+    """Inputs and targets of the first n molecules, their source and its checksum. Cached: replicas share the table."""
+    molecules = qm9.load(folder)
+    is_perceived = features == "perceived"
+    atoms = torch.tensor(molecules.atoms[:n])
+    bonds = torch.tensor((molecules.bonds if is_perceived else molecules.kekule)[:n])
+    if not is_perceived:
+        atoms[..., qm9.PERCEIVED] = 0
+    most = int(atoms.any(2).sum(1).max())  # that one of them has
+    inputs = torch.cat([atoms[:, :most], bonds[:, :most, :most]], dim=2)
+    targets = torch.from_numpy(molecules.polarizability[:n, None])
+    return inputs, targets, molecules.source, molecules.checksum
