@@ -54,8 +54,10 @@ class QuantaDiscovery:
 
     Samples are new examples with a loss `below` so many nats, as frequent as in training; gradients are by all
     parameters, in double precision (where a loss is below 1e-16, that has one of the two error signals as 0: with both
-    we found the same). 2,500 samples and counts to 375 take 0.3 GB and about a minute a replica; 10,000 samples 4.5 GB
-    and a minute but for k-means, whose time grows as count squared: counts to 1,500 are hours.
+    we found the same). Beside the envelope of the clusters' sizes are two controls: that of the same network with
+    samples whose subtasks are equally frequent, and that of clusters drawn at random. Most of the time is for clusters,
+    which are made twice: 25 s of one thread and 0.8 GB a replica for 2,500 samples and counts to 375; about 20 minutes
+    and 2.4 GB for 10,000 and counts to 1,500 (see `spectral_clusterings`).
     """
 
     needs_float64 = True

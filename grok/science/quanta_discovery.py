@@ -55,6 +55,12 @@ def spectral_clusterings(
     turn, with the eigenvectors computed once: those for fewer clusters are the first of those for more. One start of
     k-means takes a time ∝ count², most of it for k-means++, so that there are `n_init` up to `all_starts_to` clusters
     and beyond that as many as take no longer, n_init · (all_starts_to / count)², or one.
+
+    10,000 samples on one thread: the eigenvectors for the reference's counts 133 s, a start with 1,500 clusters 52 s,
+    at most 2.4 GB in the process, the similarities included. With all its counts, 30 starts to 100 clusters: about nine
+    minutes, by the 63 s that half of the samples took with half of the counts and their starts. Of 2,500 samples of a
+    trained network, with counts of 125 to 375, clusters of fewer starts than 10 have an adjusted Rand index of 0.42
+    with those of 10 from another seed, and two of 10 have 0.40 (medians over counts).
     """
     maps = laplacian_eigenmaps(similarity, n_columns=max(counts)).astype(np.float32)  # half the time of double
     found = {}
