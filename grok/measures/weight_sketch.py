@@ -23,8 +23,7 @@ class WeightSketch:
         weights = torch.cat([parameter.detach().flatten(1) for parameter in look.model.parameters()], 1)
         if self.drawn is None:
             generator = torch.Generator().manual_seed(0)
-            place = torch.randint(LENGTH, weights.shape[1:], generator=generator)
-            sign = torch.randint(2, weights.shape[1:], generator=generator) * 2 - 1
+            place, sign = sketches.drawn(weights.shape[1], length=LENGTH, generator=generator)
             self.drawn = place.to(weights.device), sign.to(weights)
         sketch = sketches.count_sketch(weights, *self.drawn, length=LENGTH)
         return {

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_hex
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, NullLocator
 
 # Seen on white paper to its end, and by its lightness alone.
 COLOURS = LinearSegmentedColormap.from_list("rank", colormaps["viridis"](np.linspace(0, 0.9, 256)))
@@ -40,11 +40,15 @@ def curves(axes: Axes, x: np.ndarray, losses: np.ndarray, *, width: float, **sty
 
 def colour_bar(axes: Axes, n_subtasks: int) -> None:
     """Which colour is which rank, beside the axes."""
-    figure = axes.figure
-    bar = figure.colorbar(colouring(n_subtasks), ax=axes, pad=0.02, aspect=25)
-    bar.set_label("rank of the subtask", fontsize=8)
-    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    shading_bar(axes, colouring(n_subtasks), "rank of the subtask", LogLocator(subs=(1, 3)), "{:.0f}")
+
+
+def shading_bar(axes: Axes, shading: ScalarMappable, label: str, ticks: Locator, form: str) -> None:
+    """Which colour is which value, beside the axes; `form` is that of the ticks' names, {} the value."""
+    bar = axes.figure.colorbar(shading, ax=axes, pad=0.02, aspect=25)
+    bar.set_label(label, fontsize=8)
+    bar.ax.yaxis.set_major_locator(ticks)
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda rank, _: f"{rank:.0f}"))
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: form.format(value)))
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)

@@ -8,12 +8,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 import xarray as xr
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
+from grok.reports.by_rank import COLOURS
 from grok.reports.figure import RC, save
 from grok.reports.template import filled, script_json
 
@@ -58,7 +58,7 @@ class EmbeddingPaths:
 
 def _colours(n: int) -> np.ndarray:
     """Of tokens in their order, dark to light; all are seen on white paper."""
-    return np.asarray(colormaps["viridis"](np.linspace(0, 0.9, n)))
+    return np.asarray(COLOURS(np.linspace(0, 1, n)))
 
 
 def _named(n: int) -> range:

@@ -10,13 +10,12 @@ import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from grok.records.sweep import last_look, read_off
 from grok.reports.by_rank import COLOURS
 from grok.reports.figure import RC, save
+from grok.reports.losses import plain_ticks
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 from grok.science.curves import highest
 from grok.science.landscape import critical_fraction, lowest_norm
@@ -58,7 +57,7 @@ def losses(axes: Axes, dataset: xr.Dataset) -> None:
     if np.isfinite(critical):
         _named_line(axes, critical, f"$w_c$ = {critical:.2f} $w_0$", TEST, level=0.02)
     axes.set(xscale="log", yscale="log", xlabel=NORM, ylabel="final mean squared error")
-    _plain_ticks(axes.xaxis)
+    plain_ticks(axes.xaxis)
 
 
 def critical_norm(dataset: xr.Dataset) -> float:
@@ -97,9 +96,9 @@ def curves(
             axes.plot([from_x, to_x], [value] * 2, "o-", color=colour, **hollow)
     axes.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
     axes.set(xscale="log", yscale=scale, xlabel=NORM, ylabel=label)
-    _plain_ticks(axes.xaxis)
+    plain_ticks(axes.xaxis)
     if scale == "log":
-        _plain_ticks(axes.yaxis)
+        plain_ticks(axes.yaxis)
     else:
         axes.set_ylim(-0.02, 1.02)
     if names:
@@ -131,13 +130,6 @@ def best_norm(
 def colours(n: int) -> list[Any]:
     """So many colours: of the palette if they are few, else from dark to light."""
     return [*LINES[:n]] if n <= FEW else [*COLOURS(np.linspace(0, 1, n))]
-
-
-def _plain_ticks(axis: Axis) -> None:
-    """Plain numbers at 1, 2 and 5 on a log axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _named_line(axes: Axes, x: float, name: str, colour: str, *, level: float) -> None:

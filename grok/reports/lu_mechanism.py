@@ -10,10 +10,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator
 
 from grok.records.sweep import last_look, looked_at
-from grok.reports.by_rank import COLOURS
+from grok.reports.by_rank import COLOURS, shading_bar
 from grok.reports.landscape import FLOOR, losses
 from grok.reports.style import NEUTRAL
 from grok.science.landscape import CriticalNorm, predicted_steps
@@ -77,17 +77,7 @@ def predicted(
     axes.set_title(title, fontsize=9)
     axes.legend(loc="upper left", fontsize=8, frameon=False, handletextpad=0.2)
     if bar:
-        _colour_bar(axes, shading, decays)
-
-
-def _colour_bar(axes: Axes, shading: ScalarMappable, decays: np.ndarray) -> None:
-    bar = axes.figure.colorbar(shading, ax=axes, pad=0.02, aspect=25)
-    bar.set_label("weight decay γ", fontsize=8)
-    bar.ax.yaxis.set_major_locator(FixedLocator(decays.tolist()))
-    bar.ax.yaxis.set_minor_locator(NullLocator())
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda decay, _: f"{decay:g}"))
-    bar.ax.tick_params(labelsize=8)
-    bar.outline.set_visible(False)
+        shading_bar(axes, shading, "weight decay γ", FixedLocator(decays.tolist()), "{:g}")
 
 
 def _decays(dataset: xr.Dataset) -> np.ndarray:

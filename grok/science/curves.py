@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Int, Real
+from jaxtyping import Bool, Int, Real
 
 
 def value_at(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, step: int) -> float:
@@ -54,9 +54,14 @@ def first_below(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " loo
 
 def settled_below(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, level: float) -> float:
     """The step of the first look from which all values are below the level; infinite where the last one is not."""
-    above = np.flatnonzero(~(values < level))
-    first = int(above[-1]) + 1 if above.size else 0
-    return float(steps[first]) if first < steps.size else math.inf
+    return settled(steps, values < level)
+
+
+def settled(x: Real[np.ndarray, " point"], holds: Bool[np.ndarray, " point"]) -> float:
+    """The first x from which something holds at all points; infinite where it does not at the last one."""
+    fails = np.flatnonzero(~holds)
+    first = int(fails[-1]) + 1 if fails.size else 0
+    return float(x[first]) if first < x.size else math.inf
 
 
 def median_from(steps: Int[np.ndarray, " look"], values: Real[np.ndarray, " look"], *, step: int) -> float:
@@ -96,10 +101,10 @@ def transition_width(steps: Real[np.ndarray, " look"], accuracy: Real[np.ndarray
     low = np.flatnonzero(accuracy[: high[0]] < 0.1) if high.size else high
     if not low.size:
         return None
-    return _crossing(steps, accuracy, int(high[0]), 0.9) - _crossing(steps, accuracy, int(low[-1]) + 1, 0.1)
+    return crossing(steps, accuracy, int(high[0]), 0.9) - crossing(steps, accuracy, int(low[-1]) + 1, 0.1)
 
 
-def _crossing(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " look"], look: int, level: float) -> float:
-    """Where the line from the look before to this one crosses the level."""
-    (x, to_x), (y, to_y) = (map(float, curve[look - 1 : look + 1]) for curve in (steps, values))
-    return x + (to_x - x) * (level - y) / (to_y - y)
+def crossing(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], number: int, level: float) -> float:
+    """Where the line from the point before to the point of this number crosses the level."""
+    (before, after), (low, high) = (map(float, each[number - 1 : number + 1]) for each in (x, y))
+    return before + (after - before) * (level - low) / (high - low)

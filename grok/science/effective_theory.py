@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Generator, Tensor
 
+from grok.science.curves import crossing
 from grok.science.parallelograms import inside
 
 ZERO = 1e-8  # eigenvalues of AᵀA below are 0 (phase_diagram_plot/effective_linear_eq.ipynb)
@@ -136,5 +137,4 @@ def critical_fraction(fractions: Float[Tensor, " point"], shares: Float[Tensor, 
     above = torch.nonzero(shares >= 0.5).flatten()
     if not len(above) or above[0] == 0:
         return math.nan
-    (x, to_x), (y, to_y) = (each[above[0] - 1 : above[0] + 1].tolist() for each in (fractions, shares))
-    return float(x + (to_x - x) * (0.5 - y) / (to_y - y))
+    return crossing(fractions.numpy(), shares.numpy(), int(above[0]), 0.5)

@@ -16,6 +16,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor
 from torch.func import grad, vmap
 
+from grok.science import sketches
+
 
 class LinearLayer(NamedTuple):
     """What n samples leave in y = W x + E[t] + b that each of them passes once: x and ∂loss/∂y; t, the one of further
@@ -93,13 +95,10 @@ def count_sketch(
     The error of g · h has a standard deviation of at most sqrt((|g|² |h|² + (g · h)²) / n_kept), as with a dense
     Johnson–Lindenstrauss projection, whose matrix would not fit: two numbers a parameter do.
     """
-    places = torch.randint(n_kept, (n_parameters,), generator=generator, device=generator.device)
-    coins = torch.randint(2, (n_parameters,), generator=generator, device=generator.device)
-    signs = 2 * coins.to(torch.int8) - 1
+    places, signs = sketches.drawn(n_parameters, length=n_kept, generator=generator)
 
     def sketch(gradients: Float[Tensor, "m parameter"]) -> Float[Tensor, "m kept"]:
-        kept = gradients.new_zeros(len(gradients), n_kept)
-        return kept.scatter_add_(1, places.expand_as(gradients), gradients * signs)
+        return sketches.count_sketch(gradients, places, signs, length=n_kept)
 
     return sketch
 

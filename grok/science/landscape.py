@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
+from grok.science.curves import crossing, settled
 from grok.science.straight_line import straight_line
 
 CriticalNorm = Callable[[Real[np.ndarray, " norm"], Real[np.ndarray, " norm"]], float]
@@ -50,9 +51,7 @@ def fits_from(scales: Real[np.ndarray, " norm"], losses: Real[np.ndarray, " norm
 
     Infinite where it is above it at the largest.
     """
-    above = np.flatnonzero(~(losses <= level))
-    first = int(above[-1]) + 1 if above.size else 0
-    return float(scales[first]) if first < scales.size else math.inf
+    return settled(scales, losses <= level)
 
 
 def goldilocks_edge(scales: Real[np.ndarray, " norm"], accuracy: Real[np.ndarray, " norm"], *, level: float) -> float:
@@ -64,9 +63,7 @@ def goldilocks_edge(scales: Real[np.ndarray, " norm"], accuracy: Real[np.ndarray
     reached = np.flatnonzero(accuracy >= level)
     if not reached.size or reached[-1] == scales.size - 1:
         return math.nan
-    last = int(reached[-1])
-    x, y = np.log(scales[last : last + 2].astype(float)), accuracy[last : last + 2]
-    return math.exp(x[0] + (x[1] - x[0]) * float((y[0] - level) / (y[0] - y[1])))
+    return math.exp(crossing(np.log(scales.astype(float)), accuracy, int(reached[-1]) + 1, level))
 
 
 def given_norm(scales: Real[np.ndarray, " norm"], landscape: Real[np.ndarray, " norm"], *, norm: float) -> float:
@@ -149,9 +146,7 @@ def critical_fraction(
     below: Bool[np.ndarray, " fraction"] = ~(best >= level)
     if below[-1] or not below.any():
         return math.inf if below[-1] else math.nan
-    last = int(np.flatnonzero(below)[-1])
-    share = (level - best[last]) / (best[last + 1] - best[last])
-    return float(fractions[last] + share * (fractions[last + 1] - fractions[last]))
+    return crossing(fractions, best, int(np.flatnonzero(below)[-1]) + 1, level)
 
 
 def _heights(losses: Real[np.ndarray, " norm"], logarithmic: bool) -> Float[np.ndarray, " norm"]:

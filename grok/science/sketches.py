@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float, Int
-from torch import Tensor
+import torch
+from jaxtyping import Float, Int, Real
+from torch import Generator, Tensor
+
+
+def drawn(n_entries: int, *, length: int, generator: Generator) -> tuple[Int[Tensor, " entry"], Int[Tensor, " entry"]]:
+    """A random place and a random sign for each entry, on the generator's device."""
+    place = torch.randint(length, (n_entries,), generator=generator, device=generator.device)
+    coins = torch.randint(2, (n_entries,), generator=generator, device=generator.device)
+    return place, 2 * coins.to(torch.int8) - 1
 
 
 def count_sketch(
-    vectors: Float[Tensor, "*batch entry"], place: Int[Tensor, " entry"], sign: Float[Tensor, " entry"], *, length: int
+    vectors: Float[Tensor, "*batch entry"], place: Int[Tensor, " entry"], sign: Real[Tensor, " entry"], *, length: int
 ) -> Float[Tensor, "*batch place"]:
     """Every entry added, with its sign, to its place. With random signs and places the squared length of a sketch is
     right in the mean, with a relative deviation of at most √(2 / length)."""

@@ -162,6 +162,17 @@ def rise_less_predicted(
     return rise(x, ranks, losses) - _rise(x, predicted_number("data", x, frequencies, constant=own))
 
 
+def rise_less_asymptotic(
+    x: Real[np.ndarray, " point"],
+    ranks: Int[np.ndarray, " subtask"],
+    losses: Real[np.ndarray, "point subtask"],
+    *,
+    alpha: float,
+) -> float:
+    """By how much the number learned rises more steeply than with 1 / (1 + α), that of infinitely many subtasks."""
+    return rise(x, ranks, losses) - asymptotic_exponents(alpha).learned
+
+
 def farthest(
     alphas: Float[np.ndarray, " alpha"],
     x: Real[np.ndarray, " point"],
@@ -170,7 +181,7 @@ def farthest(
     *means: Real[np.ndarray, "alpha point"],
     less: Callable[..., float],
 ) -> float:
-    """The largest size over α of what `less` finds: `fall_less_predicted` or `rise_less_predicted`."""
+    """The largest size over α of what `less` finds, such as `fall_less_predicted` or `rise_less_asymptotic`."""
     found = [
         less(x, ranks, own, *mean, alpha=float(alpha)) for alpha, own, *mean in zip(alphas, losses, *means, strict=True)
     ]
@@ -189,20 +200,6 @@ def farthest_from_published(
     found = [
         fall(x, mean, **over) - published.get(round(float(alpha), 9), math.nan)
         for alpha, mean in zip(alphas, means, strict=True)
-    ]
-    return float(np.abs(found).max())
-
-
-def farthest_rise(
-    alphas: Float[np.ndarray, " alpha"],
-    x: Real[np.ndarray, " point"],
-    ranks: Int[np.ndarray, " subtask"],
-    losses: Real[np.ndarray, "alpha point subtask"],
-) -> float:
-    """The largest size over α of the difference between the exponent of the number learned and 1 / (1 + α)."""
-    found = [
-        rise(x, ranks, own) - asymptotic_exponents(float(alpha)).learned
-        for alpha, own in zip(alphas, losses, strict=True)
     ]
     return float(np.abs(found).max())
 

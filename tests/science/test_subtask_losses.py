@@ -15,10 +15,10 @@ from grok.science.subtask_losses import (
     fall_less_predicted,
     farthest,
     farthest_from_published,
-    farthest_rise,
     median_transition,
     order,
     rise,
+    rise_less_asymptotic,
     rise_less_predicted,
     shown_by_batch,
     transition_by_fall,
@@ -105,7 +105,7 @@ def test_of_several_alphas_the_farthest_counts():
     each = [less(data, RANKS, *own, alpha=a) for *own, a in zip(losses, means, alphas, strict=True)]
     assert farthest(alphas, data, RANKS, losses, means, less=less) == np.abs(each).max()
     assert farthest(alphas, data, RANKS, losses, less=rise_less_predicted) < 0.05
-    assert farthest_rise(alphas, data, RANKS, losses) < 0.1
+    assert farthest(alphas, data, RANKS, losses, less=rise_less_asymptotic) < 0.1
     published = {a: fall(data, mean, from_bits=0.95) for a, mean in zip(alphas.tolist(), means, strict=True)}
     published[0.8] += 0.03
     found = farthest_from_published(alphas, data, means, published=published, from_bits=0.95)
