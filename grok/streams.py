@@ -19,12 +19,12 @@ class Streams:
 
     seed: int
 
-    def generator(self, name: str, index: int = 0) -> torch.Generator:
-        """A fresh generator on the CPU at the start of the stream `name`, or of its part number `index`.
+    def generator(self, name: str, index: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
+        """A fresh generator at the start of the stream `name`, or of its part number `index`.
 
         torch's generator takes 32 bits of seed, so consecutive parts take consecutive seeds from a hashed start: within
         a stream no two parts coincide. Two streams may by chance share a stretch of parts; among 1,000 seeds of 20,000
         epochs that is so for about 5 pairs of the half million, which then show their replicas the same orders.
         """
         start = int.from_bytes(hashlib.sha256(f"{name}:{self.seed}".encode()).digest()[:4], "big")
-        return torch.Generator().manual_seed((start + index) % 2**32)
+        return torch.Generator(device).manual_seed((start + index) % 2**32)

@@ -64,6 +64,7 @@ def load_weights(
         depth=depth,
         activation=activation,
         layer_norm=False,
+        dropout=0.0,
         attention=attention,
         causal=causal,
         generators=[torch.Generator()],

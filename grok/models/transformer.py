@@ -21,6 +21,7 @@ from grok.checks import UserError, choice, flag, number, whole
 from grok.models.transformer_layers import (
     ACTIVATIONS,
     Attention,
+    Dropout,
     Embedding,
     Gaussian,
     LayerNorm,
@@ -37,6 +38,8 @@ class Transformer(nn.Module):
     `attention` is the coefficient c, one for all or one for each: the pattern is c · softmax + (1 − c) · 1, and 1 is a
     weight of one at every position, as the code and the networks of Zhong et al. have it (not the mean of the
     positions). With `equals_sign` the answer is read at a third token behind the operands, else at the second operand.
+    `dropout` is the share that is left out, while training, of the patterns, the neurons, and of what attention and MLP
+    write: the places of torch's TransformerEncoderLayer, which Liu et al. 2022 take.
     """
 
     replica_wise: ClassVar = ("attention",)
@@ -51,6 +54,7 @@ class Transformer(nn.Module):
         activation: str,
         layer_norm: bool,
         attention: float | int | Sequence[float | int],
+        dropout: float | int,
         equals_sign: bool,
         causal: bool,
         n_tokens: int,
@@ -67,6 +71,9 @@ class Transformer(nn.Module):
             number("model.attention", coefficient, least=0)
             if coefficient > 1:
                 raise UserError(f"model.attention={coefficient}: must be a number from 0 to 1")
+        number("model.dropout", dropout, least=0)
+        if dropout >= 1:
+            raise UserError(f"model.dropout={dropout}: must be a number from 0 to below 1")
         for key, given in {"layer_norm": layer_norm, "equals_sign": equals_sign, "causal": causal}.items():
             flag(f"model.{key}", given)
         super().__init__()
@@ -74,12 +81,19 @@ class Transformer(nn.Module):
         def norm() -> LayerNorm | None:
             return LayerNorm(width, len(generators)) if layer_norm else None
 
-        self.n_outputs = n_outputs
+        self.n_outputs, self.dropout = n_outputs, Dropout(float(dropout))
         self.embedding = Embedding(n_tokens, width, equals_sign=equals_sign, generators=generators)
         self.blocks = nn.ModuleList(
             Block(
-                Attention(width, heads, coefficients=coefficients, causal=causal, generators=generators),
-                Perceptron(width, d_mlp, activation=activation, generators=generators),
+                Attention(
+                    width,
+                    heads,
+                    coefficients=coefficients,
+                    causal=causal,
+                    dropout=self.dropout,
+                    generators=generators,
+                ),
+                Perceptron(width, d_mlp, activation=activation, dropout=self.dropout, generators=generators),
                 before_attention=norm(),
                 before_mlp=norm(),
             )
@@ -93,6 +107,15 @@ class Transformer(nn.Module):
     def parts(self) -> dict[str, str]:
         """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
         return {"embedding": "embedding.", "blocks": "blocks.", "last_layer": "unembedding."}
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a training step draws random numbers: those of `draw_from`."""
+        return self.dropout.rate > 0
+
+    def draw_from(self, generators: Sequence[Generator]) -> None:
+        """Let the next step draw each replica's random numbers from its generator, which is on the device."""
+        self.dropout.generators = generators
 
     @property
     def token_embedding(self) -> Float[Tensor, "replica token width"]:
@@ -182,7 +205,8 @@ class Block(nn.Module):
     def _with_attention(self, known: Tensor, mixed: Tensor) -> Stream:
         """What the attention writes added to a stream [replica, example, asked, width]. It stays a sum where that
         saves: where the stream is the same in all examples, and read without a norm."""
-        stream = Stream(known.flatten(1, 2)).plus(mixed.flatten(1, 2), self.attention.outputs)
+        attention = self.attention
+        stream = Stream(known.flatten(1, 2)).plus(mixed.flatten(1, 2), attention.outputs, dropout=attention.dropout)
         return stream if stream.known.shape[1] == 1 and not self.before_mlp else Stream(stream.value())
 
     def neurons(self, stream: Stream) -> Float[Tensor, "replica place neuron"]:

@@ -47,6 +47,30 @@ def lookup(
     return functional.embedding(rows + starts.view(-1, *[1] * (rows.dim() - 1)), table.flatten(0, 1))
 
 
+class Dropout(nn.Module):
+    """Entries left out with probability `rate`, and the others divided by 1 − rate, while the network trains
+    (Srivastava et al. 2014). Each replica's are drawn by its own generator."""
+
+    generators: Sequence[Generator] = ()
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is left out now."""
+        return self.training and self.rate > 0
+
+    def forward(self, x: Float[Tensor, "replica ..."]) -> Float[Tensor, "replica ..."]:
+        if not self.active:
+            return x
+        kept = x.new_empty(x.shape)
+        for own, generator in zip(kept, self.generators, strict=True):
+            own.bernoulli_(1 - self.rate, generator=generator)
+        return x * kept / (1 - self.rate)
+
+
 class Embedding(nn.Module):
     """Learned vectors of tokens and of positions; with an equals sign there is one more of each."""
 
@@ -77,8 +101,11 @@ class Stream:
     known: Float[Tensor, "replica _ width"]  # of every place, or of one that stands for all
     products: tuple[tuple[Tensor, Tensor], ...] = ()  # activations [replica, place, in], weights [replica, in, width]
 
-    def plus(self, activations: Tensor, weights: Tensor, bias: Tensor | None = None) -> Stream:
-        """With the product of activations and weights added."""
+    def plus(self, activations: Tensor, weights: Tensor, bias: Tensor | None = None, *, dropout: Dropout) -> Stream:
+        """With the product of activations and weights added; multiplied out where a part of it is left out."""
+        if dropout.active:
+            written = torch.bmm(activations, weights) if bias is None else torch.baddbmm(bias, activations, weights)
+            return Stream(self.value() + dropout(written))
         known = self.known if bias is None else self.known + bias
         return Stream(known, (*self.products, (activations, weights)))
 
@@ -138,10 +165,11 @@ class Attention(nn.Module):
         *,
         coefficients: Sequence[float | int],
         causal: bool,
+        dropout: Dropout,
         generators: Sequence[Generator],
     ) -> None:
         super().__init__()
-        self.heads, self.causal = heads, causal
+        self.heads, self.causal, self.dropout = heads, causal, dropout
         own = torch.tensor(coefficients, dtype=torch.float64).view(-1, 1, 1, 1, 1)
         self.register_buffer("coefficient", own, persistent=False)
         self.keys, self.queries, self.values, self.outputs = (
@@ -192,7 +220,8 @@ class Attention(nn.Module):
         if self.causal and n_asked > 1:  # the last position sees all
             seen = seen.squeeze(2).tril(n_positions - n_asked).unsqueeze(2)
             scores = scores.masked_fill(~seen, -math.inf)
-        return self.coefficient * scores.softmax(3) + (1 - self.coefficient) * seen
+        pattern: Tensor = self.dropout(self.coefficient * scores.softmax(3) + (1 - self.coefficient) * seen)
+        return pattern
 
 
 def along_examples(
@@ -205,9 +234,11 @@ def along_examples(
 class Perceptron(nn.Module):
     """The block's two-layer perceptron: what its neurons read and write."""
 
-    def __init__(self, width: int, d_mlp: int, *, activation: str, generators: Sequence[Generator]) -> None:
+    def __init__(
+        self, width: int, d_mlp: int, *, activation: str, dropout: Dropout, generators: Sequence[Generator]
+    ) -> None:
         super().__init__()
-        self.activation = ACTIVATIONS[activation]
+        self.activation, self.dropout = ACTIVATIONS[activation], dropout
         deviation, n_replicas = width**-0.5, len(generators)
         self.into = gaussian(width, d_mlp, deviation=deviation, generators=generators)
         self.into_bias = constant(0.0, d_mlp, n_replicas)
@@ -217,8 +248,9 @@ class Perceptron(nn.Module):
     def neurons(self, stream: Stream, *, norm: LayerNorm | None) -> Float[Tensor, "replica place neuron"]:
         """The neurons' activations."""
         activate: Callable[[Tensor], Tensor] = self.activation
-        return activate(stream.read(self.into, self.into_bias, norm=norm))
+        neurons: Tensor = self.dropout(activate(stream.read(self.into, self.into_bias, norm=norm)))
+        return neurons
 
     def forward(self, stream: Stream, *, norm: LayerNorm | None) -> Stream:
         """The stream with what the neurons write."""
-        return stream.plus(self.neurons(stream, norm=norm), self.out, self.out_bias)
+        return stream.plus(self.neurons(stream, norm=norm), self.out, self.out_bias, dropout=self.dropout)

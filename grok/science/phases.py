@@ -7,7 +7,6 @@ from collections.abc import Collection
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Real
 
 Phase = Literal["comprehension", "grokking", "memorization", "confusion"]
 
@@ -54,10 +53,9 @@ def share_beside(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str, b
     return float(touched[own].mean()) if own.any() else math.nan
 
 
-def share_gained(
-    x: np.ndarray, y: Real[np.ndarray, " row"], phases: np.ndarray, *, of: Collection[str], at: float, over: float
-) -> float:
-    """How much larger the share of some phases is where y has one value than where it has another, on a grid [x, y];
-    NaN where the grid lacks one of them."""
-    shares = [np.isin(phases[:, np.isclose(y, tick)], [*of]) for tick in (at, over)]
+def share_gained(*grid: np.ndarray, of: Collection[str], at: float, over: float) -> float:
+    """How much larger the share of some phases is at one tick of the last axis than at another, from the ticks of each
+    axis and the phases on their grid; NaN where the grid lacks one of them."""
+    *_, ticks, phases = grid
+    shares = [np.isin(phases[..., np.isclose(ticks, tick)], [*of]) for tick in (at, over)]
     return float(shares[0].mean() - shares[1].mean()) if all(each.size for each in shares) else math.nan

@@ -49,6 +49,7 @@ class Training(LightningModule):
         self.looks, self.steps, self.stop_when_grokked = looks, looks[-1], stop_when_grokked
         self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
         self.clip_norm = optimizer_settings[0].clip_norm
+        self.noisy = bool(getattr(model, "noisy", False))
         self.history = History()
         self.step = 0
         self.seconds = 0.0  # of training, looks included but the first, over all the sittings of these replicas
@@ -87,6 +88,10 @@ class Training(LightningModule):
     def take_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Take every replica one step on."""
         inputs, targets = self.feed.batch(self.step)
+        if self.noisy:
+            of_each = (streams.generator("dropout", self.step, self.device) for _, streams in self.sources)
+            model: Any = self.model
+            model.draw_from([*of_each])
         losses = self.task.example_loss(self.model(inputs), targets).mean(1)
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()  # a replica's gradient is its own

@@ -21,6 +21,7 @@ SMALL = dict(
     activation="relu",
     layer_norm=False,
     attention=1.0,
+    dropout=0.0,
     equals_sign=True,
     causal=True,
     n_tokens=7,
@@ -183,6 +184,40 @@ def test_networks_of_several_coefficients_train_side_by_side_as_alone():
             torch.testing.assert_close(ours[replica], reference[0], rtol=1e-9, atol=1e-11)
 
 
+def test_networks_with_dropout_train_side_by_side_as_alone_and_are_looked_at_without():
+    common = ("task=modular_addition", "task.p=7", "model.width=12", "model.heads=3", "model.d_mlp=10", "steps=20")
+    common = (*common, "logger=none", "measure=performance", "precision=float64", "model.depth=2", "model.dropout=0.2")
+    configs = [composed(*common, f"seed={seed}") for seed in range(3)]
+    together, alone = trained(*configs), [trained(config) for config in configs]
+    without = trained(composed(*common, "seed=0", "model.dropout=0"))
+    for replica, single in enumerate(alone):
+        for ours, reference in zip(together.model.parameters(), single.model.parameters(), strict=True):
+            torch.testing.assert_close(ours[replica], reference[0], rtol=1e-9, atol=1e-11)
+    first, last = 0, -1
+    losses = [each.history.columns["train_loss"] for each in (alone[0], without)]
+    assert torch.equal(losses[0][first], losses[1][first])
+    assert not torch.allclose(losses[0][last], losses[1][last])
+
+
+@pytest.mark.parametrize("changes", [{}, dict(depth=2), PIZZA], ids=["one layer", "two layers", "pizza"])
+def test_dropout_leaves_out_its_share_of_every_place_and_keeps_the_mean(changes):
+    """Of a network that is linear but for its dropout, the mean over many draws is the network without."""
+    model, n = disturbed(0, dropout=0.3, **changes | dict(attention=0.0)), 4000
+    for block in model.blocks:
+        block.mlp.activation = lambda x: x
+    draw = torch.Generator().manual_seed(5)
+    model.draw_from([draw])
+    inputs = pairs(1, 1).expand(1, n, 2)
+    drawn = model(inputs)
+    error = drawn.std(1) / n**0.5
+    assert (error > 0).all()
+    assert ((drawn.mean(1) - model.eval()(inputs)[:, 0]).abs() < 5 * error).all()
+    layer = model.train().dropout
+    kept = layer(torch.ones(1, 10_000))
+    assert sorted(set(kept.flatten().tolist())) == [0, pytest.approx(1 / 0.7)]
+    assert (kept == 0).double().mean().item() == pytest.approx(0.3, abs=0.02)
+
+
 def test_without_softmax_every_position_counts_fully_and_queries_do_not():
     model, patterns = disturbed(0, attention=0.0), disturbed(0, attention=0.0).patterns(pairs())
     assert torch.equal(patterns, torch.ones(1, 20, 3, 3, dtype=torch.float64))
@@ -210,7 +245,9 @@ def test_a_head_count_that_does_not_divide_the_width_is_one_clear_line(command):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("change", [dict(attention=1.5), dict(activation="tanh"), dict(depth=0), dict(heads=0)])
+@pytest.mark.parametrize(
+    "change", [dict(attention=1.5), dict(activation="tanh"), dict(depth=0), dict(heads=0), dict(dropout=1)]
+)
 def test_a_value_that_is_not_allowed_is_refused_by_its_key(change):
     with pytest.raises(UserError, match=f"^model.{min(change)}="):
         transformer(0, **change)
