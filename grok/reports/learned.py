@@ -66,7 +66,7 @@ def taken_by_each(
     where: Mapping[str, Any],
 ) -> None:
     """What each subtask took, by its rank, `times` so many: by the law as much for all as the line has, which is the
-    geometric mean over the range that is fitted; hollow is what lies beyond it."""
+    geometric mean of those filled. Hollow is what lies beyond the range that is fitted, or does not count."""
     seeds = against.points(dataset.sel(where))
     frequencies = zipf_frequencies(seeds[0].losses.shape[1], alpha=alpha)
     beyond: Any = {"mfc": "none", "mec": TRAIN, "mew": 0.6, "ms": 3.5}
@@ -75,7 +75,8 @@ def taken_by_each(
         for to_x, style in ((np.inf, beyond), (against.fit.get("to_x", np.inf), within)):
             seen = each.x <= to_x
             found = taken(against.law, each.x[seen], each.losses[seen] / NATS_PER_BIT, frequencies)
-            axes.plot(found.rank, times * found.each, "o", **style)
+            shown = found.counts | (style is beyond)
+            axes.plot(found.rank[shown], times * found.each[shown], "o", **style)
     constant = times * against.constant(seeds, alpha)
     axes.axhline(constant, color="black", lw=1.1, ls=FINITE)
     axes.set(xscale="log", yscale="log", xlabel="rank of the subtask", ylabel=label)

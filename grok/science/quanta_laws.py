@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Int, Real
 
 from grok.science.emergence import LEARNED, convergence_steps, n_learned
 from grok.science.quanta import learned_with_samples, loss_with_learned, samples_needed
@@ -26,6 +26,9 @@ class Taken(NamedTuple):
 
     rank: Float[np.ndarray, " each"]
     each: Float[np.ndarray, " each"]
+    counts: Bool[
+        np.ndarray, " each"
+    ]  # towards the law's constant: of rare subtasks only the early ones are learned yet
 
 
 class Law(NamedTuple):
@@ -54,9 +57,9 @@ def constant(
     losses: Real[np.ndarray, "point subtask"],
     frequencies: Float[np.ndarray, " subtask"],
 ) -> float:
-    """The law's constant, τ or the parameters that one takes: the geometric mean of what was `taken`. NaN where that is
-    nowhere known."""
-    return _geometric_mean(taken(law, x, losses, frequencies).each)
+    """The law's constant, τ or the parameters that one takes: the geometric mean of what was `taken` and counts. NaN
+    where that is nowhere known."""
+    return _geometric_mean(taken(law, x, losses, frequencies))
 
 
 def predicted_learned(
@@ -98,7 +101,7 @@ def number_constant(
     frequencies: Float[np.ndarray, " subtask"],
 ) -> float:
     """The constant of where each subtask was as good as all learned, not half of it: for numbers of them."""
-    return _geometric_mean(LAWS[law].taken(x, losses, frequencies, LEARNED).each)
+    return _geometric_mean(LAWS[law].taken(x, losses, frequencies, LEARNED))
 
 
 def predicted_number(
@@ -120,8 +123,8 @@ def by_own_transitions(
     return np.asarray((x[:, None] < first) @ frequencies)
 
 
-def _geometric_mean(each: Float[np.ndarray, " each"]) -> float:
-    known = np.log(each[np.isfinite(each)])
+def _geometric_mean(found: Taken) -> float:
+    known = np.log(found.each[np.isfinite(found.each) & found.counts])
     return math.exp(known.mean()) if known.size else math.nan
 
 
@@ -131,12 +134,12 @@ def _seen_when_learned(
     frequencies: Float[np.ndarray, " subtask"],
     below: float,
 ) -> Taken:
-    """Learned between the last point at which the loss was not below, and the first at which it was."""
+    """Learned between the last point at which the loss was not below, and the first at which it was. What counts ends
+    with the first rank that was not."""
     first = convergence_steps(x, losses, below=below)
     before = np.append(0, x)[np.searchsorted(x, first)].astype(float)  # 0: learned at the first point, or before it
-    return Taken(
-        np.arange(1.0, frequencies.size + 1), np.where(before > 0, np.sqrt(before * first), np.nan) * frequencies
-    )
+    each = np.where(before > 0, np.sqrt(before * first), np.nan) * frequencies
+    return Taken(np.arange(1.0, frequencies.size + 1), each, np.logical_and.accumulate(np.isfinite(first)))
 
 
 def _learned_by_having_seen(
@@ -159,7 +162,8 @@ def _parameters_for_each(
     below: float,
 ) -> Taken:
     n = n_learned(losses, below=below)
-    return Taken(n + 0.5, np.where((n > 0) & (n < frequencies.size), x / (n + 0.5), np.nan))
+    some = (n > 0) & (n < frequencies.size)
+    return Taken(n + 0.5, np.where(some, x / (n + 0.5), np.nan), some)
 
 
 def _learned_by_room(

@@ -188,6 +188,25 @@ def farthest(
     return float(np.abs(found).max())
 
 
+def less_gained(
+    ticks: Real[np.ndarray, " tick"],
+    x: Real[np.ndarray, " point"],
+    ranks: Int[np.ndarray, " subtask"],
+    losses: Real[np.ndarray, "tick point subtask"],
+    mean: Real[np.ndarray, "tick point"],
+    *,
+    at: float,
+    over: float,
+    less: Callable[..., float],
+) -> float:
+    """By how much more `less` finds at one tick of a swept key than at another; NaN where one is missing."""
+    chosen = [np.isclose(ticks, tick) for tick in (at, over)]
+    if not all(own.any() for own in chosen):
+        return math.nan
+    found = [less(x, ranks, losses[own][0], mean[own][0]) for own in chosen]
+    return found[0] - found[1]
+
+
 def farthest_from_published(
     alphas: Float[np.ndarray, " alpha"],
     x: Real[np.ndarray, " point"],

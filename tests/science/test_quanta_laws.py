@@ -58,10 +58,24 @@ def test_what_each_subtask_took_is_its_own_and_the_constant_their_mean():
     found = taken("data", SAMPLES, 1.0 - (SAMPLES[:, None] >= late), FREQUENCIES)
     known = np.isfinite(found.each)
     assert known[0] and not known[-1]  # the rarest was not learned
+    assert np.array_equal(found.counts, known)
     assert found.each[:50] == pytest.approx(4000, rel=0.03)
     assert found.each[50:][known[50:]] == pytest.approx(8000, rel=0.03)
     mean = constant("data", SAMPLES, 1.0 - (SAMPLES[:, None] >= late), FREQUENCIES)
     assert math.log(mean) == pytest.approx(np.log(found.each[known]).mean())
+
+
+def test_where_subtasks_are_early_and_late_by_chance_the_constant_is_not_that_of_the_early_ones():
+    scatter = np.exp(0.5 * np.random.default_rng(0).standard_normal((40, 100)))
+    found = []
+    for each in scatter:
+        losses = 1.0 - (SAMPLES[:, None] * FREQUENCIES >= 4000 * each)
+        seen = SAMPLES <= 1e6  # when some thirty are due
+        found.append([constant("steps", SAMPLES[seen], losses[seen], FREQUENCIES)])
+        everything = taken("steps", SAMPLES[seen], losses[seen], FREQUENCIES).each
+        found[-1].append(np.exp(np.nanmean(np.log(everything))))
+    ours, of_all_learned = np.exp(np.log(found).mean(0))
+    assert of_all_learned < 0.92 * 4000 < 0.94 * 4000 < ours < 4000 * 1.02
 
 
 def test_stopped_early_there_are_as_many_as_there_was_time_for_and_late_as_many_as_there_is_room():

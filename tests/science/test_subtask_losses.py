@@ -15,6 +15,7 @@ from grok.science.subtask_losses import (
     fall_less_predicted,
     farthest,
     farthest_from_published,
+    less_gained,
     median_transition,
     order,
     rise,
@@ -111,6 +112,15 @@ def test_of_several_alphas_the_farthest_counts():
     found = farthest_from_published(alphas, data, means, published=published, from_bits=0.95)
     assert found == pytest.approx(0.03)
     assert math.isnan(farthest_from_published(alphas, data, means, published={0.2: 0.3}))
+
+
+def test_a_network_that_stops_learning_departs_from_the_law_and_what_goes_on_does_not():
+    x, less = np.geomspace(1e4, 3e6, 20).round().astype(int), partial(fall_less_predicted, alpha=0.4, law="steps")
+    widths, room = np.array([200, 400]), np.array([[10], [100]])
+    losses = np.stack([NATS_PER_BIT * ((x[:, None] * FREQUENCIES < 5000) | (most < RANKS)) for most in room])
+    gained = partial(less_gained, widths, x, RANKS, losses, losses @ FREQUENCIES, less=less)
+    assert gained(at=400.0, over=200.0) == -gained(at=200.0, over=400.0) > 0.1
+    assert math.isnan(gained(at=800.0, over=200.0))
 
 
 @pytest.mark.parametrize(("counts", "expected"), [("examples", 1.0), ("steps", 4.0)])
