@@ -87,7 +87,7 @@ def _of_transitions(own: Points) -> str:
     """The order and the width of the transitions of one seed."""
     ranks = np.arange(1, own.losses.shape[1] + 1)
     found = order(own.x, ranks, own.losses), median_transition(own.x, ranks, own.losses)
-    return f"learned in order: Spearman {signed(found[0])}; each falls within {signed(found[1])} decades (median)"
+    return f"learned in order: Spearman {signed(found[0])}; the median one falls within {signed(found[1])} decades"
 
 
 def _of_genes(own: Points) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from grok.sweeps.cell import Cell
 from grok.training.build import build, device_of
+from grok.training.feed import Tables
 from grok.training.module import Training
 from grok.training.side_by_side import batchable, shared_part
 
@@ -54,8 +55,8 @@ def _evenly(cells: Sequence[Cell], most: int) -> Iterator[list[Cell]]:
 
 
 def _bytes_per_replica(training: Training) -> int:
-    """What one more replica takes while it trains: its weights with all that goes along, its own examples, and twice
-    what a step saves for the way back."""
+    """What one more replica takes while it trains: its weights with all that goes along, its own examples and their
+    order, and twice what a step saves for the way back."""
     saved = 0
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
@@ -68,7 +69,15 @@ def _bytes_per_replica(training: Training) -> int:
         training.task.example_loss(training.model(inputs), targets)
     weights = sum(parameter.numel() * parameter.element_size() for parameter in training.model.parameters())
     batch = inputs.numel() * inputs.element_size()
-    return COPIES * weights + 2 * (saved + batch)
+    examples = sum(_bytes_of(tables) for tables in training.tables.values())
+    return COPIES * weights + 2 * (saved + batch) + examples
+
+
+def _bytes_of(tables: Tables) -> int:
+    """Of a replica's rows, with an epoch's order of them; and of a table that it uses all of, which is taken to be its
+    own, as other replicas share one of which each uses a part."""
+    own = (tables.inputs, tables.targets) if len(tables.inputs) == tables.rows.shape[1] else ()
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*own, tables.rows, tables.rows))
 
 
 def _free(device: torch.device) -> int:
