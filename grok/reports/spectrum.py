@@ -1,4 +1,4 @@
-"""How the circuit gathers at a few frequencies: the embedding's variance and what each adds to the logits, over steps."""
+"""How the circuit gathers at a few frequencies: their shares of the embedding and what each adds to the logits."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def _amplitudes(axes: Axes, amplitude: xr.DataArray, keys: dict[int, str]) -> No
         axes.plot(amplitude["step"], amplitude.sel(frequency=k), color=colour, linewidth=width)
     axes.axhline(STRONG, color=NEUTRAL, linewidth=0.7, linestyle=":")
     top = max(1.0, 2 * float(amplitude.max()))
-    axes.set(xscale="log", yscale="log", ylim=(LEAST, top), xlabel="optimiser step", ylabel=r"$|\alpha_k|$ in the logits (nats)")
+    axes.set(xscale="log", xlabel="optimiser step")
+    axes.set(yscale="log", ylim=(LEAST, top), ylabel=r"$|\alpha_k|$ in the logits (nats)")
     if lost:
         named = ", ".join(map(str, sorted(lost[:MOST_NAMED]))) + (" …" if len(lost) > MOST_NAMED else "")
         told = f"grey: k = {named}, once above {STRONG} and not key at the end"

@@ -134,8 +134,8 @@ def holds(verdict: Mapping[str, Any]) -> str:
 
 
 def ours(verdict: Mapping[str, Any]) -> str:
-    """Our value with its interval, which a single seed does not have; none of a claim that is not judged, whose words are
-    of something else than what was run (`verdict.json` has it)."""
+    """Our value with its interval, which a single seed does not have; none where the claim is not judged, for its words
+    are then of something else than what was run (`verdict.json` has the value)."""
     if verdict["holds"] is None:
         return "–"
     interval = f" ({_number(verdict['low'])} – {_number(verdict['high'])})" if verdict["n"] > 1 else ""
