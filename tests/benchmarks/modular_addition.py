@@ -1,6 +1,6 @@
 """How fast an epoch of modular addition is:
 
-    python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113] [--device cuda] [--seeds 64]
+    python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113] [--device cuda] [--seeds 64] [--compiled]
 
 In turn, in one process: our epochs with their looks (every 100 epochs, the task's own measures), the same with all
 measures of modular addition, ours without looks, and the way of the reference: every position through every layer,
@@ -9,6 +9,7 @@ the test loss. All in float32 with the loss in float64; ours also with products 
 (`precision=bfloat16`). Ratios count. What looks take is told as a share of an epoch that has its part in them, without
 what is made once, at the last look (all of `symmetry` and `maps`).
 With `--seeds N`, N replicas side by side as well, without looks, and what each gains over N runs one after the other.
+With `--compiled`, our epoch without looks also with the model compiled by torch, which wants a C++ compiler.
 """
 
 from __future__ import annotations
@@ -92,7 +93,13 @@ def reference(
 
 
 def ours(
-    p: int, *given: str, looks: bool, device: torch.device, seeds: int = 1, precision: str = "float32"
+    p: int,
+    *given: str,
+    looks: bool,
+    device: torch.device,
+    seeds: int = 1,
+    precision: str = "float32",
+    compiled: bool = False,
 ) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
     """`LOOK_EVERY` of our epochs with so many replicas, and the data that the first of them trains on."""
     configs = [composed("task=modular_addition", f"task.p={p}", *given, f"seed={seed}") for seed in range(seeds)]
@@ -100,6 +107,8 @@ def ours(
     training.to(device)
     training.on_fit_start()
     optimizer = training.configure_optimizers()
+    if compiled:
+        training.model.compile()
 
     def epochs() -> None:
         with products(precision, device):
@@ -128,6 +137,7 @@ def main() -> None:
     parser.add_argument("--p", type=int, default=113)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--compiled", action="store_true")
     given = parser.parse_args()
     keep_freed_memory()
     with_looks, data = ours(given.p, looks=True, device=given.device)
@@ -142,6 +152,8 @@ def main() -> None:
         "the reference's way": (reference(given.p, *data, tested=True), 1),
         "the reference's way without test loss": (reference(given.p, *data, tested=False), 1),
     }
+    if given.compiled:
+        ways[f"{OURS}, compiled"] = ours(given.p, looks=False, device=given.device, compiled=True)[0], LOOK_EVERY
     together = f"{given.seeds} seeds side by side"
     if given.seeds > 1:
         ways[together] = ours(given.p, looks=False, device=given.device, seeds=given.seeds)[0], LOOK_EVERY
