@@ -134,8 +134,9 @@ def holds(verdict: Mapping[str, Any]) -> str:
 
 
 def ours(verdict: Mapping[str, Any]) -> str:
-    """Our value with its interval, which a single seed does not have; what was not judged shows it all the same."""
-    if verdict["n"] == 0:
+    """Our value with its interval, which a single seed does not have; none where the claim is not judged, for its words
+    are then of something else than what was run (`verdict.json` has the value)."""
+    if verdict["holds"] is None:
         return "–"
     interval = f" ({_number(verdict['low'])} – {_number(verdict['high'])})" if verdict["n"] > 1 else ""
     return f"{_number(verdict['measured'])}{interval}"

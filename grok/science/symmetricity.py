@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.science.concentration import share
@@ -18,12 +18,19 @@ def by_sum_and_difference(correct: Float[Tensor, "*batch pair"]) -> Float[Tensor
     return correct[..., a * p + b]
 
 
+def runner_up(
+    logits: Float[Tensor, "*batch pair classes"], answer: Int[Tensor, " pair"]
+) -> Float[Tensor, "*batch pair"]:
+    """The largest logit of all classes but the correct one."""
+    return logits.scatter(-1, answer.expand(logits.shape[:-1]).unsqueeze(-1), -torch.inf).amax(-1)
+
+
 def distance_irrelevance(correct: Float[Tensor, "*batch p p"]) -> Float[Tensor, "*batch"]:
     """The mean over distances of the deviation over the answers, by the deviation of all: 1, the distance says nothing.
 
     mean_d std_s(L[s, d]) / std(L) of the correct logits, with the answer's residue s on the first axis: of addition in
     the table of `by_sum_and_difference`, of subtraction, whose answer is the difference, in its transpose. The
-    reference's training script takes the runner-up's logits by mistake; its evaluation notebook is right.
+    reference's training script takes the logits of `runner_up` by mistake; its evaluation notebook is right.
     """
     return share(correct.std(-2, correction=0).mean(-1), of=correct.flatten(-2).std(-1, correction=0))
 

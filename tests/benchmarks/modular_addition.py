@@ -1,12 +1,15 @@
 """How fast an epoch of modular addition is:
 
-    python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113] [--device cuda] [--seeds 64]
+    python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113] [--device cuda] [--seeds 64] [--compiled]
 
-In turn, in one process: our epochs with their looks (every 100 epochs, all measures), ours without, and the way of the
-reference: every position through every layer, logits at all of them, einsums, unfused AdamW with a schedule, and the
-test loss in every epoch; and the same without the test loss. All in float32 with the loss in float64; ours also with
-products that the device may round (`precision=bfloat16`). Ratios count.
+In turn, in one process: our epochs with their looks (every 100 epochs, the task's own measures), the same with all
+measures of modular addition, ours without looks, and the way of the reference: every position through every layer,
+logits at all of them, einsums, unfused AdamW with a schedule, and the test loss in every epoch; and the same without
+the test loss. All in float32 with the loss in float64; ours also with products that the device may round
+(`precision=bfloat16`). Ratios count. What looks take is told as a share of an epoch that has its part in them, without
+what is made once, at the last look (all of `symmetry` and `maps`).
 With `--seeds N`, N replicas side by side as well, without looks, and what each gains over N runs one after the other.
+With `--compiled`, our epoch without looks also with the model compiled by torch, which wants a C++ compiler.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ from grok.training.memory import keep_freed_memory
 from tests.conftest import composed
 
 LOOK_EVERY = 100
+EVERY = "measure=[performance,weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
+OURS, LOOKED_AT = "our epoch", "our epoch, a look every 100"
+ALL = f"{LOOKED_AT}, all measures"
 
 
 class Reference(nn.Module):
@@ -87,14 +93,22 @@ def reference(
 
 
 def ours(
-    p: int, *, looks: bool, device: torch.device, seeds: int = 1, precision: str = "float32"
+    p: int,
+    *given: str,
+    looks: bool,
+    device: torch.device,
+    seeds: int = 1,
+    precision: str = "float32",
+    compiled: bool = False,
 ) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
     """`LOOK_EVERY` of our epochs with so many replicas, and the data that the first of them trains on."""
-    configs = [composed("task=modular_addition", f"task.p={p}", f"seed={seed}") for seed in range(seeds)]
+    configs = [composed("task=modular_addition", f"task.p={p}", *given, f"seed={seed}") for seed in range(seeds)]
     training, (data, *_) = build(configs)
     training.to(device)
     training.on_fit_start()
     optimizer = training.configure_optimizers()
+    if compiled:
+        training.model.compile()
 
     def epochs() -> None:
         with products(precision, device):
@@ -123,18 +137,23 @@ def main() -> None:
     parser.add_argument("--p", type=int, default=113)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--compiled", action="store_true")
     given = parser.parse_args()
     keep_freed_memory()
     with_looks, data = ours(given.p, looks=True, device=given.device)
+    with_all, _ = ours(given.p, EVERY, looks=True, device=given.device)
     without, _ = ours(given.p, looks=False, device=given.device)
     rounded, _ = ours(given.p, looks=True, device=given.device, precision="bfloat16")
     ways = {
-        "our epoch, a look every 100": (with_looks, LOOK_EVERY),
-        "our epoch": (without, LOOK_EVERY),
-        "our epoch, a look every 100, precision=bfloat16": (rounded, LOOK_EVERY),
+        LOOKED_AT: (with_looks, LOOK_EVERY),
+        ALL: (with_all, LOOK_EVERY),
+        OURS: (without, LOOK_EVERY),
+        f"{LOOKED_AT}, precision=bfloat16": (rounded, LOOK_EVERY),
         "the reference's way": (reference(given.p, *data, tested=True), 1),
         "the reference's way without test loss": (reference(given.p, *data, tested=False), 1),
     }
+    if given.compiled:
+        ways[f"{OURS}, compiled"] = ours(given.p, looks=False, device=given.device, compiled=True)[0], LOOK_EVERY
     together = f"{given.seeds} seeds side by side"
     if given.seeds > 1:
         ways[together] = ours(given.p, looks=False, device=given.device, seeds=given.seeds)[0], LOOK_EVERY
@@ -148,13 +167,28 @@ def main() -> None:
     for column in ("way", "ms an epoch", "times ours"):
         table.add_column(column, justify="right")
     for name in ways:
-        ratios = [each[name] / each["our epoch, a look every 100"] for each in times]
-        low, middle, high = statistics.quantiles(ratios, n=4)
         milliseconds = 1e3 * statistics.median(each[name] for each in times)
-        table.add_row(name, f"{milliseconds:.1f}", f"{middle:.2f} ({low:.2f} – {high:.2f})")
+        table.add_row(name, f"{milliseconds:.1f}", quartiles([each[name] / each[LOOKED_AT] for each in times]))
     Console().print(table)
+    Console().print(looks(times))
     if given.seeds > 1:
         Console().print(side_by_side(given.seeds, times, together))
+
+
+def looks(times: list[dict[str, float]]) -> Table:
+    """What looks take of an epoch that has its part in them, by the measures that are made."""
+    table = Table(title="share of an epoch, %")
+    for column in ("looks, every 100 epochs", "%"):
+        table.add_column(column, justify="right")
+    for measures, name in (("the task's own measures", LOOKED_AT), ("all measures", ALL)):
+        table.add_row(measures, quartiles([100 * (1 - each[OURS] / each[name]) for each in times]))
+    return table
+
+
+def quartiles(values: list[float]) -> str:
+    """The median, with the quartiles."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.2f} ({low:.2f} – {high:.2f})"
 
 
 def side_by_side(n: int, times: list[dict[str, float]], together: str) -> Table:
@@ -162,9 +196,8 @@ def side_by_side(n: int, times: list[dict[str, float]], together: str) -> Table:
     table = Table(title="without looks: epochs a second")
     for column in ("alone", together, "gain per replica"):
         table.add_column(column, justify="right")
-    alone, each = (statistics.median(1 / one[name] for one in times) for name in ("our epoch", together))
-    low, middle, high = statistics.quantiles([n * one["our epoch"] / one[together] for one in times], n=4)
-    table.add_row(f"{alone:.1f}", f"{each:.1f}", f"{middle:.2f} ({low:.2f} – {high:.2f})")
+    alone, each = (statistics.median(1 / one[name] for one in times) for name in (OURS, together))
+    table.add_row(f"{alone:.1f}", f"{each:.1f}", quartiles([n * one[OURS] / one[together] for one in times]))
     return table
 
 

@@ -103,6 +103,19 @@ def test_distance_is_irrelevant_where_the_answer_says_all_of_addition_and_of_sub
     assert torch.equal((a + b) % 23, answer) == (operation == "add")
 
 
+def test_the_distance_irrelevance_of_the_runner_up_is_not_that_of_the_correct_logit():
+    """Planted modulo 3, where (a + b, a − b) are the rows and columns: the correct logits follow the sum, those of the
+    runner-up the distance, and the third class is below both."""
+    look = looked_at(build([composed(*ADDITION, "task.p=3", "task.fraction=0.5")])[0])
+    a, b = all_pairs(look)[0].T
+    logits, every = torch.full((9, 3), -9.0, dtype=torch.float64), torch.arange(9)
+    logits[every, residues(look)] = residues(look).double()
+    logits[every, (residues(look) + 1) % 3] = ((a - b) % 3).double() + 1  # below the correct ones, or above
+    found = Circuit()(with_outputs(look, logits))
+    assert found["distance_irrelevance"].values.item() == pytest.approx(1)
+    assert found["distance_irrelevance_of_runner_up"].values.item() == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize("p", [3, 5, 7, 9, 11])
 def test_the_smallest_moduli_have_their_measures(p):
     """They have fewer frequencies, components and singular values than are kept of large ones."""

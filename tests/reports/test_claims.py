@@ -1,7 +1,9 @@
 """Claims are held against records: what counts as agreement is declared, what was found is what the records give."""
 
 import json
+import re
 import shlex
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from rich.console import Console
 from grok.checks import UserError
 from grok.records.load import load
 from grok.reports.claims import BEGIN, END, kept, main, readme_table, study, take_in, with_table
-from grok.reports.study import Claim
+from grok.reports.study import Claim, Study
 from grok.science.curves import argmin, early_stopped, final, first_reaching, lowest, number, value_at
 from grok.science.phases import how_many
 from tests.conftest import ROOT
@@ -158,9 +160,17 @@ def test_an_altered_study_is_not_judged(dataset):
     assert verdict["holds"] is None and verdict["not_judged"] == "altered by steps=30"
 
 
-def test_a_claim_at_another_scale_is_not_judged_and_says_why(dataset):
-    verdict = claim().judge(dataset, "smoke")
-    assert verdict["holds"] is None and verdict["measured"] == 3
+def test_a_claim_at_another_scale_is_not_judged_says_why_and_shows_no_number_beside_its_words(dataset, tmp_path):
+    console = Console(record=True, width=200, file=StringIO())
+    declared = Study(
+        title="t", scales={}, now={}, figure=lambda dataset, path: path, claims={"c": claim(published="one")}
+    )
+    for scale, shown in (("laptop", "3 (1 – 5)"), ("smoke", "–")):
+        (verdict,) = declared.report(dataset.assign_attrs(scale=scale), tmp_path, console)
+        assert verdict["measured"] == 3 and (verdict["holds"] is None) == (scale == "smoke")
+        assert json.loads((tmp_path / "verdict.json").read_text()) == [verdict]
+        assert f"| one | {shown} | 3 |" in readme_table([verdict])
+        assert re.search(rf"one +│ {re.escape(shown)} +│ 3 ", console.export_text())
     assert "not judged at scale smoke: too short" in readme_table([verdict])
 
 

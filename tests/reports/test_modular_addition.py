@@ -27,27 +27,62 @@ def test_the_bounds_of_the_operations_are_steps_of_their_own_grid(scale, needs_l
     assert all(other not in judged[name].scales for name in (needs_less, alike))
 
 
-def test_the_study_of_operations_runs_at_smoke_scale_judges_and_draws(command, tmp_path):
-    code, said = command("study=power_operations", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
+@pytest.mark.parametrize(
+    ("name", "n_claims", "n_seeds"),
+    [("power_operations", 7, 1), ("clock_and_pizza", 7, 1), ("modular_addition_constrained", 5, 2)],
+)
+def test_a_study_runs_at_smoke_scale_judges_and_draws(name, n_claims, n_seeds, command, tmp_path):
+    code, said = command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
     assert code == 0, said
     sweep = tmp_path / "sweep"
     verdict = json.loads((sweep / "verdict.json").read_text())
-    assert len(verdict) == 7 and all(each["holds"] is None and each["n"] == 1 for each in verdict)
-    dataset = grok.load(sweep)
+    assert len(verdict) == n_claims and all(each["n"] == n_seeds for each in verdict)
+    judged = {each["claim"]: each["holds"] for each in verdict if each["holds"] is not None}
+    held = {"… at all looks: the largest by the smallest": True}  # the norm, at any scale
+    assert judged == (held if name == "modular_addition_constrained" else {})
+    OF_ITS_OWN[name](grok.load(sweep), {each["claim"]: each["measured"] for each in verdict}, sweep / "figure.png")
+
+
+def operations(dataset, measured, figure):
+    """The advantage is that of the best accuracies, and the map has them."""
     best = dataset["test_accuracy"].max("step").isel(seed=0)
     symmetric, others = (
         best.sel({"task.operation": names}).mean().item()
         for names in (["add", "x2+y2", "x2+xy+y2"], ["subtract", "divide", "x2+xy+y2+x"])
     )
-    (ahead,) = [each for each in verdict if "are ahead" in each["claim"]]
-    assert ahead["measured"] == pytest.approx(symmetric - others)
-    assert_drawn(sweep / "figure.png", best)
-
-
-def assert_drawn(path, best):
-    """The heat map, whose darkest cell is as dark as its accuracy."""
-    pixels = imread(path)[..., :3]
-    assert min(pixels.shape[:2]) > 400 and (pixels < 0.9).any(-1).mean() > 0.005, "blank"
+    (ahead,) = [value for claim, value in measured.items() if "are ahead" in claim]
+    assert ahead == pytest.approx(symmetric - others)
+    assert_drawn(figure)
+    pixels = imread(figure)[..., :3]
     full = np.array([0x00, 0x72, 0xB2]) / 255
     darkest = 1 - best.max().item() * (1 - full)
-    assert (np.abs(pixels - darkest).max(-1) < 0.01).sum() > 500
+    assert (np.abs(pixels - darkest).max(-1) < 0.01).sum() > 500  # the darkest cell is as dark as its accuracy
+
+
+def mechanisms(dataset, measured, figure):
+    """What is judged is of the last look and of the correct logit; the runner-up's is recorded beside it."""
+    last = dataset.isel(seed=0).sel({"model.attention": 0.7})
+    assert measured["c = 0.7 is between: gradient symmetricity"] == pytest.approx(last["gradient_symmetricity"].item())
+    irrelevance = last["distance_irrelevance"].isel(step=-1).item()
+    assert measured["… and distance irrelevance"] == pytest.approx(irrelevance)
+    other = last["distance_irrelevance_of_runner_up"].isel(step=-1).item()
+    assert 0 < other < 1 and other != pytest.approx(irrelevance)
+    assert_drawn(figure)
+
+
+def held_norm(dataset, measured, figure):
+    """The norm is that of the start, 0.8 of the usual one."""
+    assert measured["The weight norm is 33.8"] == pytest.approx(dataset["weight_norm"].isel(step=-1).mean().item())
+    assert_drawn(figure)
+
+
+OF_ITS_OWN = {
+    "power_operations": operations,
+    "clock_and_pizza": mechanisms,
+    "modular_addition_constrained": held_norm,
+}
+
+
+def assert_drawn(figure):
+    pixels = imread(figure)[..., :3]
+    assert min(pixels.shape[:2]) > 400 and (pixels < 0.9).any(-1).mean() > 0.005, "blank"

@@ -15,6 +15,8 @@ import grok
 from grok.records.files import write_atomically
 from grok.reports.maps import Maps
 from grok.reports.ring_gallery import NO_RING
+from grok.reports.spectrum import Spectrum
+from grok.reports.style import LINES, NEUTRAL
 from grok.science import rings
 from tests.conftest import ADDITION, trained_in
 
@@ -104,6 +106,34 @@ def test_maps_are_of_the_neurons_that_a_frequency_explains_and_say_how_much(shar
     explained = ["a neuron of k = 2,\n95 % explained", "a neuron of k = 1,\n86 % explained"]
     assert mapped == (explained if shares[0] > 0.9 else [])
     assert bool(figures[0].texts) == (not mapped)
+
+
+def test_key_frequencies_are_coloured_and_named_and_the_strong_that_were_lost_are_grey(tmp_path, monkeypatch):
+    """Of five: 2 and 5 are key at the end, 3 was strong and died (negative, as a coefficient may be), 1 never was
+    strong, and 4 still is without being key."""
+    figures = []
+    monkeypatch.setattr("grok.reports.spectrum.save", lambda figure, path, vector: figures.append(figure))
+    alpha = [[0, 0, 0, 0, 0], [0.1, 0.2, -0.6, 0.1, 0.9], [0.4, 0.9, -0.1, 2, 9], [0.1, 8, 0, 3, np.nan]]
+    record = xr.Dataset(
+        {
+            "embedding_power": (("step", "frequency"), np.full((4, 5), 0.2)),
+            "key_frequency": (("step", "frequency"), [[1, 1, 1, 1, 1]] * 3 + [[0, 1, 0, 0, 1]]),
+            "trigonometric_coefficient": (("step", "frequency"), alpha),
+        },
+        {"step": [0, 10, 100, 1000], "frequency": [1, 2, 3, 4, 5]},
+    )
+    Spectrum().draw(record, tmp_path / "spectrum.png")
+    shares, amplitudes = figures[0].axes[:2]
+    curves = {tuple(line.get_ydata()): line.get_color() for line in amplitudes.lines if len(line.get_xdata()) == 3}
+    assert {curve[:2]: colour for curve, colour in curves.items()} == {
+        (0.2, 0.9): LINES[0],
+        (0.9, 9): LINES[1],
+        (0.6, 0.1): NEUTRAL,
+        (0.1, 2): NEUTRAL,
+    }
+    assert amplitudes.get_title(loc="right") == "grey: k = 3, 4, once above 0.5 and not key at the end"
+    for axes in (shares, amplitudes):
+        assert {text.get_text(): text.get_color() for text in axes.texts} == {"2": LINES[0], "5": LINES[1]}
 
 
 def test_the_pages_of_a_sweeps_cells_show_the_pictures_beside_them(command, tmp_path, browser):

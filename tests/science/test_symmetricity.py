@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from grok.science.symmetricity import by_sum_and_difference, distance_irrelevance, gradient_symmetricity
+from grok.science.symmetricity import by_sum_and_difference, distance_irrelevance, gradient_symmetricity, runner_up
 from tests.science.reference_networks import Network, Outputs, clock, pizza, published
 
 
@@ -20,6 +20,11 @@ def test_correct_logits_are_laid_out_by_sum_and_difference():
 def test_distance_is_irrelevant_where_the_sum_says_all_and_not_where_the_distance_does():
     table = torch.arange(15.0).expand(15, 15)
     assert distance_irrelevance(torch.stack([table.T, table])).tolist() == pytest.approx([1, 0])
+
+
+def test_the_runner_up_is_the_largest_of_the_other_classes_whether_the_answer_is_above_it_or_not():
+    logits = torch.tensor([[[5.0, 2, 1], [4, 0, 7], [3, 3, -8]], [[-1, -2, -3], [0, 0, 9], [1, 2, 3]]])
+    assert runner_up(logits, torch.tensor([0, 1, 0])).tolist() == [[2, 7, 3], [-2, 9, 3]]
 
 
 def test_gradients_are_symmetric_when_they_agree():
