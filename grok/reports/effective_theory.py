@@ -15,6 +15,7 @@ from grok.records.sweep import last_look
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 from grok.science import effective_theory
 from grok.science.comparisons import rank_correlation
+from grok.science.curves import rises_to
 from grok.science.parallelograms import equations, parallelograms
 from grok.science.toy_operations import toy_table
 
@@ -78,7 +79,7 @@ def determined(axes: Axes, dataset: xr.Dataset, *, p: int, n_sets: int) -> None:
     fraction, theory = _fraction(dataset, p), expected(p, n_sets)
     reached = np.isfinite(_values(dataset, "rqi_step")).mean(1)
     quality = _values(dataset, "rqi").mean(1)
-    critical = effective_theory.critical_fraction(*map(torch.from_numpy, theory[:2]))
+    critical = rises_to(theory.fractions, theory.shares, level=0.5)
     axes.plot(theory.fractions, theory.shares, **THEORY)
     axes.plot(fraction, reached, "o-", color=TRAIN, ms=4, lw=1.2)
     axes.plot(fraction, quality, "s-", color=LINES[2], ms=3.5, lw=1.2)
@@ -111,14 +112,13 @@ def steps(
     of_batches: Sequence[Sequence[float]],
 ) -> None:
     """Steps until RQI is .95 for each seed, and 3 n_h of the mean λ₃; what never gets there is counted above. Published
-    are runs that see all their pairs in every step, as ours do, and others `of_batches`."""
+    are [pairs, seed, step] of runs that see all their pairs in every step, as ours do, and others `of_batches`."""
     fraction, theory, found = _fraction(dataset, p), expected(p, n_sets), _values(dataset, "rqi_step")
-    with np.errstate(divide="ignore"):
-        axes.plot(theory.fractions, 3 * _n_h(theory.rates, p, learning_rate), **THEORY)
+    axes.plot(theory.fractions, 3 * _n_h(theory.rates, p, learning_rate), **THEORY)
     for own in found.T:
         axes.plot(fraction, own, "o", color=TRAIN, ms=4, alpha=0.5, mew=0)
     for points, mark in ((published, "o"), (of_batches, "D")):
-        sizes, when = np.array(points).T
+        sizes, _, when = np.array(points).T
         axes.plot(sizes / (p * (p + 1) / 2), when, mark, mfc="none", mec=TEST, ms=5.5 if mark == "o" else 4.5)
     axes.set(xlim=(0, 1), yscale="log", ylim=(100, 2e4), xlabel=_label(p), ylabel="steps to RQI > .95")
     for x, count in zip(fraction, (~np.isfinite(found)).sum(1), strict=True):
@@ -157,8 +157,7 @@ def steps_against_theory(axes: Axes, dataset: xr.Dataset, *, p: int, learning_ra
 
 def _n_h(rate: np.ndarray, p: int, learning_rate: float) -> np.ndarray:
     """Of the standardised embedding on a line, whose Z₀ is p − 1."""
-    found = effective_theory.steps_of_theory(torch.from_numpy(rate), length=p - 1.0, learning_rate=learning_rate)
-    return np.asarray(found.numpy())
+    return effective_theory.steps_of_theory(rate, length=p - 1.0, learning_rate=learning_rate)
 
 
 def _values(dataset: xr.Dataset, name: str) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,7 @@ class Study:
     now: Mapping[str, Any]
     figure: Callable[[xr.Dataset, Path], Path]
     claims: Mapping[str, Claim]
+    published: Mapping[str, Any] = field(default_factory=dict)  # what panels and claims share, as ${study.published.…}
 
     def judge(self, dataset: xr.Dataset) -> list[dict[str, Any]]:
         """The verdicts on all claims, at the scale at which the Dataset was made."""

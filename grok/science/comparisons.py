@@ -112,6 +112,11 @@ def mean_distance(x: np.ndarray, y: Real[np.ndarray, " point"], other: Real[np.n
     return float(np.abs(y - other).mean())
 
 
+def mean_above(x: np.ndarray, y: Real[np.ndarray, " point"], bound: Real[np.ndarray, " point"]) -> float:
+    """By how much a quantity exceeds its bound, in the mean over all points; by nothing where it is below."""
+    return float(np.maximum(y - bound, 0).mean())
+
+
 def share_finite(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, from_x: float, to_x: float) -> float:
     """The share of the points with `from_x` ≤ x ≤ `to_x` that have a value: of steps, those that came."""
     within = (x >= from_x) & (x <= to_x)

@@ -11,6 +11,7 @@ from grok.science.comparisons import (
     farthest,
     first_finite,
     mean,
+    mean_above,
     mean_distance,
     off_published,
     rank_correlation,
@@ -61,6 +62,10 @@ def test_ranks_do_not_ask_for_a_line():
     assert rank_correlation(x, y, np.exp(-y)) == pytest.approx(-1)
     assert np.isnan(rank_correlation(x, y, 0 * y)) and np.isnan(rank_correlation(x[:2], y[:2], y[:2]))
     assert mean_distance(x, np.array([1.0, 2]), np.array([2.0, 0])) == 1.5
+
+
+def test_what_is_below_its_bound_does_not_make_up_for_what_is_above():
+    assert mean_above(np.arange(2), np.array([0.5, 0.0]), np.array([0.25, 1.0])) == 0.125
 
 
 def test_a_grid_is_off_by_the_factor_of_its_worst_point_either_way():
