@@ -92,7 +92,7 @@ def _parallelograms(look: Look, embedding: Float64[Tensor, "replica p d"], *, li
 
 
 def _ring(components: Float64[Tensor, "replica p component"], first: int) -> dict[str, Labelled]:
-    """How close the first components are to waves round a circle; nothing for even p, where a wave may lack its sine."""
+    """How close the first components are to waves round a circle; nothing for even p, where one wave has no sine."""
     if components.shape[-2] % 2 == 0:
         return {}
     return {"circularity": Labelled(circularity(components, first=first), "circularity", chart="representation")}

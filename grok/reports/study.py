@@ -32,7 +32,8 @@ class Claim:
     quantity: str | Sequence[str | Sequence[str]]  # the variable of the Dataset that it is measured on, or several
     where: Mapping[str, Any]  # the swept values at which
     along: Sequence[str]  # the axes that the measure takes; where `step` is none of them, the last look counts
-    measure: Callable[..., float]  # of the axes' ticks, in order, and one seed's values of each quantity (all, along `seed`)
+    # Of the axes' ticks, in order, and one seed's values of each quantity; those of all seeds where an axis is `seed`.
+    measure: Callable[..., float]
     scales: Sequence[str]  # the scales at which it can be judged …
     otherwise: str = ""  # … and why not at others
     # Of what is read off each cell's curve over steps, not of the curve; off several together, a list in the list.

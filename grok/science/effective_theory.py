@@ -117,8 +117,8 @@ def times_theory(
     p: int,
     learning_rate: float,
 ) -> float:
-    """The steps to a linear representation at a size of the training set, by the 3 n_h of its λ₃, where Z₀ = p − 1, that
-    of the standardised embedding on a line. Infinite where they never came."""
+    """The steps to a linear representation at a size of the training set, by the 3 n_h of its λ₃, where Z₀ = p − 1
+    is that of the standardised embedding on a line. Infinite where they never came."""
     expected = 3 * steps_of_theory(rate, length=p - 1.0, learning_rate=learning_rate)
     taken = at(sizes, np.where(np.isfinite(steps), steps, np.inf), tick=size)
     return taken / at(sizes, expected, tick=size)

@@ -82,7 +82,8 @@ def test_a_claim_can_be_along_a_swept_key(dataset):
 
 
 def test_a_claim_along_seeds_is_of_all_of_them_together(dataset):
-    together = claim(where={}, along=["init_scale", "seed"], measure=lambda scales, seeds, loss: loss[1, 2] - loss[0, 0])
+    axes = ["init_scale", "seed"]
+    together = claim(where={}, along=axes, measure=lambda scales, seeds, loss: loss[1, 2] - loss[0, 0])
     assert together.judge(dataset, "paper")["n"] == 0  # the seed 2 lacks a cell
     dataset["finished"][0, 2] = True
     verdict = together.judge(dataset, "paper")
