@@ -90,6 +90,22 @@ def determined(axes: Axes, dataset: xr.Dataset, *, p: int, n_sets: int) -> None:
     _named(axes, names, corner="lower right")
 
 
+def accuracies_by_fraction(axes: Axes, dataset: xr.Dataset, *, p: int) -> None:
+    """The accuracy on the whole table, what the representation predicts of it, and the most that the training set allows:
+    means of the seeds."""
+    fraction = _fraction(dataset, p)
+    curves: dict[str, tuple[str, str, Any]] = {
+        "table_accuracy": ("measured", TRAIN, {"ls": "-", "marker": "o"}),
+        "predicted_accuracy": ("predicted by the representation", LINES[3], {"ls": (0, (4, 1.5)), "marker": "s"}),
+        "ideal_accuracy": ("allowed by the training set", NEUTRAL, {"ls": ":"}),
+    }
+    for name, (_, colour, style) in curves.items():
+        axes.plot(fraction, _values(dataset, name).mean(1), color=colour, ms=4, lw=1.2, **style)
+    axes.plot([0, 1], [0, 1], color=NEUTRAL, lw=0.6)
+    axes.set(xlim=(0, 1), ylim=(0, 1.05), xlabel=_label(p), ylabel="accuracy on the table")
+    _named(axes, [*[(text, colour) for text, colour, _ in curves.values()], ("thin: what it is trained on", NEUTRAL)])
+
+
 def accuracies(axes: Axes, dataset: xr.Dataset, *, published: Sequence[Sequence[float]]) -> None:
     """The accuracy on the whole table against the one that the representation predicts; a point for each cell."""
     found = _values(dataset, "predicted_accuracy"), _values(dataset, "table_accuracy")
@@ -98,7 +114,7 @@ def accuracies(axes: Axes, dataset: xr.Dataset, *, published: Sequence[Sequence[
     axes.plot(*zip(*published, strict=True), "o", mfc="white", mec=TEST, ms=5)
     axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="predicted accuracy", ylabel="measured accuracy")
     axes.set_title("on the whole table", fontsize=8, loc="left")
-    _named(axes, [("each of our runs", TRAIN), ("○ published", TEST)])
+    _named(axes, [("each of our runs", TRAIN), (f"○ published, {len(published)} that are at hand", TEST)])
 
 
 def steps(
@@ -126,7 +142,7 @@ def steps(
             at: Any = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom", "fontsize": 7}
             axes.annotate(str(count), (x, 1.0), **at, color=NEUTRAL)
     axes.annotate("never:", (-0.01, 1.0), xycoords="axes fraction", ha="right", va="bottom", color=NEUTRAL, fontsize=7)
-    names = [("theory: 3 n_h", "black"), ("each of our runs", TRAIN)]
+    names = [("theory: 3 n_h of the code", "black"), ("each of our runs", TRAIN)]
     _named(axes, [*names, ("○ published", TEST), ("◇ published, in batches", TEST)], corner="lower left")
 
 

@@ -12,6 +12,7 @@ from matplotlib.image import imread
 import grok
 from grok.reports.claims import study
 from grok.reports.effective_theory import expected
+from grok.reports.embedding_paths import flow_of
 from grok.reports.study import Study
 from grok.science import effective_theory as theory
 from grok.training.build import build
@@ -38,6 +39,16 @@ def test_a_run_leaves_its_pictures_and_says_what_its_training_set_allows(made):
         assert_drawn(made / name)
     summary = json.loads((made / "summary.json").read_text())
     assert summary["nullity"] >= 2 and summary["ideal_accuracy"] <= 1 and "rqi_step" in summary
+
+
+def test_the_flow_of_the_theory_starts_at_the_embedding_and_keeps_its_mean_and_spread(made):
+    record = grok.load(made)
+    own, flow = record["embedding"].isel(dimension=0).transpose("step", "token").values, flow_of(record)
+    np.testing.assert_allclose(flow[0], own[0], atol=1e-6)
+    np.testing.assert_allclose(flow.mean(1), own.mean(1), atol=1e-6)
+    np.testing.assert_allclose(flow.std(1), own.std(1), rtol=0.05)  # steps are not quite the flow
+    places = np.sort(flow[-1])
+    assert np.diff(places).max() < 1.5 * np.diff(places).min()  # 100 steps at this rate are 2,000 at the usual one
 
 
 def test_an_embedding_of_more_dimensions_is_drawn_in_a_plane(tmp_path):
@@ -82,6 +93,7 @@ def as_theory_has_it() -> xr.Dataset:
         slowest_rate=(names, rate),
         slowest_mean_rate=(names, rate / 47),  # by |P₀(D)|, as of 45 pairs
         ideal_rqi=(names, there.astype(float)),
+        ideal_accuracy=(names, np.minimum(fraction + 0.1, 1)),
         rqi_step=(names, np.where(there, 3 * n_h, np.nan)),
         finished=(names, np.ones(rate.shape, bool)),
         last_step=(names, np.full(rate.shape, 10_000)),
