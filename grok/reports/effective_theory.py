@@ -91,8 +91,8 @@ def determined(axes: Axes, dataset: xr.Dataset, *, p: int, n_sets: int) -> None:
 
 
 def accuracies_by_fraction(axes: Axes, dataset: xr.Dataset, *, p: int) -> None:
-    """The accuracy on the whole table, what the representation predicts of it, and the most that the training set allows:
-    means of the seeds."""
+    """The accuracy on the whole table, what the representation predicts of it, and the most that the training set
+    allows: means of the seeds."""
     fraction = _fraction(dataset, p)
     curves: dict[str, tuple[str, str, Any]] = {
         "table_accuracy": ("measured", TRAIN, {"ls": "-", "marker": "o"}),

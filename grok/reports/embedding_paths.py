@@ -29,7 +29,8 @@ LABELLED = 12  # tokens that are named, evenly
 
 
 class EmbeddingPaths:
-    """On a line: a curve for each token, and for sums where the effective theory has it go. In a plane: the tokens at four moments. On the page: at any look."""
+    """On a line: a curve for each token, and for sums where the effective theory has it go. In a plane: the tokens at
+    four moments. On the page: at any look."""
 
     title = "The embedding over training"
     needs = ("embedding",)
@@ -92,8 +93,8 @@ def _paths(axes: Axes, record: xr.Dataset) -> None:
 
 
 def flow_of(record: xr.Dataset) -> np.ndarray:
-    """The places [look, token] to which the embedding of the first look flows down the effective loss of all of P₀, as in
-    the reference's Figure 4. The theory knows no mean and no spread: they are the network's own at each look."""
+    """The places [look, token] to which the embedding of the first look flows down the effective loss of all of P₀, as
+    in the reference's Figure 4. The theory knows no mean and no spread: they are the network's own at each look."""
     own = torch.from_numpy(record["embedding"].transpose("step", "token", "dimension").values).double()
     pairs, results = toy_table("add", own.shape[1])
     quadruples = parallelograms(results)
