@@ -18,8 +18,8 @@ Panel = Callable[[Axes, xr.Dataset], Any]
 
 
 def draw(dataset: xr.Dataset, path: Path, *, rows: Sequence[Sequence[Panel]], size: tuple[float, float]) -> Path:
-    """Draw the `rows` of panels, in a figure so many inches wide and tall; a row may be shorter than the first. Those of
-    a column share their x axis where they have the same one, and it is named under the last."""
+    """Draw the `rows` of panels, in a figure so many inches wide and tall; a row may be shorter than the first. Those
+    of a column share their x axis where they have the same one, and it is named under the last."""
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=size, layout="constrained")
         places = figure.subplots(len(rows), len(rows[0]), squeeze=False)
