@@ -113,22 +113,46 @@ def test_what_theory_has_is_what_its_claims_hold_of(name, tmp_path):
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
 
 
+def diagram(declared: Study, phases: np.ndarray) -> xr.Dataset:
+    """Ten by ten cells of three seeds, with these phases from left to right, or of every cell."""
+    x, y = (declared.figure.keywords[axis] for axis in "xy")
+    keys = {y: np.arange(10.0), x: np.geomspace(1e-5, 1e-2, 10), "seed": [0, 1, 58]}
+    of_cells = np.broadcast_to(np.broadcast_to(phases, (10, 10))[..., None], (10, 10, 3)).copy()
+    numbers = dict.fromkeys(("memorization_step", "generalization_step"), ([*keys], np.ones((10, 10, 3))))
+    variables = {"phase": ([*keys], of_cells), "finished": ([*keys], np.ones(of_cells.shape, bool)), **numbers}
+    return xr.Dataset(variables, keys, {"scale": "laptop"})
+
+
+STRIPES = np.array([["comprehension"] * 3 + ["grokking"] * 2 + ["memorization"] * 3 + ["confusion"] * 2])
+
+
 @pytest.mark.parametrize("name", DIAGRAMS)
 def test_a_diagram_of_four_phases_is_what_its_claims_hold_of(name, tmp_path):
     """Comprehension, grokking, memorization, confusion in stripes from left to right."""
     declared = study(f"effective_theory_{name}", "laptop")
-    x, y = (declared.figure.keywords[axis] for axis in "xy")
-    stripes = np.array(["comprehension"] * 3 + ["grokking"] * 2 + ["memorization"] * 3 + ["confusion"] * 2)
-    keys = {y: np.arange(10.0), x: np.geomspace(1e-5, 1e-2, 10), "seed": [0, 1, 58]}
-    phases = np.broadcast_to(stripes[None, :, None], (10, 10, 3)).copy()
-    numbers = dict.fromkeys(("memorization_step", "generalization_step"), ([*keys], np.ones((10, 10, 3))))
-    dataset = xr.Dataset(
-        {"phase": ([*keys], phases), "finished": ([*keys], np.ones(phases.shape, bool)), **numbers},
-        keys,
-        {"scale": "laptop"},
-    )
+    dataset = diagram(declared, STRIPES)
     assert not failing(declared, dataset)
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "denied"),
+    [
+        ("phase_diagram", {"grokking_beside_memorization"}),
+        ("weight_decay", {"grokking_between"}),
+        ("classes", {"grokking_between"}),
+    ],
+)
+def test_grokking_beside_confusion_alone_is_denied(name, denied):
+    """Memorization and confusion in each other's places, and comprehension before grokking: all four are there."""
+    declared = study(f"effective_theory_{name}", "laptop")
+    order = ["comprehension"] * 3 + ["grokking"] * 2 + ["confusion"] * 3 + ["memorization"] * 2
+    assert failing(declared, diagram(declared, np.array(order)[None, :])) == denied
+
+
+def test_a_zone_that_is_everywhere_is_denied():
+    declared = study("effective_theory_s3", "laptop")
+    assert failing(declared, diagram(declared, np.array([["grokking"] * 10]))) == {"four_phases", "generalises"}
 
 
 def test_a_study_runs_at_smoke_scale_judges_and_draws(command, tmp_path):
