@@ -52,7 +52,7 @@ def all_pairs(look: Look) -> Int[Tensor, "replica pair 2"]:
 
 
 def pair_numbers(look: Look, part: Evaluation) -> Int[Tensor, "replica example"]:
-    """The number a · p + b of each example's pair: tables of replicas' own, laid end to end, have rows beyond."""
+    """The number of each example's pair in the table: tables of replicas' own, laid end to end, have rows beyond."""
     return part.rows % (look.train.rows.shape[1] + look.test.rows.shape[1])
 
 

@@ -15,6 +15,7 @@ from grok.records.sweep import last_look
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 from grok.science import effective_theory
 from grok.science.comparisons import rank_correlation
+from grok.science.curves import rises_to
 from grok.science.parallelograms import equations, parallelograms
 from grok.science.toy_operations import toy_table
 
@@ -78,7 +79,7 @@ def determined(axes: Axes, dataset: xr.Dataset, *, p: int, n_sets: int) -> None:
     fraction, theory = _fraction(dataset, p), expected(p, n_sets)
     reached = np.isfinite(_values(dataset, "rqi_step")).mean(1)
     quality = _values(dataset, "rqi").mean(1)
-    critical = effective_theory.critical_fraction(*map(torch.from_numpy, theory[:2]))
+    critical = rises_to(theory.fractions, theory.shares, level=0.5)
     axes.plot(theory.fractions, theory.shares, **THEORY)
     axes.plot(fraction, reached, "o-", color=TRAIN, ms=4, lw=1.2)
     axes.plot(fraction, quality, "s-", color=LINES[2], ms=3.5, lw=1.2)
@@ -89,6 +90,22 @@ def determined(axes: Axes, dataset: xr.Dataset, *, p: int, n_sets: int) -> None:
     _named(axes, names, corner="lower right")
 
 
+def accuracies_by_fraction(axes: Axes, dataset: xr.Dataset, *, p: int) -> None:
+    """The accuracy on the whole table, what the representation predicts of it, and the most that the training set
+    allows: means of the seeds."""
+    fraction = _fraction(dataset, p)
+    curves: dict[str, tuple[str, str, Any]] = {
+        "table_accuracy": ("measured", TRAIN, {"ls": "-", "marker": "o"}),
+        "predicted_accuracy": ("predicted by the representation", LINES[3], {"ls": (0, (4, 1.5)), "marker": "s"}),
+        "ideal_accuracy": ("allowed by the training set", NEUTRAL, {"ls": ":"}),
+    }
+    for name, (_, colour, style) in curves.items():
+        axes.plot(fraction, _values(dataset, name).mean(1), color=colour, ms=4, lw=1.2, **style)
+    axes.plot([0, 1], [0, 1], color=NEUTRAL, lw=0.6)
+    axes.set(xlim=(0, 1), ylim=(0, 1.05), xlabel=_label(p), ylabel="accuracy on the table")
+    _named(axes, [*[(text, colour) for text, colour, _ in curves.values()], ("thin: what it is trained on", NEUTRAL)])
+
+
 def accuracies(axes: Axes, dataset: xr.Dataset, *, published: Sequence[Sequence[float]]) -> None:
     """The accuracy on the whole table against the one that the representation predicts; a point for each cell."""
     found = _values(dataset, "predicted_accuracy"), _values(dataset, "table_accuracy")
@@ -97,7 +114,7 @@ def accuracies(axes: Axes, dataset: xr.Dataset, *, published: Sequence[Sequence[
     axes.plot(*zip(*published, strict=True), "o", mfc="white", mec=TEST, ms=5)
     axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="predicted accuracy", ylabel="measured accuracy")
     axes.set_title("on the whole table", fontsize=8, loc="left")
-    _named(axes, [("each of our runs", TRAIN), ("○ published", TEST)])
+    _named(axes, [("each of our runs", TRAIN), (f"○ published, {len(published)} that are at hand", TEST)])
 
 
 def steps(
@@ -111,14 +128,13 @@ def steps(
     of_batches: Sequence[Sequence[float]],
 ) -> None:
     """Steps until RQI is .95 for each seed, and 3 n_h of the mean λ₃; what never gets there is counted above. Published
-    are runs that see all their pairs in every step, as ours do, and others `of_batches`."""
+    are [pairs, seed, step] of runs that see all their pairs in every step, as ours do, and others `of_batches`."""
     fraction, theory, found = _fraction(dataset, p), expected(p, n_sets), _values(dataset, "rqi_step")
-    with np.errstate(divide="ignore"):
-        axes.plot(theory.fractions, 3 * _n_h(theory.rates, p, learning_rate), **THEORY)
+    axes.plot(theory.fractions, 3 * _n_h(theory.rates, p, learning_rate), **THEORY)
     for own in found.T:
         axes.plot(fraction, own, "o", color=TRAIN, ms=4, alpha=0.5, mew=0)
     for points, mark in ((published, "o"), (of_batches, "D")):
-        sizes, when = np.array(points).T
+        sizes, _, when = np.array(points).T
         axes.plot(sizes / (p * (p + 1) / 2), when, mark, mfc="none", mec=TEST, ms=5.5 if mark == "o" else 4.5)
     axes.set(xlim=(0, 1), yscale="log", ylim=(100, 2e4), xlabel=_label(p), ylabel="steps to RQI > .95")
     for x, count in zip(fraction, (~np.isfinite(found)).sum(1), strict=True):
@@ -126,7 +142,7 @@ def steps(
             at: Any = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom", "fontsize": 7}
             axes.annotate(str(count), (x, 1.0), **at, color=NEUTRAL)
     axes.annotate("never:", (-0.01, 1.0), xycoords="axes fraction", ha="right", va="bottom", color=NEUTRAL, fontsize=7)
-    names = [("theory: 3 n_h", "black"), ("each of our runs", TRAIN)]
+    names = [("theory: 3 n_h of the code", "black"), ("each of our runs", TRAIN)]
     _named(axes, [*names, ("○ published", TEST), ("◇ published, in batches", TEST)], corner="lower left")
 
 
@@ -157,8 +173,7 @@ def steps_against_theory(axes: Axes, dataset: xr.Dataset, *, p: int, learning_ra
 
 def _n_h(rate: np.ndarray, p: int, learning_rate: float) -> np.ndarray:
     """Of the standardised embedding on a line, whose Z₀ is p − 1."""
-    found = effective_theory.steps_of_theory(torch.from_numpy(rate), length=p - 1.0, learning_rate=learning_rate)
-    return np.asarray(found.numpy())
+    return effective_theory.steps_of_theory(rate, length=p - 1.0, learning_rate=learning_rate)
 
 
 def _values(dataset: xr.Dataset, name: str) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
+import torch
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
@@ -16,6 +18,10 @@ from matplotlib.ticker import EngFormatter, NullLocator
 from grok.reports.by_rank import COLOURS
 from grok.reports.figure import RC, save
 from grok.reports.template import filled, script_json
+from grok.science.effective_theory import effective_flow, gram
+from grok.science.parallelograms import equations, parallelograms
+from grok.science.representation_quality import standardized
+from grok.science.toy_operations import toy_table
 
 MOMENTS = 4  # looks that are drawn of an embedding in a plane
 MOST_FRAMES = 60  # looks that the slider has
@@ -23,7 +29,8 @@ LABELLED = 12  # tokens that are named, evenly
 
 
 class EmbeddingPaths:
-    """On a line: a curve for each token. In a plane: the tokens at four moments. On the page: at any look."""
+    """On a line: a curve for each token, and for sums where the effective theory has it go. In a plane: the tokens at
+    four moments. On the page: at any look."""
 
     title = "The embedding over training"
     needs = ("embedding",)
@@ -66,17 +73,38 @@ def _named(n: int) -> range:
 
 
 def _paths(axes: Axes, record: xr.Dataset) -> None:
-    """A curve for each token, named at its end."""
-    shown = record.isel(step=record["step"].values > 0)
+    """A curve for each token, named at its end, and a dashed one of the theory's flow."""
+    after = record["step"].values > 0
+    shown = record.isel(step=after)
     places = shown["embedding"].isel(dimension=0).transpose("step", "token").values
     for token, colour in enumerate(_colours(places.shape[1])):
         axes.plot(shown["step"], places[:, token], color=colour, lw=1.3)
         if token in _named(places.shape[1]):
             beside: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
             axes.annotate(str(token), (float(shown["step"][-1]), places[-1, token]), **beside, color=colour)
+    if "effective_loss" in record:  # of sums alone
+        axes.set_ylim(axes.get_ylim())
+        for places_of, colour in zip(flow_of(record)[after].T, _colours(places.shape[1]), strict=True):
+            axes.plot(shown["step"], places_of, color=colour, lw=0.9, ls=(0, (4, 2)))
+        axes.set_title("dashed: the flow of the effective theory, with the network's mean and spread", fontsize=8)
     axes.set(xscale="log", xlim=(1, max(2, int(record["step"][-1]))), xlabel="optimiser step", ylabel="embedding")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def flow_of(record: xr.Dataset) -> np.ndarray:
+    """The places [look, token] to which the embedding of the first look flows down the effective loss of all of P₀, as
+    in the reference's Figure 4. The theory knows no mean and no spread: they are the network's own at each look."""
+    own = torch.from_numpy(record["embedding"].transpose("step", "token", "dimension").values).double()
+    pairs, results = toy_table("add", own.shape[1])
+    quadruples = parallelograms(results)
+    matrix = gram(equations(pairs, quadruples, own.shape[1]), torch.ones(len(quadruples), dtype=torch.bool))
+    rate = float(json.loads(record.attrs["config"])["optimizer"]["parts"]["embeddings"]["lr"])
+    flown = [standardized(own[0])]
+    for steps in np.diff(record["step"].values):
+        flown.append(effective_flow(flown[-1], matrix, step_size=rate, steps=int(steps)))
+    found = own.mean(1, keepdim=True) + own.std(1, keepdim=True) * torch.stack(flown)
+    return np.asarray(found[..., 0].numpy())
 
 
 def _moments(record: xr.Dataset) -> list[int]:

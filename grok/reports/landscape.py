@@ -18,7 +18,7 @@ from grok.reports.figure import RC, save
 from grok.reports.losses import plain_ticks
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 from grok.science.curves import highest
-from grok.science.landscape import critical_fraction, lowest_norm
+from grok.science.landscape import CriticalNorm, critical_fraction, lowest_norm
 
 FLOOR = 1e-8  # losses below are drawn here: the axis is logarithmic
 NORM = "α: weight norm / usual weight norm"
@@ -78,11 +78,13 @@ def curves(
     label: str,
     scale: str,
     published: Mapping[float, Sequence[tuple[float, float, float]]],
+    critical: CriticalNorm | None = None,
 ) -> None:
     """What `of_curve` reads off a quantity over α, a curve for each value of another swept `key`: the mean of the seeds
     and their range. `names` is the form of their names, {} the value; none where empty, as in a panel beside another.
 
-    `published` has [from α, to α, value] for values of the key, as hollow circles.
+    `published` has [from α, to α, value] for values of the key, as hollow circles. `critical` finds w_c on each seed's
+    curve, and its geometric mean is a triangle at the foot.
     """
     found = read_off(dataset, quantity, of_curve).transpose(key, "seed", "init_scale")
     scales, ticks = found["init_scale"].values, found[key].values
@@ -94,6 +96,9 @@ def curves(
         for from_x, to_x, value in published.get(float(tick), ()):
             hollow: Any = {"mfc": "white", "mec": colour, "ms": 5.5, "lw": 0.8, "zorder": 5}
             axes.plot([from_x, to_x], [value] * 2, "o-", color=colour, **hollow)
+        if critical is not None:
+            at = np.exp(np.mean(np.log([critical(scales, each) for each in own.values])))
+            axes.plot(at, 0.03, "^", color=colour, ms=6, mec="white", mew=0.6, transform=axes.get_xaxis_transform())
     axes.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
     axes.set(xscale="log", yscale=scale, xlabel=NORM, ylabel=label)
     plain_ticks(axes.xaxis)
@@ -103,6 +108,8 @@ def curves(
         axes.set_ylim(-0.02, 1.02)
     if names:
         axes.legend(fontsize=8, frameon=False, labelcolor="linecolor", handlelength=1.2)
+    if critical is not None:
+        axes.set_title("▲ $w_c$, where it is lowest", fontsize=8, loc="left")
     if names and published:
         axes.annotate("○ published", (0.98, 0.02), xycoords="axes fraction", color=NEUTRAL, fontsize=8, ha="right")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ class Claim:
     quantity: str | Sequence[str | Sequence[str]]  # the variable of the Dataset that it is measured on, or several
     where: Mapping[str, Any]  # the swept values at which
     along: Sequence[str]  # the axes that the measure takes; where `step` is none of them, the last look counts
-    measure: Callable[..., float]  # of the axes' ticks, in order, and one seed's values of each quantity
+    # Of the axes' ticks, in order, and one seed's values of each quantity; those of all seeds where an axis is `seed`.
+    measure: Callable[..., float]
     scales: Sequence[str]  # the scales at which it can be judged …
     otherwise: str = ""  # … and why not at others
     # Of what is read off each cell's curve over steps, not of the curve; off several together, a list in the list.
@@ -76,25 +77,27 @@ class Claim:
         }
 
     def _values(self, dataset: xr.Dataset) -> list[float]:
-        """The measured value of each seed all of whose cells are finished."""
+        """The measured value of each seed all of whose cells are finished; where `seed` is an axis of the measure, the
+        one value of all of them."""
         chosen = dataset
         for key, value in self.where.items():
             is_number = isinstance(value, (int, float))
             chosen = chosen.sel(
                 {key: value}, method="nearest" if is_number else None, tolerance=1e-9 if is_number else None
             )
-        seeds = (chosen.isel(seed=number) for number in range(chosen.sizes["seed"]))
+        together = "seed" in self.along
+        seeds = [chosen] if together else [chosen.isel(seed=number) for number in range(chosen.sizes["seed"])]
         return [self._value(own) for own in seeds if own["finished"].all()]
 
     def _value(self, own: xr.Dataset) -> float:
-        """The measured value of one seed."""
+        """The measured value of one seed, or of all together."""
         names = [self.quantity] if isinstance(self.quantity, str) else self.quantity
         quantities = [self._along(own, name) for name in names]
         ticks = {dim: each[dim].values for each in quantities for dim in each.dims}
         return float(self.measure(*[ticks[axis] for axis in self.along], *[each.values for each in quantities]))
 
     def _along(self, own: xr.Dataset, names: str | Sequence[str]) -> xr.DataArray:
-        """A quantity of one seed along those of the measure's axes that it has."""
+        """A quantity along those of the measure's axes that it has."""
         quantity = of_cells(own, names, of_curve=self.of_curve, over_steps="step" in self.along)
         return quantity.transpose(*[axis for axis in self.along if axis in quantity.dims])
 
@@ -108,6 +111,7 @@ class Study:
     now: Mapping[str, Any]
     figure: Callable[[xr.Dataset, Path], Path]
     claims: Mapping[str, Claim]
+    published: Mapping[str, Any] = field(default_factory=dict)  # what panels and claims share, as ${study.published.…}
 
     def judge(self, dataset: xr.Dataset) -> list[dict[str, Any]]:
         """The verdicts on all claims, at the scale at which the Dataset was made."""

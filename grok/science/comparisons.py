@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Real
+from jaxtyping import Float, Real
 from scipy.stats import spearmanr
 
 
@@ -50,14 +50,46 @@ def off_published(
 ) -> float:
     """By what factor, either way, a grid is farthest from published values [x, y, value]: 1 where it has just these.
     Infinite where it has no value at one of them."""
-    ratios = []
-    for at_x, at_y, value in published:
-        column, row = (np.flatnonzero(np.isclose(ticks, tick)) for ticks, tick in ((x, at_x), (y, at_y)))
-        if not column.size or not row.size:
-            return math.nan
-        ratio = float(values[column[0], row[0]]) / value
-        ratios.append(max(ratio, 1 / ratio) if math.isfinite(ratio) and ratio > 0 else math.inf)
-    return max(ratios)
+    ours, theirs = _beside(x, y, values, published)
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.abs(np.log(ours / theirs)).max()))
+
+
+def farthest(
+    x: Real[np.ndarray, " column"],
+    y: Real[np.ndarray, " row"],
+    values: Real[np.ndarray, "column row"],
+    *,
+    published: Sequence[Sequence[float | int]],
+) -> float:
+    """How far a grid is at most from published values [x, y, value]; infinite where it has no value at one of them."""
+    ours, theirs = _beside(x, y, values, published)
+    return float(np.abs(ours - theirs).max())
+
+
+def share_within(
+    x: Real[np.ndarray, " column"],
+    y: Real[np.ndarray, " row"],
+    values: Real[np.ndarray, "column row"],
+    *,
+    published: Sequence[Sequence[float | int]],
+    distance: float,
+) -> float:
+    """The share of published values [x, y, value] from which a grid is no farther than a distance."""
+    ours, theirs = _beside(x, y, values, published)
+    return math.nan if np.isnan(ours).any() else float((np.abs(ours - theirs) <= distance).mean())
+
+
+def share_without(
+    x: Real[np.ndarray, " column"],
+    y: Real[np.ndarray, " row"],
+    values: Real[np.ndarray, "column row"],
+    *,
+    cells: Sequence[Sequence[float | int]],
+) -> float:
+    """The share of some cells [x, y] of a grid that have no value: of steps, those that never came."""
+    ours, _ = _beside(x, y, values, [[*cell, 0] for cell in cells])
+    return math.nan if np.isnan(ours).any() else float(np.isinf(ours).mean())
 
 
 def advantage(
@@ -80,6 +112,11 @@ def mean_distance(x: np.ndarray, y: Real[np.ndarray, " point"], other: Real[np.n
     return float(np.abs(y - other).mean())
 
 
+def mean_above(x: np.ndarray, y: Real[np.ndarray, " point"], bound: Real[np.ndarray, " point"]) -> float:
+    """By how much a quantity exceeds its bound, in the mean over all points; by nothing where it is below."""
+    return float(np.maximum(y - bound, 0).mean())
+
+
 def share_finite(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, from_x: float, to_x: float) -> float:
     """The share of the points with `from_x` ≤ x ≤ `to_x` that have a value: of steps, those that came."""
     within = (x >= from_x) & (x <= to_x)
@@ -98,3 +135,19 @@ def rank_correlation(x: np.ndarray, y: Real[np.ndarray, " point"], other: Real[n
     if both.sum() < 3 or np.ptp(y[both]) == 0 or np.ptp(other[both]) == 0:
         return math.nan
     return float(spearmanr(y[both], other[both]).statistic)
+
+
+def _beside(
+    x: Real[np.ndarray, " column"],
+    y: Real[np.ndarray, " row"],
+    values: Real[np.ndarray, "column row"],
+    published: Sequence[Sequence[float | int]],
+) -> tuple[Float[np.ndarray, " cell"], Float[np.ndarray, " cell"]]:
+    """A grid's values where there are published ones [x, y, value], infinite where none came, and the published ones;
+    NaN where the grid lacks the cell."""
+    ours = []
+    for at_x, at_y, _ in published:
+        column, row = (np.flatnonzero(np.isclose(ticks, tick)) for ticks, tick in ((x, at_x), (y, at_y)))
+        own = values[np.ix_(column, row)]
+        ours.append(np.where(np.isfinite(own), own, np.inf).item() if own.size else math.nan)
+    return np.array(ours), np.array([value for *_, value in published], dtype=float)

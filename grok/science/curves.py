@@ -104,6 +104,15 @@ def transition_width(steps: Real[np.ndarray, " look"], accuracy: Real[np.ndarray
     return crossing(steps, accuracy, int(high[0]), 0.9) - crossing(steps, accuracy, int(low[-1]) + 1, 0.1)
 
 
+def rises_to(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, level: float) -> float:
+    """Where a curve rises to a level for good, interpolated; infinite where it is below it at the last point, NaN where
+    it is there from the first."""
+    below = np.flatnonzero(~(y >= level))
+    if not below.size:
+        return math.nan
+    return math.inf if below[-1] == x.size - 1 else crossing(x, y, int(below[-1]) + 1, level)
+
+
 def crossing(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], number: int, level: float) -> float:
     """Where the line from the point before to the point of this number crosses the level."""
     (before, after), (low, high) = (map(float, each[number - 1 : number + 1]) for each in (x, y))

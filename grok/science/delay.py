@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Int, Real
+
+from grok.science.curves import first_reaching, settled
 
 
 def settled_at(steps: Int[np.ndarray, " look"], accuracy: Real[np.ndarray, " look"], threshold: float) -> int | None:
     """The first step from which the accuracy is at or above the threshold at every later look; None if it never is."""
-    below = np.flatnonzero(~(accuracy >= threshold))
-    first = 0 if below.size == 0 else int(below[-1]) + 1
-    return int(steps[first]) if first < steps.size else None
+    return _step(settled(steps, accuracy >= threshold))
 
 
 def first_at(steps: Int[np.ndarray, " look"], accuracy: Real[np.ndarray, " look"], threshold: float) -> int | None:
     """The first step at which the accuracy is at or above the threshold, whether or not it stays; None: it never is."""
-    reached = np.flatnonzero(accuracy >= threshold)
-    return int(steps[reached[0]]) if reached.size else None
+    return _step(first_reaching(steps, accuracy, level=threshold))
 
 
 def delay(memorization_step: int | None, generalization_step: int | None) -> int | None:
@@ -24,3 +25,7 @@ def delay(memorization_step: int | None, generalization_step: int | None) -> int
     if memorization_step is None or generalization_step is None:
         return None
     return generalization_step - memorization_step
+
+
+def _step(found: float) -> int | None:
+    return int(found) if math.isfinite(found) else None

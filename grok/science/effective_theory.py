@@ -11,13 +11,12 @@ training set leaves undetermined; the first one behind the former, λ₃, is the
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int, Real
 from torch import Generator, Tensor
 
-from grok.science.curves import crossing
+from grok.science.comparisons import at
 from grok.science.parallelograms import inside
 
 ZERO = 1e-8  # eigenvalues of AᵀA below are 0 (phase_diagram_plot/effective_linear_eq.ipynb)
@@ -98,14 +97,31 @@ def effective_flow(
 
 
 def steps_of_theory(
-    rate: Float64[Tensor, "*batch"], *, length: float, learning_rate: float
-) -> Float64[Tensor, "*batch"]:
+    rate: Real[np.ndarray, "*batch"], *, length: float, learning_rate: float
+) -> Float[np.ndarray, "*batch"]:
     """n_h = 1 / (λ₃(H) η), the steps in which the slowest deviation falls by e; H = 2 AᵀA / Z₀ and Z₀ the `length`.
 
     The `rate` is λ₃ of AᵀA, so n_h = Z₀ / (2 λ₃ η). A linear structure is there after about 3 n_h (Sec. 3.2). Infinite
     where λ₃ is 0.
     """
-    return length / (2 * rate * learning_rate)
+    with np.errstate(divide="ignore"):
+        return np.asarray(length / (2 * np.asarray(rate) * learning_rate))
+
+
+def times_theory(
+    sizes: Real[np.ndarray, " size"],
+    rate: Real[np.ndarray, " size"],
+    steps: Real[np.ndarray, " size"],
+    *,
+    size: float,
+    p: int,
+    learning_rate: float,
+) -> float:
+    """The steps to a linear representation at a size of the training set, by the 3 n_h of its λ₃, where Z₀ = p − 1
+    is that of the standardised embedding on a line. Infinite where they never came."""
+    expected = 3 * steps_of_theory(rate, length=p - 1.0, learning_rate=learning_rate)
+    taken = at(sizes, np.where(np.isfinite(steps), steps, np.inf), tick=size)
+    return taken / at(sizes, expected, tick=size)
 
 
 def random_training_sets(n_pairs: int, n_train: int, n_sets: int, generator: Generator) -> Bool[Tensor, "set pair"]:
@@ -129,12 +145,3 @@ def expected_rates(
     rate = slowest_rate(gram(rows, kept), free=free)
     of_each = rate / kept.sum(-1).clamp_min(1)
     return float((rate > 0).double().mean()), float(rate.mean()), float(of_each.mean())
-
-
-def critical_fraction(fractions: Float[Tensor, " point"], shares: Float[Tensor, " point"]) -> float:
-    """r_c: the fraction at which the share of training sets that determine the representation passes one half, on the
-    line between two points; NaN where it does not."""
-    above = torch.nonzero(shares >= 0.5).flatten()
-    if not len(above) or above[0] == 0:
-        return math.nan
-    return crossing(fractions.numpy(), shares.numpy(), int(above[0]), 0.5)

@@ -12,9 +12,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float, Real
+from jaxtyping import Float, Real
 
-from grok.science.curves import crossing, settled
+from grok.science.curves import crossing, rises_to, settled
 from grok.science.straight_line import straight_line
 
 CriticalNorm = Callable[[Real[np.ndarray, " norm"], Real[np.ndarray, " norm"]], float]
@@ -39,6 +39,18 @@ def lowest_norm(scales: Real[np.ndarray, " norm"], losses: Real[np.ndarray, " no
     x = np.log(scales[lowest - 1 : lowest + 2].astype(float))
     curvature, slope, _ = np.polyfit(x - x[1], heights[lowest - 1 : lowest + 2], 2)
     return math.exp(x[1] - slope / (2 * curvature))
+
+
+def middle_of_lowest(scales: Real[np.ndarray, " norm"], losses: Real[np.ndarray, " norm"], *, within: float) -> float:
+    """The middle of the norms at which the loss is lowest, where what is `within` of the least counts as equal to it.
+
+    Halfway over ln α between the first and the last of them: which of them has the least does not matter. NaN where a
+    point has no finite value, or an end of the grid is one of them.
+    """
+    lowest = np.flatnonzero(losses <= losses.min() + within)
+    if not np.isfinite(losses).all() or lowest[0] == 0 or lowest[-1] == scales.size - 1:
+        return math.nan
+    return math.sqrt(scales[lowest[0]] * scales[lowest[-1]])
 
 
 def depth(scales: Real[np.ndarray, " norm"], losses: Real[np.ndarray, " norm"]) -> float:
@@ -137,16 +149,9 @@ def critical_fraction(
     *,
     level: float,
 ) -> float:
-    """The share of the data from which a network generalises at its best norm (Omnigrok, App. B).
-
-    Where the best accuracy of all norms rises to the level for good, interpolated between the fractions; infinite where
-    it is below it at the largest, NaN where it is there at the smallest.
-    """
-    best = accuracy.max(0)
-    below: Bool[np.ndarray, " fraction"] = ~(best >= level)
-    if below[-1] or not below.any():
-        return math.inf if below[-1] else math.nan
-    return crossing(fractions, best, int(np.flatnonzero(below)[-1]) + 1, level)
+    """The share of the data from which a network generalises at its best norm: where the best accuracy of all norms
+    rises to the level for good, as `rises_to` has it (Omnigrok, App. B)."""
+    return rises_to(fractions, accuracy.max(0), level=level)
 
 
 def _heights(losses: Real[np.ndarray, " norm"], logarithmic: bool) -> Float[np.ndarray, " norm"]:

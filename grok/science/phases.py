@@ -33,11 +33,6 @@ def how_many(x: np.ndarray, y: np.ndarray, phases: np.ndarray) -> float:
     return float(len(set(phases.flatten().tolist()) & set(PHASES)))
 
 
-def share(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str) -> float:
-    """The share of a grid [x, y] that is in a phase."""
-    return float(np.mean(phases == of))
-
-
 def share_of(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: Collection[str]) -> float:
     """The share of a grid [x, y] that is in one of some phases."""
     return float(np.isin(phases, [*of]).mean())
@@ -51,6 +46,23 @@ def share_beside(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str, b
     shifts = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)]
     touched = np.any([np.roll(near, shift, (0, 1)) for shift in shifts], axis=0)
     return float(touched[own].mean()) if own.any() else math.nan
+
+
+def share_between(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str, between: Collection[str]) -> float:
+    """The share of a phase's cells on a grid [x, y] that border on each of some others: along the axes and diagonals
+    from the cell, past cells of its own phase, every one of these comes next somewhere; NaN where no cell is in the
+    phase."""
+
+    def beyond(place: np.ndarray, step: np.ndarray) -> str:
+        while all(0 <= each < size for each, size in zip(place, phases.shape, strict=True)):
+            if phases[tuple(place)] != of:
+                return str(phases[tuple(place)])
+            place = place + step
+        return ""
+
+    steps = np.array([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b])
+    found = [{*between} <= {beyond(cell, step) for step in steps} for cell in np.argwhere(phases == of)]
+    return float(np.mean(found)) if found else math.nan
 
 
 def share_gained(*grid: np.ndarray, of: Collection[str], at: float, over: float) -> float:

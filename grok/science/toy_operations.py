@@ -27,6 +27,11 @@ def toy_table(operation: str, p: int) -> tuple[Int[Tensor, "pair 2"], Int[Tensor
     return pairs, pairs.sum(1) % (p if operation == "add_modulo" else 2 * p - 1)
 
 
+def n_pairs(operation: str, p: int) -> int:
+    """How many pairs the table has."""
+    return S3_SIZE**2 if operation in ON_S3 else p * (p + 1) // 2
+
+
 def n_elements(operation: str, p: int) -> int:
     """How many elements the operation is on: p numbers, or the 6 permutations."""
     return S3_SIZE if operation in ON_S3 else p

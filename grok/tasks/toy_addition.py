@@ -16,12 +16,13 @@ from grok.checks import UserError, choice, whole
 from grok.models.embedding_decoder import EmbeddingDecoder
 from grok.science import losses
 from grok.science.parallelograms import parallelograms
-from grok.science.toy_operations import ON_S3, OPERATIONS, n_elements, n_results, toy_table
+from grok.science.toy_operations import ON_S3, OPERATIONS, n_elements, n_pairs, n_results, toy_table
 from grok.streams import Streams
 from grok.tasks.task import Data, Examples, Thresholds
 
 LOSSES = ("squared_error", "cross_entropy")
 RANDOM_NUMBERS = ("ours", "reference")
+LARGEST = 200  # the largest p: the templates that every pair is held against take 240 p³ bytes a replica, 2 GB there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,9 @@ class ToyAddition:
     thresholds: Thresholds
 
     def __post_init__(self) -> None:
-        whole("task.p", self.p, least=3)
+        whole("task.p", self.p, least=3, most=LARGEST)
         choice("task.operation", self.operation, OPERATIONS)
-        n_pairs = len(self.truth()[0])
-        whole("task.n_train", self.n_train, least=1, most=n_pairs - 1)
+        whole("task.n_train", self.n_train, least=1, most=n_pairs(self.operation, self.p) - 1)
         choice("task.loss", self.loss, LOSSES)
         whole("task.template_dimension", self.template_dimension, least=1)
         choice("task.random_numbers", self.random_numbers, RANDOM_NUMBERS)
@@ -61,12 +61,11 @@ class ToyAddition:
 
     def truth(self) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"]]:
         """All pairs and the numbers of their results, in the order of every replica's table."""
-        pairs, results, _ = _truth(self.operation, self.p)
-        return pairs, results
+        return _truth(self.operation, self.p)
 
     def parallelograms(self) -> Int[Tensor, "parallelogram 2"]:
         """P₀ of the table."""
-        return _truth(self.operation, self.p)[2]
+        return _parallelograms(self.operation, self.p)
 
     def data(self, streams: Streams) -> Data:
         """Pairs drawn by the stream `split`, templates by the stream `templates`; or both as the reference code draws
@@ -93,8 +92,12 @@ class ToyAddition:
         numbers, those that its code draws after `torch.manual_seed(seed)`, the embeddings first.
 
         Raises:
-            UserError: these are asked for of a model that the reference has not.
+            UserError: these are asked for of a model that the reference has not, or the model does not combine
+                embeddings as the operation does.
         """
+        if isinstance(model, EmbeddingDecoder) and (model.combine == "sum") == (self.operation in ON_S3):
+            allowed = "matrix_product (with model.d_embedding=9)" if self.operation in ON_S3 else "sum"
+            raise UserError(f"model.combine={model.combine}: must be {allowed} for task.operation={self.operation}")
         if not self._is_reference:
             return {}
         if not isinstance(model, EmbeddingDecoder) or model.combine != "sum" or model.embedding_bound != 0.5:
@@ -131,21 +134,25 @@ class ToyAddition:
     def _drawn(self, streams: Streams) -> tuple[Float[Tensor, "result out"], Int[Tensor, " pair"]]:
         shape = (n_results(self.operation, self.p), self.template_dimension)
         templates = torch.randn(shape, generator=streams.generator("templates"), dtype=torch.float64)
-        order = torch.randperm(len(self.truth()[0]), generator=streams.generator("split"))
+        order = torch.randperm(n_pairs(self.operation, self.p), generator=streams.generator("split"))
         return templates, order
 
     def _as_reference(self, streams: Streams) -> tuple[Float[Tensor, "result out"], Int[Tensor, " pair"]]:
         """Its training pairs in their order, then the others."""
         drawn = np.random.RandomState(streams.seed)
         templates = drawn.normal(0, 1, size=(n_results(self.operation, self.p), self.dimensions["n_outputs"]))
-        n_pairs = len(self.truth()[0])
-        train = drawn.choice(n_pairs, self.n_train, replace=False)
-        order = np.concatenate([train, np.setdiff1d(np.arange(n_pairs), train)])
+        n = n_pairs(self.operation, self.p)
+        train = drawn.choice(n, self.n_train, replace=False)
+        order = np.concatenate([train, np.setdiff1d(np.arange(n), train)])
         return torch.from_numpy(templates), torch.from_numpy(order)
 
 
 @lru_cache(maxsize=4)
-def _truth(operation: str, p: int) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"], Int[Tensor, "_ 2"]]:
-    """The operation's table with its parallelograms. Cached: replicas that ask for the same one share it."""
-    pairs, results = toy_table(operation, p)
-    return pairs, results, parallelograms(results)
+def _truth(operation: str, p: int) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"]]:
+    """The operation's table. Cached: replicas that ask for the same one share it."""
+    return toy_table(operation, p)
+
+
+@lru_cache(maxsize=4)
+def _parallelograms(operation: str, p: int) -> Int[Tensor, "_ 2"]:
+    return parallelograms(_truth(operation, p)[1])

@@ -15,6 +15,7 @@ from grok.records.history import History
 from grok.training.build import build
 from tests.conftest import TINY, composed
 
+ON_S3 = ("task.operation=compose_s3", "task.n_train=24", "model.combine=matrix_product", "model.d_embedding=9")
 TOY = ("task=toy_addition", "model.width=8", "logger=none")
 
 
@@ -91,12 +92,33 @@ def test_the_step_is_that_of_the_first_look_and_none_where_there_is_none():
 
 
 def test_matrices_that_represent_the_group_have_every_parallelogram():
-    training = made(
-        "task.operation=compose_s3", "task.n_train=24", "model.combine=matrix_product", "model.d_embedding=9"
-    )
+    training = made(*ON_S3)
     order = torch.tensor([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
     found = placed(training, torch.eye(3)[order].flatten(1))
     assert found["rqi"] == 1 and found["predicted_accuracy"] == 1 and "effective_loss" not in found
+
+
+def test_matrices_that_are_all_one_have_every_parallelogram_too():
+    training = made(*ON_S3)
+    assert placed(training, torch.randn(9).expand(6, -1))["rqi"] == 1
+
+
+def test_sums_modulo_p_have_a_ring_in_place_of_parallelograms():
+    training = made("task.operation=add_modulo", "task.p=11", d_embedding=3)
+    angle = 2 * math.pi * 3 * torch.arange(11) / 11
+    ring = torch.stack([angle.cos(), angle.sin(), 0 * angle], dim=1)
+    found = placed(training, ring)
+    assert found["circularity"] == pytest.approx(1, abs=1e-4)
+    assert found["effective_dimension"] == pytest.approx(2, abs=1e-3) and "table_accuracy" in found
+    noise = placed(training, torch.randn(11, 3, generator=torch.Generator().manual_seed(0)))
+    assert 0.2 < noise["circularity"] < 0.7
+    of_lines = {"rqi", "predicted_accuracy", "effective_loss"}
+    assert not of_lines & {*found} and Representation().last(looked_at(training), History()) == {}
+
+
+def test_sums_modulo_an_even_number_have_no_circularity():
+    found = placed(made("task.operation=add_modulo", d_embedding=2), torch.randn(10, 2))
+    assert {*found} == {"table_accuracy", "effective_dimension"}
 
 
 def test_an_embedding_is_recorded_as_it_was_at_the_look():

@@ -83,6 +83,15 @@ def test_a_claim_can_be_along_a_swept_key(dataset):
     assert phases.judge(dataset, "paper")["measured"] == pytest.approx((2 + 1) / 2)
 
 
+def test_a_claim_along_seeds_is_of_all_of_them_together(dataset):
+    axes = ["init_scale", "seed"]
+    together = claim(where={}, along=axes, measure=lambda scales, seeds, loss: loss[1, 2] - loss[0, 0])
+    assert together.judge(dataset, "paper")["n"] == 0  # the seed 2 lacks a cell
+    dataset["finished"][0, 2] = True
+    verdict = together.judge(dataset, "paper")
+    assert verdict["measured"] == 5 - 3 and verdict["n"] == 1 and verdict["low"] is None
+
+
 def test_a_claim_can_be_measured_on_several_quantities(dataset):
     both = claim(
         quantity=["test_loss", "test_accuracy"],

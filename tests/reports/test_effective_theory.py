@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
 from matplotlib.image import imread
 
 import grok
 from grok.reports.claims import study
 from grok.reports.effective_theory import expected
+from grok.reports.embedding_paths import flow_of
 from grok.reports.study import Study
 from grok.science import effective_theory as theory
 from grok.training.build import build
@@ -41,6 +41,16 @@ def test_a_run_leaves_its_pictures_and_says_what_its_training_set_allows(made):
     assert summary["nullity"] >= 2 and summary["ideal_accuracy"] <= 1 and "rqi_step" in summary
 
 
+def test_the_flow_of_the_theory_starts_at_the_embedding_and_keeps_its_mean_and_spread(made):
+    record = grok.load(made)
+    own, flow = record["embedding"].isel(dimension=0).transpose("step", "token").values, flow_of(record)
+    np.testing.assert_allclose(flow[0], own[0], atol=1e-6)
+    np.testing.assert_allclose(flow.mean(1), own.mean(1), atol=1e-6)
+    np.testing.assert_allclose(flow.std(1), own.std(1), rtol=0.05)  # steps are not quite the flow
+    places = np.sort(flow[-1])
+    assert np.diff(places).max() < 1.5 * np.diff(places).min()  # 100 steps at this rate are 2,000 at the usual one
+
+
 def test_an_embedding_of_more_dimensions_is_drawn_in_a_plane(tmp_path):
     folder = trained_in(tmp_path / "run", *TOY, "steps=10", "model.d_embedding=5", "picture=[embeddings]")
     assert_drawn(folder / "embeddings.png")
@@ -65,7 +75,7 @@ def as_theory_has_it() -> xr.Dataset:
     sizes, seeds, steps = [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 54], [*range(10)], np.array([0, 10_000])
     rate = np.interp([size / 55 for size in sizes], *expected(10, 2000)[::2])[:, None].repeat(len(seeds), 1)
     there = np.array([size >= 30 for size in sizes])[:, None].repeat(len(seeds), 1)
-    n_h = theory.steps_of_theory(torch.from_numpy(rate), length=9.0, learning_rate=1e-3).numpy()
+    n_h = theory.steps_of_theory(rate, length=9.0, learning_rate=1e-3)
     names, at_end = ("task.n_train", "seed"), lambda values: np.stack([0 * values, values], -1)
     fraction = np.array(sizes)[:, None] / 55 + 0 * rate
     of_steps = {
@@ -81,42 +91,68 @@ def as_theory_has_it() -> xr.Dataset:
     )
     return dataset.assign(
         slowest_rate=(names, rate),
+        slowest_mean_rate=(names, rate / 47),  # by |P₀(D)|, as of 45 pairs
+        ideal_rqi=(names, there.astype(float)),
+        ideal_accuracy=(names, np.minimum(fraction + 0.1, 1)),
         rqi_step=(names, np.where(there, 3 * n_h, np.nan)),
         finished=(names, np.ones(rate.shape, bool)),
         last_step=(names, np.full(rate.shape, 10_000)),
     )
 
 
-def assert_hold(declared: Study, dataset: xr.Dataset) -> None:
-    """All claims hold, but for those of single runs that are published."""
+def failing(declared: Study, dataset: xr.Dataset) -> set[str]:
+    """The claims that do not hold, those of single runs that are published left out."""
     judged = {name: claim.judge(dataset, "laptop") for name, claim in declared.claims.items()}
-    of_theory = {name: each for name, each in judged.items() if not name.startswith("published")}
-    assert of_theory and all(each["holds"] for each in of_theory.values()), of_theory
+    return {name for name, each in judged.items() if not name.startswith("published") and not each["holds"]}
 
 
 @pytest.mark.parametrize("name", ["representation", "grokking_rate"])
 def test_what_theory_has_is_what_its_claims_hold_of(name, tmp_path):
     declared, dataset = study(f"effective_theory_{name}", "laptop"), as_theory_has_it()
-    assert_hold(declared, dataset)
+    assert failing(declared, dataset) <= {"scale_of_the_paper"}  # these runs are on that of its code
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+
+
+def diagram(declared: Study, phases: np.ndarray) -> xr.Dataset:
+    """Ten by ten cells of three seeds, with these phases from left to right, or of every cell."""
+    x, y = (declared.figure.keywords[axis] for axis in "xy")
+    keys = {y: np.arange(10.0), x: np.geomspace(1e-5, 1e-2, 10), "seed": [0, 1, 58]}
+    of_cells = np.broadcast_to(np.broadcast_to(phases, (10, 10))[..., None], (10, 10, 3)).copy()
+    numbers = dict.fromkeys(("memorization_step", "generalization_step"), ([*keys], np.ones((10, 10, 3))))
+    variables = {"phase": ([*keys], of_cells), "finished": ([*keys], np.ones(of_cells.shape, bool)), **numbers}
+    return xr.Dataset(variables, keys, {"scale": "laptop"})
+
+
+STRIPES = np.array([["comprehension"] * 3 + ["grokking"] * 2 + ["memorization"] * 3 + ["confusion"] * 2])
 
 
 @pytest.mark.parametrize("name", DIAGRAMS)
 def test_a_diagram_of_four_phases_is_what_its_claims_hold_of(name, tmp_path):
     """Comprehension, grokking, memorization, confusion in stripes from left to right."""
     declared = study(f"effective_theory_{name}", "laptop")
-    x, y = (declared.figure.keywords[axis] for axis in "xy")
-    stripes = np.array(["comprehension"] * 3 + ["grokking"] * 2 + ["memorization"] * 3 + ["confusion"] * 2)
-    keys = {y: np.arange(10.0), x: np.geomspace(1e-5, 1e-2, 10), "seed": [0, 1, 58]}
-    phases = np.broadcast_to(stripes[None, :, None], (10, 10, 3)).copy()
-    numbers = dict.fromkeys(("memorization_step", "generalization_step"), ([*keys], np.ones((10, 10, 3))))
-    dataset = xr.Dataset(
-        {"phase": ([*keys], phases), "finished": ([*keys], np.ones(phases.shape, bool)), **numbers},
-        keys,
-        {"scale": "laptop"},
-    )
-    assert_hold(declared, dataset)
+    dataset = diagram(declared, STRIPES)
+    assert not failing(declared, dataset)
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "denied"),
+    [
+        ("phase_diagram", {"grokking_beside_memorization"}),
+        ("weight_decay", {"grokking_between"}),
+        ("classes", {"grokking_between"}),
+    ],
+)
+def test_grokking_beside_confusion_alone_is_denied(name, denied):
+    """Memorization and confusion in each other's places, and comprehension before grokking: all four are there."""
+    declared = study(f"effective_theory_{name}", "laptop")
+    order = ["comprehension"] * 3 + ["grokking"] * 2 + ["confusion"] * 3 + ["memorization"] * 2
+    assert failing(declared, diagram(declared, np.array(order)[None, :])) == denied
+
+
+def test_a_zone_that_is_everywhere_is_denied():
+    declared = study("effective_theory_s3", "laptop")
+    assert failing(declared, diagram(declared, np.array([["grokking"] * 10]))) == {"four_phases", "generalises"}
 
 
 def test_a_study_runs_at_smoke_scale_judges_and_draws(command, tmp_path):

@@ -8,13 +8,17 @@ import pytest
 from grok.science.comparisons import (
     advantage,
     at,
+    farthest,
     first_finite,
     mean,
+    mean_above,
     mean_distance,
     off_published,
     rank_correlation,
     ratio,
     share_finite,
+    share_within,
+    share_without,
     spread,
     steepest,
 )
@@ -60,8 +64,26 @@ def test_ranks_do_not_ask_for_a_line():
     assert mean_distance(x, np.array([1.0, 2]), np.array([2.0, 0])) == 1.5
 
 
+def test_what_is_below_its_bound_does_not_make_up_for_what_is_above():
+    assert mean_above(np.arange(2), np.array([0.5, 0.0]), np.array([0.25, 1.0])) == 0.125
+
+
 def test_a_grid_is_off_by_the_factor_of_its_worst_point_either_way():
     x, y, values = np.array([1e-4, 1e-3]), np.array([0.0, 2.0]), np.array([[100.0, 200.0], [300.0, np.nan]])
     assert off_published(x, y, values, published=[[1e-4, 0, 100], [1e-3, 0, 600], [1e-4, 2, 160]]) == 2
     assert off_published(x, y, values, published=[[1e-3, 2, 100]]) == np.inf
     assert np.isnan(off_published(x, y, values, published=[[1e-2, 2, 100]]))
+
+
+def test_a_grid_is_held_against_published_values_by_their_distance():
+    x, y, values = np.array([30, 45]), np.array([0, 1]), np.array([[np.nan, 740.0], [840.0, 1090.0]])
+    published = [[30, 1, 740], [45, 0, 834], [45, 1, 1072]]
+    assert farthest(x, y, values, published=published) == 18
+    assert share_within(x, y, values, published=published, distance=10.0) == pytest.approx(2 / 3)
+    assert farthest(x, y, values, published=[[30, 0, 740]]) == np.inf
+    assert share_within(x, y, values, published=[[30, 0, 740]], distance=10.0) == 0
+    assert share_without(x, y, values, cells=[[30, 0], [45, 1]]) == 0.5
+    lacking = [[50, 0, 740], [30, 1, 740]]
+    assert np.isnan(farthest(x, y, values, published=lacking))
+    assert np.isnan(share_within(x, y, values, published=lacking, distance=10.0))
+    assert np.isnan(share_without(x, y, values, cells=[[50, 0]]))

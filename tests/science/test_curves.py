@@ -15,6 +15,7 @@ from grok.science.curves import (
     lowest,
     median_from,
     reached_by,
+    rises_to,
     settled_below,
     transition_width,
     value_at,
@@ -90,3 +91,8 @@ def test_three_seeds_cannot_say_more_than_their_range():
 def test_a_level_is_reached_by_the_step_at_which_it_is():
     steps, values = np.array([0, 10, 20, 30]), np.array([0.1, 0.95, 0.5, 0.96])
     assert [reached_by(steps, values, level=0.95, step=step) for step in (9, 10, 25)] == [0, 1, 1]
+
+
+def test_a_curve_rises_to_a_level_where_it_last_crosses_it():
+    assert rises_to(STEPS, np.array([0.0, 0.6, 0.4, 0.8]), level=0.5) == pytest.approx(325)
+    assert rises_to(STEPS, VALUES, level=0.8) == math.inf and math.isnan(rises_to(STEPS, VALUES, level=0.1))

@@ -3,10 +3,12 @@
 import math
 from itertools import combinations
 
+import numpy as np
 import pytest
 import torch
 
 from grok.science import effective_theory as theory
+from grok.science.curves import rises_to
 from grok.science.parallelograms import equations, inside, parallelograms, reached
 from grok.science.toy_operations import toy_table
 
@@ -60,9 +62,8 @@ def test_random_training_sets_are_as_published_within_the_error_of_both(n_train,
 
 def test_half_of_the_training_sets_determine_the_representation_at_two_fifths():
     shares = [theory.expected_rates(ROWS, QUADRUPLES, sets(n), free=2)[0] for n in range(18, 28)]
-    fractions = torch.arange(18, 28) / 55
-    assert theory.critical_fraction(fractions, torch.tensor(shares)) == pytest.approx(0.41, abs=0.01)
-    assert math.isnan(theory.critical_fraction(fractions, torch.zeros(10)))
+    fractions = np.arange(18, 28) / 55
+    assert rises_to(fractions, np.array(shares), level=0.5) == pytest.approx(0.41, abs=0.01)
 
 
 def test_the_velocity_is_the_gradient_of_the_effective_loss():
@@ -94,10 +95,17 @@ def test_the_slowest_deviation_falls_by_e_in_n_h_steps():
     line = torch.arange(10, dtype=torch.float64) - 4.5
     line = line * (9 / line.square().sum()).sqrt()
     slow = torch.linalg.eigh(matrix).eigenvectors[:, 2]
-    n_h = theory.steps_of_theory(torch.tensor(30.0, dtype=torch.float64), length=9.0, learning_rate=1e-3)
-    assert n_h.item() == pytest.approx(150)
+    assert theory.steps_of_theory(np.array(30.0), length=9.0, learning_rate=1e-3) == pytest.approx(150)
     after = theory.effective_flow((line + 1e-3 * slow).unsqueeze(1), matrix, step_size=1e-3, steps=150)
     assert (after[:, 0] @ slow).item() == pytest.approx(1e-3 / math.e, rel=0.01)
+
+
+def test_steps_are_by_the_theory_of_the_size_asked_for():
+    sizes, rate = np.array([40, 45]), np.array([9.0, 13.5])
+    law = {"size": 45.0, "p": 10, "learning_rate": 1e-3}
+    assert theory.times_theory(sizes, rate, np.array([7.0, 500.0]), **law) == pytest.approx(0.5)  # 3 n_h is 1,000
+    assert theory.times_theory(sizes, rate, np.array([7.0, math.nan]), **law) == math.inf
+    assert math.isnan(theory.times_theory(sizes[:1], rate[:1], np.array([7.0]), **law))
 
 
 def test_what_is_implied_adds_nothing_to_the_rank():

@@ -15,6 +15,7 @@ from grok.science.landscape import (
     goldilocks_edge,
     least_error,
     lowest_norm,
+    middle_of_lowest,
     predicted_steps,
     prediction_error,
     shrinking_slope,
@@ -41,6 +42,20 @@ def test_a_landscape_whose_lowest_point_is_not_enclosed_has_no_lowest_norm():
 
 def test_a_flat_bottom_is_lowest_inside_it():
     assert lowest_norm(SCALES, np.array([9, 5, 1, 1, 5, 9]), logarithmic=False) == pytest.approx(1.02, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_middle_of_a_flat_bottom_does_not_depend_on_the_noise_below_the_level(seed):
+    noise = np.random.default_rng(seed).uniform(0, 0.01, SCALES.size)
+    error = np.where((SCALES > 0.4) & (SCALES < 1.5), noise, 0.3 + noise)
+    assert middle_of_lowest(SCALES, error, within=0.01) == pytest.approx(math.sqrt(0.5 * 1.3))
+
+
+def test_the_middle_of_what_is_not_enclosed_is_none():
+    assert math.isnan(middle_of_lowest(SCALES, SCALES, within=0.01))
+    assert math.isnan(middle_of_lowest(SCALES, np.array([0.3, 0.2, 0.1, 0.0, 0.005, 0.008]), within=0.01))
+    assert math.isnan(middle_of_lowest(SCALES, np.array([2, 1, math.nan, 1, 2, 3]), within=0.01))
+    assert middle_of_lowest(SCALES, np.abs(SCALES - 0.8), within=0.01) == pytest.approx(0.8)
 
 
 def test_a_u_is_as_deep_as_its_lower_side_is_high():

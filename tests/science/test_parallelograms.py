@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from grok.science.parallelograms import equations, inside, parallelograms, reached
-from grok.science.toy_operations import n_results, s3_products, toy_table
+from grok.science.toy_operations import n_pairs, n_results, s3_products, toy_table
 
 
 def by_hand(operation: str, p: int) -> set[frozenset]:
@@ -30,6 +30,7 @@ TABLES = [("add", 5), ("add", 9), ("add_modulo", 5), ("add_modulo", 8), ("compos
 @pytest.mark.parametrize(("operation", "p"), TABLES)
 def test_they_are_those_that_loops_find(operation, p):
     pairs, results = toy_table(operation, p)
+    assert len(pairs) == n_pairs(operation, p)
     quadruples = parallelograms(results)
     assert (quadruples[:, 0] < quadruples[:, 1]).all()
     found = [frozenset(map(tuple, each)) for each in pairs[quadruples].tolist()]

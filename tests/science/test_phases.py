@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grok.science.phases import how_many, phase, share, share_beside, share_gained, share_of
+from grok.science.phases import how_many, phase, share_beside, share_between, share_gained, share_of
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,10 @@ def test_phases_follow_the_papers_table(memorized, generalized, expected):
 def test_phases_of_a_grid_are_counted():
     grid = np.array([["grokking", "confusion"], ["grokking", "comprehension"]])
     assert how_many(np.arange(2), np.arange(2), grid) == 3
-    assert share(np.arange(2), np.arange(2), grid, of="grokking") == 0.5
+    assert share_of(np.arange(2), np.arange(2), grid, of=["grokking"]) == 0.5
 
 
+AXES = (np.arange(3), np.arange(3))
 STRIPES = np.array([["comprehension", "grokking", "memorization", "confusion"]] * 3)
 
 
@@ -37,6 +38,24 @@ def test_a_stripe_borders_on_the_stripes_beside_it_and_no_other():
     assert share_beside(x, y, STRIPES, of="comprehension", beside=["confusion", "grokking"]) == 1
     assert np.isnan(share_beside(x, y, STRIPES, of="none", beside=["grokking"]))
     assert share_of(x, y, STRIPES, of=["grokking", "comprehension"]) == 0.5
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_stripe_of_any_width_lies_between_the_stripes_beside_it_and_no_other(turned):
+    for width in (1, 2, 4):
+        stripes = np.array([["comprehension"] * 2 + ["grokking"] * width + ["memorization", "confusion"]] * 3)
+        x, y, grid = np.arange(3), np.arange(width + 4), stripes.T if turned else stripes
+        assert share_between(x, y, grid, of="grokking", between=["memorization", "comprehension"]) == 1
+        assert share_between(x, y, grid, of="grokking", between=["comprehension", "confusion"]) == 0
+    assert np.isnan(share_between(x, y, grid, of="none", between=["comprehension", "confusion"]))
+
+
+def test_a_phase_beside_one_of_two_others_is_not_between_them():
+    beside_one = np.array([["comprehension", "grokking", "confusion"]] * 3)
+    assert share_beside(*AXES, beside_one, of="grokking", beside=["comprehension", "memorization"]) == 1
+    assert share_between(*AXES, beside_one, of="grokking", between=["comprehension", "memorization"]) == 0
+    at_the_edge = np.array([["comprehension", "grokking", "grokking"]] * 2 + [["memorization"] * 3])
+    assert share_between(*AXES, at_the_edge, of="grokking", between=["comprehension", "memorization"]) == 1
 
 
 def test_shares_are_compared_at_two_values_of_the_second_axis():

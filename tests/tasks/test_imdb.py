@@ -1,5 +1,7 @@
 """What a replica reads of the reviews: its own words, the last of them at the end, and both parts alike in praise."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -94,6 +96,14 @@ def test_an_lstm_learns_reviews_whose_words_say_it_all(few_reviews, monkeypatch,
     keys = ("optimizer.lr=0.03", "optimizer.weight_decay=0", "init_scale=1")
     record = grok.load(trained_in(tmp_path / "run", *TINY[:-2], "steps=100", TINY[-1], *keys))
     assert record["test_accuracy"][-1] == 1 and record["train_loss"][-1] < 0.1
+
+
+def test_the_landscape_of_reviews_runs_at_smoke_scale_judges_and_draws(command, tmp_path, few_reviews):
+    small = ("task.n_reviews=24", "task.n_train=16", "batch_size=8")
+    assert command("study=imdb_landscape", "scale=smoke", *small, "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+    verdict = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
+    assert verdict and all(each["holds"] is None for each in verdict)
+    assert (tmp_path / "sweep" / "figure.png").stat().st_size > 10_000
 
 
 def test_in_a_sweep_each_lstm_trains_in_a_run_of_its_own_and_as_if_alone(command, tmp_path, few_reviews):

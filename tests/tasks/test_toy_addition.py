@@ -175,7 +175,8 @@ def test_embeddings_and_decoder_have_rates_of_their_own():
     [
         ({"n_train": 55}, "task.n_train=55: must be a whole number from 1 to 54"),
         ({"operation": "plus"}, "task.operation=plus: must be one of add, add_modulo, compose_s3"),
-        ({"p": 2}, "task.p=2: must be a whole number of at least 3"),
+        ({"p": 2}, "task.p=2: must be a whole number from 3 to 200"),
+        ({"p": 201}, "task.p=201: must be a whole number from 3 to 200"),
         ({"loss": "hinge"}, "task.loss=hinge: must be one of squared_error, cross_entropy"),
         ({"random_numbers": "mine"}, "task.random_numbers=mine: must be one of ours, reference"),
         (
@@ -206,8 +207,14 @@ def test_what_it_cannot_be_is_one_clear_line(own, line):
         (
             "task",
             {"operation": "compose_s3", "n_train": 24},
-            "measure=representation: model.combine=sum does not fit task.operation=compose_s3",
+            "model.combine=sum: must be matrix_product (with model.d_embedding=9) for task.operation=compose_s3",
         ),
+        (
+            "model",
+            {"combine": "matrix_product", "d_embedding": 9},
+            "model.combine=matrix_product: must be sum for task.operation=add",
+        ),
+        ("task", {"p": 101}, "measure=representation: reads sums of at most 100 numbers, not task.p=101"),
     ],
 )
 def test_what_does_not_fit_together_is_one_clear_line(group, own, line):
