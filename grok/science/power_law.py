@@ -23,7 +23,11 @@ class PowerLaw(NamedTuple):
 
 
 def exponent(
-    x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, from_x: float = 0.0, to_x: float = np.inf
+    x: Real[np.ndarray, " point"],
+    y: Real[np.ndarray, " point"],
+    *,
+    from_x: float | int = 0.0,
+    to_x: float | int = np.inf,
 ) -> float:
     """The exponent k of the power law through the points with `from_x` ≤ x ≤ `to_x`, by least squares in logarithms.
 
@@ -37,7 +41,11 @@ def exponent(
 
 
 def r_squared(
-    x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, from_x: float = 0.0, to_x: float = np.inf
+    x: Real[np.ndarray, " point"],
+    y: Real[np.ndarray, " point"],
+    *,
+    from_x: float | int = 0.0,
+    to_x: float | int = np.inf,
 ) -> float:
     """R² of the line through the logarithms, by the rule of `exponent`: 1 where the points lie on a power law."""
     within = _within(x, from_x, to_x)
@@ -51,8 +59,8 @@ def power_law(
     y: Real[np.ndarray, " point"],
     *,
     groups: Int[np.ndarray, " point"],
-    from_x: float = 0.0,
-    to_x: float = np.inf,
+    from_x: float | int = 0.0,
+    to_x: float | int = np.inf,
 ) -> PowerLaw:
     """The power law through the points of all seeds pooled, by the rule of `exponent` (Michaud et al. 2023, notebook
     scaling-exp-vs-zipf-exp), with Student's 95 % interval of its exponent.
@@ -93,7 +101,7 @@ def at_multiples(
     return grid, np.exp(np.interp(np.log(grid), *_logarithms(x, known)))
 
 
-def _within(x: Real[np.ndarray, " point"], from_x: float, to_x: float) -> Bool[np.ndarray, " point"]:
+def _within(x: Real[np.ndarray, " point"], from_x: float | int, to_x: float | int) -> Bool[np.ndarray, " point"]:
     """Both ends count, whatever rounding does to them."""
     within: np.ndarray = (x >= from_x * (1 - 1e-9)) & (x <= to_x * (1 + 1e-9))
     return within

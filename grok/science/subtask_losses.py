@@ -94,9 +94,9 @@ def fall(
     x: Real[np.ndarray, " point"],
     mean: Real[np.ndarray, " point"],
     *,
-    from_x: float = 0.0,
-    to_x: float = math.inf,
-    from_bits: float = math.inf,
+    from_x: float | int = 0.0,
+    to_x: float | int = math.inf,
+    from_bits: float | int = math.inf,
     every: int | float | None = None,
 ) -> float:
     """k in L ∝ x^−k, of the mean loss over a range of x, and from where it first is below `from_bits` on; at the
@@ -108,10 +108,14 @@ def fall(
 
 
 def fit_begins(
-    x: Real[np.ndarray, " point"], mean: Real[np.ndarray, " point"], *, from_x: float = 0.0, from_bits: float = math.inf
+    x: Real[np.ndarray, " point"],
+    mean: Real[np.ndarray, " point"],
+    *,
+    from_x: float | int = 0.0,
+    from_bits: float | int = math.inf,
 ) -> float:
     """The first x that counts: infinite where the loss is never below `from_bits`."""
-    return max(from_x, first_below(x, mean, level=from_bits * NATS_PER_BIT))
+    return float(max(from_x, first_below(x, mean, level=from_bits * NATS_PER_BIT)))
 
 
 def rise(
@@ -119,7 +123,7 @@ def rise(
     ranks: Int[np.ndarray, " subtask"],
     losses: Real[np.ndarray, "point subtask"],
     *,
-    to_x: float = math.inf,
+    to_x: float | int = math.inf,
 ) -> float:
     """k in n ∝ x^k, of the number of subtasks that are learned, where any is."""
     return _rise(x, n_learned(losses / NATS_PER_BIT, below=LEARNED), to_x=to_x)
@@ -133,9 +137,9 @@ def fall_less_predicted(
     *,
     alpha: float,
     law: str,
-    from_x: float = 0.0,
-    to_x: float = math.inf,
-    from_bits: float = math.inf,
+    from_x: float | int = 0.0,
+    to_x: float | int = math.inf,
+    from_bits: float | int = math.inf,
     every: int | float | None = None,
 ) -> float:
     """By how much the mean loss falls more steeply than the law has it, for a task of this size at the same points.
@@ -195,8 +199,8 @@ def less_gained(
     losses: Real[np.ndarray, "tick point subtask"],
     mean: Real[np.ndarray, "tick point"],
     *,
-    at: float,
-    over: float,
+    at: float | int,
+    over: float | int,
     less: Callable[..., float],
 ) -> float:
     """By how much more `less` finds at one tick of a swept key than at another; NaN where one is missing."""
@@ -223,6 +227,6 @@ def farthest_from_published(
     return float(np.abs(found).max())
 
 
-def _rise(x: Real[np.ndarray, " point"], learned: Int[np.ndarray, " point"], *, to_x: float = math.inf) -> float:
+def _rise(x: Real[np.ndarray, " point"], learned: Int[np.ndarray, " point"], *, to_x: float | int = math.inf) -> float:
     some = learned > 0
     return power_law.exponent(x[some], learned[some], to_x=to_x)

@@ -119,8 +119,8 @@ def test_a_network_that_stops_learning_departs_from_the_law_and_what_goes_on_doe
     widths, room = np.array([200, 400]), np.array([[10], [100]])
     losses = np.stack([NATS_PER_BIT * ((x[:, None] * FREQUENCIES < 5000) | (most < RANKS)) for most in room])
     gained = partial(less_gained, widths, x, RANKS, losses, losses @ FREQUENCIES, less=less)
-    assert gained(at=400.0, over=200.0) == -gained(at=200.0, over=400.0) > 0.1
-    assert math.isnan(gained(at=800.0, over=200.0))
+    assert gained(at=400, over=200) == -gained(at=200, over=400) > 0.1
+    assert math.isnan(gained(at=800, over=200))
 
 
 @pytest.mark.parametrize(("counts", "expected"), [("examples", 1.0), ("steps", 4.0)])
