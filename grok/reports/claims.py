@@ -22,7 +22,7 @@ from grok.checks import UserError
 from grok.records.files import write_bytes, write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
-from grok.reports.study import Study, holds, ours
+from grok.reports.study import Study, agrees_if, holds, ours
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 500  # values at a look of a quantity that is kept with the results: as many subtasks as the paper has
@@ -65,15 +65,20 @@ def _small_part(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
-    """The verdicts as a table in Markdown."""
+    """How many claims hold, and the verdicts as a table in Markdown."""
+    hold, fail, open_ = (sum(each["holds"] is word for each in judged) for word in (True, False, None))
     lines = [
-        "| study | claim | source | published | ours (interval over seeds) | seeds | holds |",
-        "|---|---|---|---|---|---|---|",
+        f"{hold + fail} claims are judged: {hold} hold, {fail} do not. {open_} more are not judged at the scale that was"
+        " run.",
+        "",
+        "| study | claim | source | published | agrees if | ours (interval over seeds) | seeds | holds |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for each in judged:
         word = "**no**" if each["holds"] is False else holds(each)
         study = f"{each['study']}, {each['scale']}"
-        cells = (study, each["claim"], each["source"], each["published"], ours(each), str(each["n"]), word)
+        said = (study, each["claim"], each["source"], each["published"])
+        cells = (*said, agrees_if(each), ours(each), str(each["n"]), word)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -79,7 +79,9 @@ def _kind(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, colour: str, *,
     x, y = frequencies[learned], steps[learned]
     fit = power_law(x, y, groups=groups[learned])
     order = float(np.mean([order_of_learning(each) for each in seeds]))
-    ends = np.array([x.min(), x.max()] if x.size else [np.nan, np.nan])
+    if not x.size:
+        return
+    ends = np.array([x.min(), x.max()])
     label = f"{name}slope {signed(fit.exponent)}{interval(fit)}, Spearman {signed(order)}"
     axes.plot(x, y, "o", color=colour, ms=3.8, mew=0, alpha=0.6)
     axes.plot(ends, fit.coefficient * ends**fit.exponent, color=colour, lw=1.5, label=label)
@@ -99,7 +101,9 @@ def _laws(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, published: Mapp
         for name, slope, style in slopes:
             line = np.exp(y.mean() + slope * (ends - x.mean()))
             axes.plot(np.exp(ends), line, color="black", lw=1.0, ls=style, label=f"{name}: slope {signed(slope)}")
-    axes.set(xlabel="frequency of the subtask", ylabel="step by which it is learned")
-    if x.size:
-        axes.set(xscale="log", yscale="log", ylim=(None, 8 * np.exp(y.max())))  # with room for the names
+    axes.set(xlabel="frequency of the subtask", ylabel="step by which it is learned", xscale="log")
+    if not x.size:
+        axes.set(xlim=(zipf_frequencies(n, alpha=alpha).min(), 1), yticks=[])
+        return
+    axes.set(yscale="log", ylim=(None, 8 * np.exp(y.max())))  # with room for the names
     axes.legend(loc="upper right", fontsize=7.5, frameon=False, handlelength=2.4)

@@ -142,8 +142,18 @@ def ours(verdict: Mapping[str, Any]) -> str:
     are then of something else than what was run (`verdict.json` has the value)."""
     if verdict["holds"] is None:
         return "–"
+    if verdict["measured"] is None:
+        return "none"
     interval = f" ({_number(verdict['low'])} – {_number(verdict['high'])})" if verdict["n"] > 1 else ""
     return f"{_number(verdict['measured'])}{interval}"
+
+
+def agrees_if(verdict: Mapping[str, Any]) -> str:
+    """Which values of ours count as agreement."""
+    least, most = (None if verdict[key] is None else _number(verdict[key]) for key in ("at_least", "at_most"))
+    if least is None or most is None:
+        return f"≥ {least}" if least is not None else f"≤ {most}" if most is not None else "any"
+    return f"{least} – {most}"
 
 
 def _table(title: str, judged: Sequence[Mapping[str, Any]]) -> Table:

@@ -141,7 +141,9 @@ def test_a_claim_along_steps_and_a_key_is_at_the_looks_that_all_its_cells_had(da
 
 def test_a_step_that_never_came_is_never_and_fails(dataset):
     verdict = claim(measure=lambda steps, values: first_reaching(steps, values, level=99.0)).judge(dataset, "paper")
-    assert verdict["measured"] is None and verdict["holds"] is False and "| none (none" in readme_table([verdict])
+    assert (
+        verdict["measured"] is None and verdict["holds"] is False and "| none | 3 | **no** |" in readme_table([verdict])
+    )
     json.dumps(verdict, allow_nan=False)
     never = claim(quantity="generalization_step", where={"init_scale": 1.0}, along=[], measure=number)
     assert never.judge(dataset, "paper")["n"] == 2 and never.judge(dataset, "paper")["holds"] is False
@@ -178,9 +180,11 @@ def test_a_claim_at_another_scale_is_not_judged_says_why_and_shows_no_number_bes
         (verdict,) = declared.report(dataset.assign_attrs(scale=scale), tmp_path, console)
         assert verdict["measured"] == 3 and (verdict["holds"] is None) == (scale == "smoke")
         assert json.loads((tmp_path / "verdict.json").read_text()) == [verdict]
-        assert f"| one | {shown} | 3 |" in readme_table([verdict])
+        assert f"| one | ≤ 5 | {shown} | 3 |" in readme_table([verdict])
         assert re.search(rf"one +│ {re.escape(shown)} +│ 3 ", console.export_text())
     assert "not judged at scale smoke: too short" in readme_table([verdict])
+    both = readme_table([claim(at_least=2.0).judge(dataset, scale) for scale in ("laptop", "smoke")])
+    assert both.startswith("1 claims are judged: 1 hold, 0 do not. 1 more are not judged") and "| 2 – 5 |" in both
 
 
 @pytest.mark.parametrize("name", STUDIES)
