@@ -58,7 +58,7 @@ class Representation:
             "effective_dimension": Labelled(effective_dimension(shares), "effective dimension", chart="dimension"),
         }
         if operation == "add_modulo":
-            return found | _ring(components, min(2, embedding.shape[-1]))
+            return found | (_ring(components) if embedding.shape[-1] > 1 else {})
         return found | _parallelograms(look, embedding, linear=operation == "add")
 
     def last(self, look: Look, history: History) -> dict[str, Labelled]:
@@ -91,11 +91,11 @@ def _parallelograms(look: Look, embedding: Float64[Tensor, "replica p d"], *, li
     return found
 
 
-def _ring(components: Float64[Tensor, "replica p component"], first: int) -> dict[str, Labelled]:
-    """How close the first components are to waves round a circle; nothing for even p, where one wave has no sine."""
+def _ring(components: Float64[Tensor, "replica p component"]) -> dict[str, Labelled]:
+    """How close the first two components are to waves round a circle; nothing for even p: one wave has no sine then."""
     if components.shape[-2] % 2 == 0:
         return {}
-    return {"circularity": Labelled(circularity(components, first=first), "circularity", chart="representation")}
+    return {"circularity": Labelled(circularity(components, first=2), "circularity", chart="representation")}
 
 
 def _allowed(look: Look) -> dict[str, Labelled]:

@@ -68,8 +68,7 @@ def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
     """How many claims hold, and the verdicts as a table in Markdown."""
     hold, fail, open_ = (sum(each["holds"] is word for each in judged) for word in (True, False, None))
     lines = [
-        f"{hold + fail} claims are judged: {hold} hold, {fail} do not. {open_} more are not judged at the scale that was"
-        " run.",
+        f"{hold + fail} claims are judged: {hold} hold, {fail} do not. Of another scale than was run are {open_} more.",
         "",
         "| study | claim | source | published | agrees if | ours (interval over seeds) | seeds | holds |",
         "|---|---|---|---|---|---|---|---|",

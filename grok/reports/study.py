@@ -67,7 +67,7 @@ class Claim:
             "measured": _json_number(measured),
             "low": _json_number(low),
             "high": _json_number(high),
-            "n": int(values.size),
+            "n": int(dataset.sizes["seed"] if "seed" in self.along else values.size),
             "holds": None if why else within,
             "scale": scale,
             "at_least": self.at_least,

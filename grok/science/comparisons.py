@@ -55,7 +55,7 @@ def off_published(
         return float(np.exp(np.abs(np.log(ours / theirs)).max()))
 
 
-def farthest(
+def farthest_from(
     x: Real[np.ndarray, " column"],
     y: Real[np.ndarray, " row"],
     values: Real[np.ndarray, "column row"],
@@ -112,9 +112,11 @@ def mean_distance(x: np.ndarray, y: Real[np.ndarray, " point"], other: Real[np.n
     return float(np.abs(y - other).mean())
 
 
-def mean_above(x: np.ndarray, y: Real[np.ndarray, " point"], bound: Real[np.ndarray, " point"]) -> float:
-    """By how much a quantity exceeds its bound, in the mean over all points; by nothing where it is below."""
-    return float(np.maximum(y - bound, 0).mean())
+def most_above(
+    x: np.ndarray, seeds: np.ndarray, y: Real[np.ndarray, "point seed"], bound: Real[np.ndarray, "point seed"]
+) -> float:
+    """By how much a quantity exceeds its bound where it does most, in the mean over seeds; below it is by nothing."""
+    return float(np.maximum(y - bound, 0).mean(1).max())
 
 
 def share_finite(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, from_x: float, to_x: float) -> float:

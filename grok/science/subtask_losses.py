@@ -140,12 +140,18 @@ def fall_less_predicted(
     from_x: float | int = 0.0,
     to_x: float | int = math.inf,
     from_bits: float | int = math.inf,
+    to_bits: float | int = 0.0,
     every: int | float | None = None,
 ) -> float:
     """By how much the mean loss falls more steeply than the law has it, for a task of this size at the same points.
 
-    The law's constant is that of these losses, up to the end of the range.
+    The range may end where the loss first is below `to_bits`, which is where it is however fast a network learns. The
+    law's constant is that of these losses, up to the end of the range. NaN where the loss never is below `to_bits`.
     """
+    if to_bits > 0:
+        to_x = min(to_x, first_below(x, mean, level=to_bits * NATS_PER_BIT))
+        if math.isinf(to_x):
+            return math.nan
     frequencies, bits, seen = zipf_frequencies(ranks.size, alpha=alpha), losses / NATS_PER_BIT, x <= to_x
     predicted = predicted_loss(law, x, frequencies, constant=constant(law, x[seen], bits[seen], frequencies))
     begins = fit_begins(x, mean, from_x=from_x, from_bits=from_bits)
@@ -192,7 +198,7 @@ def farthest(
     return float(np.abs(found).max())
 
 
-def less_gained(
+def made_up(
     ticks: Real[np.ndarray, " tick"],
     x: Real[np.ndarray, " point"],
     ranks: Int[np.ndarray, " subtask"],
@@ -203,12 +209,13 @@ def less_gained(
     over: float | int,
     less: Callable[..., float],
 ) -> float:
-    """By how much more `less` finds at one tick of a swept key than at another; NaN where one is missing."""
+    """The share of what `less` finds at one tick of a swept key, `over`, that is gone at another; NaN where one is
+    missing, or has none."""
     chosen = [np.isclose(ticks, tick) for tick in (at, over)]
     if not all(own.any() for own in chosen):
         return math.nan
     found = [less(x, ranks, losses[own][0], mean[own][0]) for own in chosen]
-    return found[0] - found[1]
+    return 1 - found[0] / found[1] if found[1] else math.nan
 
 
 def farthest_from_published(

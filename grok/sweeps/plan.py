@@ -10,7 +10,6 @@ import torch
 
 from grok.sweeps.cell import Cell
 from grok.training.build import build, device_of
-from grok.training.feed import Tables
 from grok.training.module import Training
 from grok.training.side_by_side import batchable, shared_part
 
@@ -36,11 +35,12 @@ def chunks(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
 def _most(cell: Cell) -> int:
     """How many cells such as this one fit; 0 where it cannot be built, which is told when it is to be trained."""
     try:
-        training, _ = build([cell.config])
-        room = _free(device_of(cell.config)) * SHARE
-        return max(1, int(room / _bytes_per_replica(training)))
+        one, _ = build([cell.config])
+        two, _ = build([cell.config, {**cell.config, "seed": cell.config["seed"] + 1}])
     except Exception:
         return 0
+    room = _free(device_of(cell.config)) * SHARE
+    return max(1, int(room / (_bytes_per_replica(one) + _bytes_of_examples(two) - _bytes_of_examples(one))))
 
 
 def _evenly(cells: Sequence[Cell], most: int) -> Iterator[list[Cell]]:
@@ -55,8 +55,8 @@ def _evenly(cells: Sequence[Cell], most: int) -> Iterator[list[Cell]]:
 
 
 def _bytes_per_replica(training: Training) -> int:
-    """What one more replica takes while it trains: its weights with all that goes along, its own examples and their
-    order, and twice what a step saves for the way back."""
+    """What one more replica takes while it trains, beside its examples: its weights with all that goes along, and twice
+    what a step saves for the way back."""
     saved = 0
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
@@ -64,20 +64,17 @@ def _bytes_per_replica(training: Training) -> int:
         saved += tensor.numel() * tensor.element_size()
         return tensor
 
-    inputs, targets = training.feed.batch(0)
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        training.task.example_loss(training.model(inputs), targets)
+        training.losses()
     weights = sum(parameter.numel() * parameter.element_size() for parameter in training.model.parameters())
-    batch = inputs.numel() * inputs.element_size()
-    examples = sum(_bytes_of(tables) for tables in training.tables.values())
-    return COPIES * weights + 2 * (saved + batch) + examples
+    inputs, _ = training.feed.batch(0)
+    return COPIES * weights + 2 * (saved + inputs.numel() * inputs.element_size())
 
 
-def _bytes_of(tables: Tables) -> int:
-    """Of a replica's rows, with an epoch's order of them; and of a table that it uses all of, which is taken to be its
-    own, as other replicas share one of which each uses a part."""
-    own = (tables.inputs, tables.targets) if len(tables.inputs) == tables.rows.shape[1] else ()
-    return sum(tensor.numel() * tensor.element_size() for tensor in (*own, tables.rows, tables.rows))
+def _bytes_of_examples(training: Training) -> int:
+    """Of all tables, of the replicas' rows in them, and of an epoch's order of these."""
+    each = [(table.inputs, table.targets, table.rows, table.rows) for table in training.tables.values()]
+    return sum(tensor.numel() * tensor.element_size() for tensors in each for tensor in tensors)
 
 
 def _free(device: torch.device) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
@@ -85,14 +85,18 @@ class Training(LightningModule):
         self.seconds += time.perf_counter() - start
         self.trainer.should_stop = bool(self.finished().any()) or self.interrupted()
 
-    def take_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take every replica one step on."""
+    def losses(self) -> Float[Tensor, " replica"]:
+        """Each replica's mean loss on the batch of the next step, with the random numbers of that step."""
         inputs, targets = self.feed.batch(self.step)
         if self.noisy:
             of_each = (streams.generator("dropout", self.step, self.device) for _, streams in self.sources)
             model: Any = self.model
             model.draw_from([*of_each])
-        losses = self.task.example_loss(self.model(inputs), targets).mean(1)
+        return self.task.example_loss(self.model(inputs), targets).mean(1)
+
+    def take_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take every replica one step on."""
+        losses = self.losses()
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()  # a replica's gradient is its own
         if self.clip_norm is not None:

@@ -212,8 +212,16 @@ def test_dropout_leaves_out_its_share_of_every_place_and_keeps_the_mean(changes)
     error = drawn.std(1) / n**0.5
     assert (error > 0).all()
     assert ((drawn.mean(1) - model.eval()(inputs)[:, 0]).abs() < 5 * error).all()
-    layer = model.train().dropout
-    kept = layer(torch.ones(1, 10_000))
+    shapes = []
+    model.train().dropout.register_forward_hook(lambda module, given, out: shapes.append(tuple(out.shape)))
+    model.draw_from([draw])
+    model(inputs)
+    positions, depth = 2 + changes.get("equals_sign", True), changes.get("depth", 1)
+    expected = []
+    for asked in [*[positions] * (depth - 1), 1]:  # pattern, what attention writes, neurons, what the MLP writes
+        expected += [(1, n, asked, positions, 3), (1, n * asked, 12), (1, n * asked, 10), (1, n * asked, 12)]
+    assert shapes == expected
+    kept = model.dropout(torch.ones(1, 10_000))
     assert sorted(set(kept.flatten().tolist())) == [0, pytest.approx(1 / 0.7)]
     assert (kept == 0).double().mean().item() == pytest.approx(0.3, abs=0.02)
 

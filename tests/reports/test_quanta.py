@@ -33,7 +33,7 @@ PARITY = (
     "logger=none",
 )
 PICTURES = {"subtask_curves.png", "convergence.png"}
-STUDIES = ("emergence", "scaling_steps", "scaling_parameters", "scaling_data", "exponents", "convergence")
+STUDIES = ("emergence", "scaling_steps", "scaling_parameters", "scaling_data", "exponents", "convergence", "departure")
 N_SUBTASKS = 100
 
 

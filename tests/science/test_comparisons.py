@@ -8,11 +8,11 @@ import pytest
 from grok.science.comparisons import (
     advantage,
     at,
-    farthest,
+    farthest_from,
     first_finite,
     mean,
-    mean_above,
     mean_distance,
+    most_above,
     off_published,
     rank_correlation,
     ratio,
@@ -65,7 +65,9 @@ def test_ranks_do_not_ask_for_a_line():
 
 
 def test_what_is_below_its_bound_does_not_make_up_for_what_is_above():
-    assert mean_above(np.arange(2), np.array([0.5, 0.0]), np.array([0.25, 1.0])) == 0.125
+    assert (
+        most_above(np.arange(2), np.arange(2), np.array([[0.5, 0.0], [0, 0]]), np.array([[0.25, 1.0], [0, 0]])) == 0.125
+    )
 
 
 def test_a_grid_is_off_by_the_factor_of_its_worst_point_either_way():
@@ -78,12 +80,12 @@ def test_a_grid_is_off_by_the_factor_of_its_worst_point_either_way():
 def test_a_grid_is_held_against_published_values_by_their_distance():
     x, y, values = np.array([30, 45]), np.array([0, 1]), np.array([[np.nan, 740.0], [840.0, 1090.0]])
     published = [[30, 1, 740], [45, 0, 834], [45, 1, 1072]]
-    assert farthest(x, y, values, published=published) == 18
+    assert farthest_from(x, y, values, published=published) == 18
     assert share_within(x, y, values, published=published, distance=10.0) == pytest.approx(2 / 3)
-    assert farthest(x, y, values, published=[[30, 0, 740]]) == np.inf
+    assert farthest_from(x, y, values, published=[[30, 0, 740]]) == np.inf
     assert share_within(x, y, values, published=[[30, 0, 740]], distance=10.0) == 0
     assert share_without(x, y, values, cells=[[30, 0], [45, 1]]) == 0.5
     lacking = [[50, 0, 740], [30, 1, 740]]
-    assert np.isnan(farthest(x, y, values, published=lacking))
+    assert np.isnan(farthest_from(x, y, values, published=lacking))
     assert np.isnan(share_within(x, y, values, published=lacking, distance=10.0))
     assert np.isnan(share_without(x, y, values, cells=[[50, 0]]))

@@ -15,7 +15,7 @@ from grok.science.subtask_losses import (
     fall_less_predicted,
     farthest,
     farthest_from_published,
-    less_gained,
+    made_up,
     median_transition,
     order,
     rise,
@@ -114,13 +114,22 @@ def test_of_several_alphas_the_farthest_counts():
     assert math.isnan(farthest_from_published(alphas, data, means, published={0.2: 0.3}))
 
 
-def test_a_network_that_stops_learning_departs_from_the_law_and_what_goes_on_does_not():
-    x, less = np.geomspace(1e4, 3e6, 20).round().astype(int), partial(fall_less_predicted, alpha=0.4, law="steps")
-    widths, room = np.array([200, 400]), np.array([[10], [100]])
-    losses = np.stack([NATS_PER_BIT * ((x[:, None] * FREQUENCIES < 5000) | (most < RANKS)) for most in room])
-    gained = partial(less_gained, widths, x, RANKS, losses, losses @ FREQUENCIES, less=less)
-    assert gained(at=400, over=200) == -gained(at=200, over=400) > 0.1
-    assert math.isnan(gained(at=800, over=200))
+def test_what_keeps_to_the_law_makes_up_for_what_falls_behind_and_what_is_but_slower_does_not():
+    x = np.geomspace(1e3, 3e8, 600).round().astype(int)
+
+    def learned(behind: float, slowness: float = 1.0) -> np.ndarray:
+        return NATS_PER_BIT * (x[:, None] * FREQUENCIES < 5000 * slowness * np.maximum(1, RANKS / 10) ** behind)
+
+    falls_behind, keeps_to_it, slower = learned(1.0), learned(0.0), learned(1.0, slowness=3.0)
+    less = partial(fall_less_predicted, alpha=0.4, law="steps", from_bits=0.7, to_bits=0.05)
+    assert less(x, RANKS, falls_behind, falls_behind @ FREQUENCIES) < -0.05
+    gone = partial(made_up, np.array([200, 400]), x, RANKS, at=400, over=200, less=less)
+    for other, share in ((keeps_to_it, 1.0), (slower, 0.0)):
+        losses = np.stack([falls_behind, other])
+        assert gone(losses, losses @ FREQUENCIES) == pytest.approx(share, abs=0.1)
+    losses = np.stack([falls_behind, keeps_to_it])
+    assert math.isnan(gone(losses, losses @ FREQUENCIES, at=800))
+    assert math.isnan(less(x, RANKS, falls_behind, falls_behind @ FREQUENCIES, to_bits=1e-9))
 
 
 @pytest.mark.parametrize(("counts", "expected"), [("examples", 1.0), ("steps", 4.0)])

@@ -104,6 +104,26 @@ def test_a_finished_run_is_left_alone_and_can_be_prolonged(run):
     assert yaml.safe_load((folder / "config.yaml").read_text())["steps"] == 50
 
 
+def test_a_run_with_dropout_goes_on_as_if_it_had_not_stopped(tmp_path):
+    small = (
+        "task=modular_addition",
+        "task.p=7",
+        "model.width=12",
+        "model.heads=3",
+        "model.d_mlp=10",
+        "model.dropout=0.2",
+    )
+    small = (*small, "logger=none", "measure=performance", "picture=[]", "looks.every=null")
+    for steps in (10, 20):
+        trained_in(tmp_path / "parts", *small, f"steps={steps}")
+    parts, whole = (
+        checkpoint(each) for each in (tmp_path / "parts", trained_in(tmp_path / "whole", *small, "steps=20"))
+    )
+    assert parts["grok"]["step"] == whole["grok"]["step"] == 20
+    for name, weight in whole["state_dict"].items():
+        assert torch.equal(weight, parts["state_dict"][name]), name
+
+
 def test_a_run_that_stopped_because_it_grokked_stays_stopped(run):
     easy = ("stop_when_grokked=true", "task.tolerance=0.2", "task.thresholds.generalization=0.5", "looks.per_decade=1")
     folder = run("steps=5000", *easy)
