@@ -155,6 +155,18 @@ def test_a_zone_that_is_everywhere_is_denied():
     assert failing(declared, diagram(declared, np.array([["grokking"] * 10]))) == {"four_phases", "generalises"}
 
 
+def test_a_transformer_that_comprehends_with_dropout_is_what_the_claims_on_it_hold_of(tmp_path):
+    """A diagram for each rate, the same phases but that dropout leaves a stripe less of grokking."""
+    declared = study("transformer_phase_diagram", "laptop")
+    with_it = np.where(np.arange(10) == 3, "comprehension", STRIPES)
+    both = [diagram(declared, phases) for phases in (STRIPES, with_it, STRIPES)]
+    rates = xr.DataArray([0.0, 0.1, 0.1], dims="model.dropout", name="model.dropout")
+    whole = [xr.concat([both[0], other], rates[:2]).assign_attrs(scale="laptop") for other in both[1:]]
+    found = [{name for name in failing(declared, each) if name.startswith("dropout")} for each in whole]
+    assert found == [set(), {"dropout_comprehends", "dropout_groks_less"}]
+    assert_drawn(declared.figure(whole[0], tmp_path / "figure.png"))
+
+
 def test_a_study_runs_at_smoke_scale_judges_and_draws(command, tmp_path):
     assert command("study=effective_theory_s3", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
