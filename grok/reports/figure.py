@@ -16,7 +16,7 @@ from matplotlib.ticker import EngFormatter, NullLocator
 from grok.records.files import write_atomically
 from grok.reports.style import NEUTRAL, TEST, TRAIN
 
-TOGETHER = 0.2  # of accuracy: curves that are never so far apart are named on both their sides
+CLOSE = 4  # times the steps: curves that are half-way up within are named on both their sides
 RC: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -63,18 +63,30 @@ def curves(axes: Axes, record: xr.Dataset) -> None:
     axes.set_ylim(0, 1.05)
     axes.set_xlabel("optimiser step")
     axes.set_ylabel("accuracy")
-    for part, colour, side in (("train", TRAIN, -1), ("test", TEST, 1)) if shown["step"].size else ():
-        accuracy = shown[f"{part}_accuracy"].values
-        rises = accuracy[-1] - accuracy[0] > 0.2
-        at = int(np.argmax(accuracy >= (accuracy[0] + accuracy[-1]) / 2)) if rises else accuracy.size // 2
-        side = side if np.abs(shown["train_accuracy"] - shown["test_accuracy"]).max() < TOGETHER else -1
-        shift, ha, va = (
-            ((6 * side, -3 - 3 * side), "right" if side < 0 else "left", "center")
-            if rises
-            else ((0, -4), "center", "top")
+    if shown["step"].size:
+        _name_curves(axes, shown)
+
+
+def _name_curves(axes: Axes, shown: xr.Dataset) -> None:
+    """Each name to the left of where its curve is half-way up, the test's to the right where both are so at about the
+    same step; under or over the middle of a curve that does not rise."""
+    steps, accuracies = shown["step"].values, [shown[f"{part}_accuracy"].values for part in ("train", "test")]
+    rises = [bool(own[-1] - own[0] > 0.2) for own in accuracies]
+    half = [
+        int(np.argmax(own >= (own[0] + own[-1]) / 2)) if up else own.size // 2
+        for own, up in zip(accuracies, rises, strict=True)
+    ]
+    ends = sorted(steps[half])
+    close = all(rises) and ends[1] < CLOSE * ends[0]
+    for part, colour, own, up, at in zip(("train", "test"), (TRAIN, TEST), accuracies, rises, half, strict=True):
+        side = 1 if close and part == "test" else -1
+        low = own[at] < 0.1
+        style: dict[str, Any] = (
+            {"xytext": (6 * side, -3 - 3 * side), "ha": "right" if side < 0 else "left", "va": "center"}
+            if up
+            else {"xytext": (0, 4 if low else -4), "ha": "center", "va": "bottom" if low else "top"}
         )
-        xy = (shown["step"].values[at], accuracy[at])
-        axes.annotate(part, xy, xytext=shift, textcoords="offset points", color=colour, ha=ha, va=va)
+        axes.annotate(part, (steps[at], own[at]), textcoords="offset points", color=colour, **style)
 
 
 def weight_norm(axes: Axes, record: xr.Dataset) -> None:
