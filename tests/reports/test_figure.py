@@ -21,7 +21,7 @@ def named(train: np.ndarray, test: np.ndarray) -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize(("later", "side"), [(1, "left"), (2, "left"), (30, "right")])
 def test_curves_that_rise_at_about_the_same_step_are_named_on_both_their_sides(later, side):
     half = 100 * later
-    found = named(1.0 * (STEPS > 100), 1.0 * (STEPS > half))
+    found = named(1.0 * (STEPS > 100), 1.0 * (half < STEPS))
     assert found == {"train": ("right", "center"), "test": (side, "center")}
 
 
