@@ -67,7 +67,7 @@ class Claim:
             "measured": _json_number(measured),
             "low": _json_number(low),
             "high": _json_number(high),
-            "n": int(dataset.sizes["seed"] if "seed" in self.along else values.size),
+            "n": int(values.size * (len(self.where.get("seed", dataset["seed"])) if "seed" in self.along else 1)),
             "holds": None if why else within,
             "scale": scale,
             "at_least": self.at_least,

@@ -185,7 +185,7 @@ def test_a_claim_at_another_scale_is_not_judged_says_why_and_shows_no_number_bes
     assert "not judged at scale smoke: too short" in readme_table([verdict])
     both = readme_table([claim(at_least=2.0).judge(dataset, scale) for scale in ("laptop", "smoke")])
     assert (
-        both.startswith("1 claims are judged: 1 hold, 0 do not. At the scale that was run, 1 more")
+        both.startswith("1 claims are judged: 1 hold, 0 do not. Of another scale than was run are 1 more")
         and "| 2 – 5 |" in both
     )
 
