@@ -77,10 +77,10 @@ def _kind(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, colour: str, *,
     steps, groups = np.concatenate(seeds), np.repeat(range(len(seeds)), seeds[0].size)
     learned = np.isfinite(steps)
     x, y = frequencies[learned], steps[learned]
-    fit = power_law(x, y, groups=groups[learned])
-    order = float(np.mean([order_of_learning(each) for each in seeds]))
     if not x.size:
         return
+    fit = power_law(x, y, groups=groups[learned])
+    order = float(np.mean([order_of_learning(each) for each in seeds]))
     ends = np.array([x.min(), x.max()])
     label = f"{name}slope {signed(fit.exponent)}{interval(fit)}, Spearman {signed(order)}"
     axes.plot(x, y, "o", color=colour, ms=3.8, mew=0, alpha=0.6)

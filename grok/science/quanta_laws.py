@@ -26,9 +26,8 @@ class Taken(NamedTuple):
 
     rank: Float[np.ndarray, " each"]
     each: Float[np.ndarray, " each"]
-    counts: Bool[
-        np.ndarray, " each"
-    ]  # towards the law's constant: of rare subtasks only the early ones are learned yet
+    # Towards the law's constant: of the rarest subtasks only those are learned yet that are early.
+    counts: Bool[np.ndarray, " each"]
 
 
 class Law(NamedTuple):
