@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from grok.records.sweep import last_look, read_off
 from grok.reports.by_rank import COLOURS
-from grok.reports.figure import RC, save
 from grok.reports.losses import plain_ticks
 from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
 from grok.science.curves import highest
@@ -23,21 +19,8 @@ from grok.science.landscape import CriticalNorm, critical_fraction, lowest_norm
 FLOOR = 1e-8  # losses below are drawn here: the axis is logarithmic
 NORM = "α: weight norm / usual weight norm"
 DASHED = (0, (4, 1.5))
+WIDE = 1e4  # axes over more than this have powers of ten alone
 FEW = 3  # curves that are told apart by the palette's colours
-
-
-def draw(dataset: xr.Dataset, path: Path, *, published: Mapping[str, Mapping[float, float]]) -> Path:
-    """Draw train and test loss over α: the geometric mean of the seeds, their range, and published points."""
-    with matplotlib.rc_context(RC | {"axes.spines.right": False}):
-        figure = Figure(figsize=(4.6, 3.2), layout="constrained")
-        axes = figure.add_subplot()
-        for name, colour in (("train_loss", TRAIN), ("test_loss", TEST)):
-            points = published.get(name, {})
-            axes.plot([*points], [*points.values()], "o", mfc="white", mec=colour, ms=4, zorder=5)
-        losses(axes, dataset)
-        axes.annotate("○ published", (0.03, 0.93), xycoords="axes fraction", color=NEUTRAL)
-        save(figure, path)
-    return path
 
 
 def losses(axes: Axes, dataset: xr.Dataset) -> None:
@@ -81,18 +64,22 @@ def curves(
     critical: CriticalNorm | None = None,
 ) -> None:
     """What `of_curve` reads off a quantity over α, a curve for each value of another swept `key`: the mean of the seeds
-    and their range. `names` is the form of their names, {} the value; none where empty, as in a panel beside another.
+    and their range; on a logarithmic axis the geometric mean, of what is at least `FLOOR`. `names` is the form of their
+    names, {} the value; none where empty, as in a panel beside another.
 
     `published` has [from α, to α, value] for values of the key, as hollow circles. `critical` finds w_c on each seed's
     curve, and its geometric mean is a triangle at the foot.
     """
     found = read_off(dataset, quantity, of_curve).transpose(key, "seed", "init_scale")
     scales, ticks = found["init_scale"].values, found[key].values
+    if scale == "log":
+        found = found.clip(min=FLOOR)
     for tick, colour in zip(ticks, colours(len(ticks)), strict=True):
         own = found.sel({key: tick})
         axes.fill_between(scales, own.min("seed"), own.max("seed"), color=colour, alpha=0.2, linewidth=0)
         name = names.format(f"{tick:,g}") if names else None
-        axes.plot(scales, own.mean("seed"), "o-", color=colour, linewidth=1.5, ms=3, mew=0, label=name)
+        mean = own.mean("seed") if scale == "linear" else np.exp(np.log(own).mean("seed"))
+        axes.plot(scales, mean, "o-", color=colour, linewidth=1.5, ms=3, mew=0, label=name)
         for from_x, to_x, value in published.get(float(tick), ()):
             hollow: Any = {"mfc": "white", "mec": colour, "ms": 5.5, "lw": 0.8, "zorder": 5}
             axes.plot([from_x, to_x], [value] * 2, "o-", color=colour, **hollow)
@@ -102,10 +89,10 @@ def curves(
     axes.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
     axes.set(xscale="log", yscale=scale, xlabel=NORM, ylabel=label)
     plain_ticks(axes.xaxis)
-    if scale == "log":
-        plain_ticks(axes.yaxis)
-    else:
+    if scale == "linear":
         axes.set_ylim(-0.02, 1.02)
+    elif np.divide(*axes.get_ylim()[::-1]) < WIDE:
+        plain_ticks(axes.yaxis)
     if names:
         axes.legend(fontsize=8, frameon=False, labelcolor="linecolor", handlelength=1.2)
     if critical is not None:

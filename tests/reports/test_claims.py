@@ -231,7 +231,7 @@ def smoke(tmp_path_factory) -> tuple[Path, str]:
 def test_a_study_runs_draws_judges_and_is_taken_in(smoke, tmp_path):
     sweep, said = smoke
     verdict = json.loads((sweep / "verdict.json").read_text())
-    assert len(verdict) == 6 and all(each["holds"] is None for each in verdict)
+    assert len(verdict) == 7 and all(each["holds"] is None for each in verdict)
     assert "Teacher–student at constant weight norm" in said and (sweep / "figure.pdf").exists()
     assert "study" not in (sweep / "0" / "config.yaml").read_text()
     kept_in = take_in(sweep, tmp_path / "results")
@@ -241,7 +241,7 @@ def test_a_study_runs_draws_judges_and_is_taken_in(smoke, tmp_path):
 
 def test_a_study_with_keys_of_ones_own_runs_and_is_neither_judged_nor_taken_in(command, tmp_path):
     at = ("study=teacher_student_landscape", "scale=laptop", "steps=3", "logger=none", "hydra.sweep.dir=sweep")
-    assert command(*at, "seed=0", "init_scale=0.5,2", "optimizer.lr=1e-3,1e-4")[0] == 0
+    assert command(*at, "seed=0", "task.n_train=100", "init_scale=0.5,2", "optimizer.lr=1e-3,1e-4")[0] == 0
     verdict = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
     assert all(each["holds"] is None and "altered by steps=3" in each["not_judged"] for each in verdict)
     with pytest.raises(UserError, match="altered by steps=3"):
