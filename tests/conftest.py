@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from matplotlib.image import imread
 from omegaconf import OmegaConf, open_dict
 
 from grok.records.names import LAST
@@ -126,3 +127,9 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def assert_drawn(file: Path, *, at_least: int = 400) -> None:
+    """The picture has so many pixels either way, and is not blank."""
+    pixels = imread(file)[..., :3]
+    assert min(pixels.shape[:2]) > at_least and (pixels < 0.9).any(-1).mean() > 0.005, f"{file.name} is blank"

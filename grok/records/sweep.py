@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,16 @@ def read_off(dataset: xr.Dataset, names: str | Sequence[str], curve: Callable[..
     """What `curve` makes of the steps at which each cell was looked at and of a quantity there, or of several together;
     NaN for a cell without a record. Other axes that a quantity has are kept."""
     together = [dataset[name] for name in ([names] if isinstance(names, str) else names)]
-    looked, *values = (each.transpose(..., "step") for each in xr.broadcast(looked_at(dataset), *together))
+    if isinstance(curve, partial):  # Hydra's own kind takes a millisecond a call
+        curve = partial(curve.func, *curve.args, **curve.keywords)
+    broadcast = [each.transpose(..., "step") for each in xr.broadcast(looked_at(dataset), *together)]
+    looked, *values = (each.values for each in broadcast)
+    steps, dims = dataset["step"].values, broadcast[0].dims[:-1]
     found = np.full(looked.shape[:-1], np.nan)
     for place in np.ndindex(found.shape):
-        own = looked.values[place]
+        own = looked[place]
         if own.any():
-            found[place] = curve(dataset["step"].values[own], *[each.values[place][own] for each in values])
-    dims = looked.dims[:-1]
+            found[place] = curve(steps[own], *[each[place][own] for each in values])
     return xr.DataArray(found, {dim: dataset[dim] for dim in dims}, dims)
 
 

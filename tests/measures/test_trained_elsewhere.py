@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from matplotlib.image import imread
 
 import grok
 from grok.measures.trained_elsewhere import measures
 from grok.models.foreign import load_weights
 from grok.science.losses import cross_entropy
 from grok.trained_elsewhere import main
+from tests.conftest import assert_drawn
 from tests.science.reference_networks import CLOCK, FOLDER, PIZZA, published
 
 OF_CLOCK = {  # recipes 3.3.3: the network of Nanda et al. with weight decay 0.1, on the split that it was trained on
@@ -161,8 +161,7 @@ def test_what_is_asked_for_is_left_in_a_folder(measured, tmp_path, monkeypatch):
     assert record["test_loss"].item() == pytest.approx(found["test loss"][0], rel=1e-5)
     assert record["ring"].shape == (1, 5, 11, 2) and record["prediction"].shape == (61,) and record.attrs["p"] == 11
     for name in ("rings.png", "maps.png"):
-        pixels = imread(out / name)[..., :3]
-        assert min(pixels.shape[:2]) > 300 and (pixels < 0.9).any(-1).mean() > 0.005, f"{name} is blank"
+        assert_drawn(out / name, at_least=300)
 
 
 def test_what_a_file_does_not_say_is_an_option(measured, tmp_path):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.image import imread
 
 import grok
 from grok.reports.claims import study
@@ -16,7 +15,7 @@ from grok.reports.embedding_paths import flow_of
 from grok.reports.study import Study
 from grok.science import effective_theory as theory
 from grok.training.build import build
-from tests.conftest import composed, trained_in
+from tests.conftest import assert_drawn, composed, trained_in
 from tests.reports.test_pictures import opened
 
 TOY = ("task=toy_addition", "model.width=16", "optimizer.lr=0.01", "looks={per_decade:10,every:null}", "logger=none")
@@ -27,11 +26,6 @@ DIAGRAMS = ("phase_diagram", "classes")  # those over weight decay have the same
 def made(tmp_path_factory) -> Path:
     """A run whose embedding moves on a line, made once."""
     return trained_in(tmp_path_factory.mktemp("made") / "run", *TOY, "steps=100", "optimizer.parts.embeddings.lr=0.02")
-
-
-def assert_drawn(file: Path) -> None:
-    pixels = imread(file)[..., :3]
-    assert min(pixels.shape[:2]) > 400 and (pixels < 0.9).any(-1).mean() > 0.005, f"{file.name} is blank"
 
 
 def test_a_run_leaves_its_pictures_and_says_what_its_training_set_allows(made):

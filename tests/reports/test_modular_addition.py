@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 import grok
 from grok.reports.claims import study
+from tests.conftest import assert_drawn
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,3 @@ OF_ITS_OWN = {
     "clock_and_pizza": mechanisms,
     "modular_addition_constrained": held_norm,
 }
-
-
-def assert_drawn(figure):
-    pixels = imread(figure)[..., :3]
-    assert min(pixels.shape[:2]) > 400 and (pixels < 0.9).any(-1).mean() > 0.005, "blank"

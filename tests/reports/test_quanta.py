@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.image import imread
 
 import grok
 from grok.reports.claims import study
 from grok.science.emergence import CONVERGED, NATS_PER_BIT, convergence_steps
 from grok.science.quanta import zipf_frequencies
 from grok.science.quanta_laws import predicted_learned
-from tests.conftest import trained_in
+from tests.conftest import assert_drawn, trained_in
 from tests.reports.test_pictures import opened
 
 PARITY = (
@@ -41,11 +40,6 @@ N_SUBTASKS = 100
 def made(tmp_path_factory) -> Path:
     """A run of sparse parity that learns a few subtasks, made once."""
     return trained_in(tmp_path_factory.mktemp("made") / "run", *PARITY, "steps=200")
-
-
-def assert_drawn(file: Path) -> None:
-    pixels = imread(file)[..., :3]
-    assert min(pixels.shape[:2]) > 500 and (pixels < 0.9).any(-1).mean() > 0.005, f"{file.name} is blank"
 
 
 def test_a_run_leaves_its_pictures(made):
