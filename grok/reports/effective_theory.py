@@ -103,7 +103,8 @@ def accuracies_by_fraction(axes: Axes, dataset: xr.Dataset, *, p: int) -> None:
         axes.plot(fraction, _values(dataset, name).mean(1), color=colour, ms=4, lw=1.2, **style)
     axes.plot([0, 1], [0, 1], color=NEUTRAL, lw=0.6)
     axes.set(xlim=(0, 1), ylim=(0, 1.05), xlabel=_label(p), ylabel="accuracy on the table")
-    _named(axes, [*[(text, colour) for text, colour, _ in curves.values()], ("thin: what it is trained on", NEUTRAL)])
+    names = [*[(text, colour) for text, colour, _ in curves.values()], ("thin: what it is trained on", NEUTRAL)]
+    _named(axes, names, corner="lower right")
 
 
 def accuracies(axes: Axes, dataset: xr.Dataset, *, published: Sequence[Sequence[float]]) -> None:

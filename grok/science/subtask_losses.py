@@ -7,7 +7,7 @@ Ranks are those of the subtasks, the most frequent first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -23,8 +23,7 @@ from grok.science.emergence import (
     order_of_learning,
     transition_decades,
 )
-from grok.science.quanta import asymptotic_exponents, zipf_frequencies
-from grok.science.quanta_laws import constant, number_constant, predicted_loss, predicted_number
+from grok.science.quanta import zipf_frequencies
 
 
 def order(
@@ -126,96 +125,15 @@ def rise(
     to_x: float | int = math.inf,
 ) -> float:
     """k in n ∝ x^k, of the number of subtasks that are learned, where any is."""
-    return _rise(x, n_learned(losses / NATS_PER_BIT, below=LEARNED), to_x=to_x)
+    return rise_of_number(x, n_learned(losses / NATS_PER_BIT, below=LEARNED), to_x=to_x)
 
 
-def fall_less_predicted(
-    x: Real[np.ndarray, " point"],
-    ranks: Int[np.ndarray, " subtask"],
-    losses: Real[np.ndarray, "point subtask"],
-    mean: Real[np.ndarray, " point"],
-    *,
-    alpha: float,
-    law: str,
-    from_x: float | int = 0.0,
-    to_x: float | int = math.inf,
-    from_bits: float | int = math.inf,
-    to_bits: float | int = 0.0,
-    every: int | float | None = None,
+def rise_of_number(
+    x: Real[np.ndarray, " point"], learned: Int[np.ndarray, " point"], *, to_x: float | int = math.inf
 ) -> float:
-    """By how much the mean loss falls more steeply than the law has it, for a task of this size at the same points.
-
-    The range may end where the loss first is below `to_bits`, which is where it is however fast a network learns. The
-    law's constant is that of these losses, up to the end of the range. NaN where the loss never is below `to_bits`.
-    """
-    if to_bits > 0:
-        to_x = min(to_x, first_below(x, mean, level=to_bits * NATS_PER_BIT))
-        if math.isinf(to_x):
-            return math.nan
-    frequencies, bits, seen = zipf_frequencies(ranks.size, alpha=alpha), losses / NATS_PER_BIT, x <= to_x
-    predicted = predicted_loss(law, x, frequencies, constant=constant(law, x[seen], bits[seen], frequencies))
-    begins = fit_begins(x, mean, from_x=from_x, from_bits=from_bits)
-    ours, theirs = (fall(x, each, from_x=begins, to_x=to_x, every=every) for each in (mean, predicted))
-    return ours - theirs
-
-
-def rise_less_predicted(
-    x: Real[np.ndarray, " point"],
-    ranks: Int[np.ndarray, " subtask"],
-    losses: Real[np.ndarray, "point subtask"],
-    *,
-    alpha: float,
-) -> float:
-    """By how much the number learned rises more steeply with samples than the law has it, at the same points."""
-    frequencies = zipf_frequencies(ranks.size, alpha=alpha)
-    own = number_constant("data", x, losses / NATS_PER_BIT, frequencies)
-    return rise(x, ranks, losses) - _rise(x, predicted_number("data", x, frequencies, constant=own))
-
-
-def rise_less_asymptotic(
-    x: Real[np.ndarray, " point"],
-    ranks: Int[np.ndarray, " subtask"],
-    losses: Real[np.ndarray, "point subtask"],
-    *,
-    alpha: float,
-) -> float:
-    """By how much the number learned rises more steeply than with 1 / (1 + α), that of infinitely many subtasks."""
-    return rise(x, ranks, losses) - asymptotic_exponents(alpha).learned
-
-
-def farthest(
-    alphas: Float[np.ndarray, " alpha"],
-    x: Real[np.ndarray, " point"],
-    ranks: Int[np.ndarray, " subtask"],
-    losses: Real[np.ndarray, "alpha point subtask"],
-    *means: Real[np.ndarray, "alpha point"],
-    less: Callable[..., float],
-) -> float:
-    """The largest size over α of what `less` finds, such as `fall_less_predicted` or `rise_less_asymptotic`."""
-    found = [
-        less(x, ranks, own, *mean, alpha=float(alpha)) for alpha, own, *mean in zip(alphas, losses, *means, strict=True)
-    ]
-    return float(np.abs(found).max())
-
-
-def made_up(
-    ticks: Real[np.ndarray, " tick"],
-    x: Real[np.ndarray, " point"],
-    ranks: Int[np.ndarray, " subtask"],
-    losses: Real[np.ndarray, "tick point subtask"],
-    mean: Real[np.ndarray, "tick point"],
-    *,
-    at: float | int,
-    over: float | int,
-    less: Callable[..., float],
-) -> float:
-    """The share of what `less` finds at one tick of a swept key, `over`, that is gone at another; NaN where one is
-    missing, or has none."""
-    chosen = [np.isclose(ticks, tick) for tick in (at, over)]
-    if not all(own.any() for own in chosen):
-        return math.nan
-    found = [less(x, ranks, losses[own][0], mean[own][0]) for own in chosen]
-    return 1 - found[0] / found[1] if found[1] else math.nan
+    """k in n ∝ x^k, where n is not 0."""
+    some = learned > 0
+    return power_law.exponent(x[some], learned[some], to_x=to_x)
 
 
 def farthest_from_published(
@@ -232,8 +150,3 @@ def farthest_from_published(
         for alpha, mean in zip(alphas, means, strict=True)
     ]
     return float(np.abs(found).max())
-
-
-def _rise(x: Real[np.ndarray, " point"], learned: Int[np.ndarray, " point"], *, to_x: float | int = math.inf) -> float:
-    some = learned > 0
-    return power_law.exponent(x[some], learned[some], to_x=to_x)

@@ -6,21 +6,23 @@ from functools import partial
 import numpy as np
 import pytest
 
+from grok.science.against_laws import (
+    fall_less_predicted,
+    farthest,
+    gained,
+    rise_less_asymptotic,
+    rise_less_predicted,
+)
 from grok.science.emergence import NATS_PER_BIT
 from grok.science.quanta import zipf_frequencies
 from grok.science.quanta_laws import predicted_learned
 from grok.science.subtask_losses import (
     convergence_exponent,
     fall,
-    fall_less_predicted,
-    farthest,
     farthest_from_published,
-    made_up,
     median_transition,
     order,
     rise,
-    rise_less_asymptotic,
-    rise_less_predicted,
     shown_by_batch,
     transition_by_fall,
 )
@@ -95,7 +97,7 @@ def test_the_number_learned_rises_as_it_does_where_it_is_not_none():
     data = np.geomspace(1e4, 1e7, 25).round().astype(int)
     seen = NATS_PER_BIT * (data[:, None] * FREQUENCIES < 5000).astype(float)
     assert rise(data, RANKS, seen) == pytest.approx(1 / 1.4, abs=0.05)
-    assert rise_less_predicted(data, RANKS, seen, alpha=0.4) == pytest.approx(0, abs=0.02)
+    assert rise_less_predicted(data, RANKS, seen, alpha=0.4, law="data") == pytest.approx(0, abs=0.02)
 
 
 def test_of_several_alphas_the_farthest_counts():
@@ -105,7 +107,7 @@ def test_of_several_alphas_the_farthest_counts():
     less = partial(fall_less_predicted, law="data", from_bits=0.95)
     each = [less(data, RANKS, *own, alpha=a) for *own, a in zip(losses, means, alphas, strict=True)]
     assert farthest(alphas, data, RANKS, losses, means, less=less) == np.abs(each).max()
-    assert farthest(alphas, data, RANKS, losses, less=rise_less_predicted) < 0.05
+    assert farthest(alphas, data, RANKS, losses, less=partial(rise_less_predicted, law="data")) < 0.05
     assert farthest(alphas, data, RANKS, losses, less=rise_less_asymptotic) < 0.1
     published = {a: fall(data, mean, from_bits=0.95) for a, mean in zip(alphas.tolist(), means, strict=True)}
     published[0.8] += 0.03
@@ -114,7 +116,16 @@ def test_of_several_alphas_the_farthest_counts():
     assert math.isnan(farthest_from_published(alphas, data, means, published={0.2: 0.3}))
 
 
-def test_what_keeps_to_the_law_makes_up_for_what_falls_behind_and_what_is_but_slower_does_not():
+def test_parameters_of_few_whole_subtasks_rise_as_the_law_has_it_and_not_as_its_asymptote():
+    widths = np.array([5.0, 8, 12, 20, 32, 50])
+    losses = NATS_PER_BIT * (np.floor(widths[:, None] / 2.6) < RANKS).astype(float)
+    assert rise(widths, RANKS, losses) > 1.1
+    assert rise_less_predicted(widths, RANKS, losses, alpha=0.4, law="parameters") == pytest.approx(0, abs=0.05)
+    steeper = NATS_PER_BIT * (np.floor((widths[:, None] / 2.6) ** 1.3) < RANKS).astype(float)
+    assert rise_less_predicted(widths, RANKS, steeper, alpha=0.4, law="parameters") > 0.2
+
+
+def test_what_keeps_to_the_law_gains_on_what_falls_behind_and_what_is_but_slower_does_not():
     x = np.geomspace(1e3, 3e8, 600).round().astype(int)
 
     def learned(behind: float, slowness: float = 1.0) -> np.ndarray:
@@ -123,12 +134,13 @@ def test_what_keeps_to_the_law_makes_up_for_what_falls_behind_and_what_is_but_sl
     falls_behind, keeps_to_it, slower = learned(1.0), learned(0.0), learned(1.0, slowness=3.0)
     less = partial(fall_less_predicted, alpha=0.4, law="steps", from_bits=0.7, to_bits=0.05)
     assert less(x, RANKS, falls_behind, falls_behind @ FREQUENCIES) < -0.05
-    gone = partial(made_up, np.array([200, 400]), x, RANKS, at=400, over=200, less=less)
-    for other, share in ((keeps_to_it, 1.0), (slower, 0.0)):
+    departs = less(x, RANKS, falls_behind, falls_behind @ FREQUENCIES)
+    found = partial(gained, np.array([200, 400]), x, RANKS, at=400, over=200, less=less)
+    for other, gain in ((keeps_to_it, -departs), (slower, 0.0)):
         losses = np.stack([falls_behind, other])
-        assert gone(losses, losses @ FREQUENCIES) == pytest.approx(share, abs=0.1)
+        assert found(losses, losses @ FREQUENCIES) == pytest.approx(gain, abs=0.02)
     losses = np.stack([falls_behind, keeps_to_it])
-    assert math.isnan(gone(losses, losses @ FREQUENCIES, at=800))
+    assert math.isnan(found(losses, losses @ FREQUENCIES, at=800))
     assert math.isnan(less(x, RANKS, falls_behind, falls_behind @ FREQUENCIES, to_bits=1e-9))
 
 
