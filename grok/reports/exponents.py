@@ -17,6 +17,7 @@ from grok.reports.style import LINES, NEUTRAL, TRAIN
 from grok.science.emergence import LEARNED, NATS_PER_BIT, n_learned
 from grok.science.power_law import PowerLaw, power_law
 from grok.science.quanta import asymptotic_exponents
+from grok.science.subtask_losses import rise_of_number
 
 ALPHA = "task.alpha"
 
@@ -53,9 +54,16 @@ def of_the_loss(
 
 
 def by_stop(
-    axes: Axes, dataset: xr.Dataset, *, against: Scaling, alpha: float, where: Mapping[str, Any], label: str
+    axes: Axes,
+    dataset: xr.Dataset,
+    *,
+    against: Scaling,
+    alpha: float,
+    where: Mapping[str, Any],
+    label: str,
+    most: float | None = None,
 ) -> None:
-    """The exponent of the loss if all training had been stopped at a step, with its interval over seeds.
+    """The exponent of the loss if all training had been stopped at a step, with its interval over seeds; up to `most`.
 
     Dotted: that of a task of this size with the constant of the last step, and no more subtasks learned than there were
     steps for. Dashed: that of infinitely many subtasks and steps.
@@ -83,7 +91,7 @@ def by_stop(
     begins = first if steps[0] < first < steps[-1] else steps[0]  # before, nothing is learned
     axes.set_xlim(begins, max(steps[-1], 2 * begins))
     shown = np.concatenate([found, law])[np.tile(steps >= begins, 2)]
-    axes.set_ylim(0, 1.5 * max(against.asymptotic(alpha), np.nanmax(shown, initial=0.0)))  # with room for the names
+    axes.set_ylim(0, most or 1.5 * max(against.asymptotic(alpha), np.nanmax(shown, initial=0.0)))  # room for the names
     axes.legend(loc="upper left", fontsize=7.5, framealpha=0.7, edgecolor="none", handlelength=2.4)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -99,10 +107,10 @@ def of_the_number(
     alphas: Sequence[float],
     published: Mapping[float, float],
 ) -> None:
-    """How many subtasks are learned at some α, every seed's, with power laws through them and their exponents beside
-    those of theory and those `published`."""
+    """How many subtasks are learned at some α, every seed's, with power laws through them; dotted, the law for a task
+    of this size, in whole subtasks. Exponents are beside the law's, that of infinitely many, and those `published`."""
     chosen = dataset.sel(where)
-    for alpha, colour in zip(alphas, LINES, strict=False):
+    for number, (alpha, colour) in enumerate(zip(alphas, LINES, strict=False)):
         seeds = against.points(chosen.sel({ALPHA: alpha}))
         x = np.concatenate([each.x for each in seeds])
         n = np.concatenate([n_learned(each.losses / NATS_PER_BIT, below=LEARNED) for each in seeds])
@@ -110,15 +118,19 @@ def of_the_number(
         some = n > 0
         fit = power_law(x[some], n[some], groups=groups[some])
         ends = np.array([x[some].min(), x[some].max()]) if some.any() else np.array([np.nan] * 2)
-        said = f"{asymptotic_exponents(alpha).learned:.2f}"
-        said += f", published {published[alpha]:.2f}" if alpha in published else ""
-        name = f"α = {alpha:g}: {signed(fit.exponent)}{interval(fit)}; law {said}"
-        axes.plot(x[some], n[some], "o", color=colour, ms=3.5, mew=0, alpha=0.6)
+        law = against.predicted_number(seeds, alpha)
+        said = f"{rise_of_number(seeds[0].x, law):.2f}, {asymptotic_exponents(alpha).learned:.2f}"
+        said += f"; {published[alpha]:.2f}" if alpha in published else ""
+        name = f"α = {alpha:g}: {signed(fit.exponent)}{interval(fit)}; {said}"
+        beside = 1 + 0.05 * (number - 1)  # where several have as many
+        axes.plot(beside * x[some], n[some], "o", color=colour, ms=3.5, mew=0, alpha=0.6)
+        axes.plot(seeds[0].x[law > 0], law[law > 0], color=colour, lw=1.0, ls=FINITE)
         axes.plot(ends, fit.coefficient * ends**fit.exponent, color=colour, lw=1.4, label=name)
     axes.set(xscale="log", xlabel=against.label, ylabel="subtasks learned")
     axes.set(yscale="log", ylim=(0.9, 4 * max(1, axes.dataLim.y1)))  # with room for the names
     view(axes, against, seeds)
-    axes.legend(loc="upper left", fontsize=7, frameon=False, title="exponent", title_fontsize=7, alignment="left")
+    title = f"exponent; of the law for {seeds[0].losses.shape[1]} subtasks, and infinitely many; published"
+    axes.legend(loc="upper left", fontsize=7, frameon=False, title=title, title_fontsize=7, alignment="left")
     plain_ticks(axes.yaxis)
 
 

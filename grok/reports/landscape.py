@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from scipy.stats import gmean
 
 from grok.records.sweep import last_look, read_off
 from grok.reports.by_rank import COLOURS
@@ -78,7 +79,7 @@ def curves(
         own = found.sel({key: tick})
         axes.fill_between(scales, own.min("seed"), own.max("seed"), color=colour, alpha=0.2, linewidth=0)
         name = names.format(f"{tick:,g}") if names else None
-        mean = own.mean("seed") if scale == "linear" else np.exp(np.log(own).mean("seed"))
+        mean = own.mean("seed") if scale == "linear" else own.reduce(gmean, "seed")
         axes.plot(scales, mean, "o-", color=colour, linewidth=1.5, ms=3, mew=0, label=name)
         for from_x, to_x, value in published.get(float(tick), ()):
             hollow: Any = {"mfc": "white", "mec": colour, "ms": 5.5, "lw": 0.8, "zorder": 5}

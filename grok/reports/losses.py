@@ -78,7 +78,8 @@ def subtask_losses(axes: Axes, dataset: xr.Dataset, *, against: Scaling, where: 
     axes.set_title(told, fontsize=7.5, color=NEUTRAL, loc="left")
     if against.key != "step":
         axes.plot(own.x, np.zeros(own.x.size), "|", color=NEUTRAL, ms=5, clip_on=False)  # where there are networks
-    axes.set(xscale="log", xlabel=against.label, ylabel="loss of each\nsubtask (bits)", ylim=(0, 1.25))
+    axes.set(xscale="log", xlabel=against.label, ylabel="loss of each\nsubtask (bits)")
+    axes.set_ylim(0, max(1.25, 1.05 * bits.max()))
     view(axes, against, [own])
     colour_bar(axes, bits.shape[1])
 

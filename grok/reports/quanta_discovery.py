@@ -103,25 +103,20 @@ def _matrix(figure: Figure, axes: Axes, record: xr.Dataset) -> None:
 
 
 def _sizes(axes: Axes, records: Sequence[xr.Dataset], *, published: str | None) -> None:
-    """Envelopes with the power law that was fitted, true sizes with theirs, and the envelopes of both controls."""
+    """Envelopes, the subtasks' sizes, and the envelopes of both controls; the ranks of the fit are shaded."""
     exponents = [float(record["quanta_envelope_exponent"]) for record in records]
-    for record, exponent in zip(records, exponents, strict=True):
+    for record in records:
         _falling(axes, record, record["quanta_envelope"].values, color=TRAIN, linewidth=2)
         _falling(axes, record, record["quanta_true_size"].values, color=TEST, marker="o", ms=3, linewidth=0.7)
-        first, last = record["quanta_fitted_ranks"].values
-        ranks, envelope = record["rank"].values, record["quanta_envelope"].values
-        within = (ranks >= first) & (ranks <= last) & (envelope > 0)
-        if np.isfinite(exponent) and within.any():
-            height = np.exp(np.log(envelope[within]).mean() - exponent * np.log(ranks[within]).mean())
-            ends = np.array([first, last])
-            axes.plot(ends, 1.6 * height * ends**exponent, color=TRAIN, linewidth=0.9, linestyle="--")
         _falling(axes, record, record["quanta_envelope_equal"].values, color=EQUAL, linewidth=1.2)
         _falling(axes, record, record["quanta_envelope_null"].values, color="black", linewidth=1.1, linestyle=":")
     ranks, n = records[0]["rank"].values, float(records[0]["quanta_samples"])
     theory, most = float(records[0]["quanta_true_exponent"]), float(records[0]["quanta_true_size"][0])
     axes.plot(ranks, most * ranks**theory, color=NEUTRAL, linewidth=1, linestyle="--")
     axes.set(xscale="log", yscale="log", xlabel="rank", ylabel="samples in the cluster", ylim=(0.8, 1.5 * n))
-    told = f"published {published}, dashed: fitted" if published else "dashed: fitted"
+    first, last = records[0]["quanta_fitted_ranks"].values
+    axes.axvspan(first, last, color=NEUTRAL, alpha=0.12, linewidth=0)
+    told = f"ranks {first:.0f} – {last:.0f}, shaded" + (f"; published {published}" if published else "")
     null, equal = (
         float(np.mean([record[f"quanta_envelope_{name}_exponent"] for record in records])) for name in ("null", "equal")
     )
