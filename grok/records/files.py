@@ -12,6 +12,8 @@ import xarray as xr
 
 from grok.checks import UserError
 
+LARGE = 2**14  # bytes of a quantity, from which on compressing it saves more than it adds
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in the place of `path` in one move.
@@ -48,6 +50,10 @@ def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def write_dataset(path: Path, dataset: xr.Dataset) -> None:
-    """Write a netCDF file atomically: made in memory first, so that a full disk is the file system's own error."""
-    write_bytes(path, bytes(dataset.to_netcdf(engine="h5netcdf")))
+def write_dataset(path: Path, dataset: xr.Dataset, *, compressed: bool = False) -> None:
+    """Write a netCDF file atomically: made in memory first, so that a full disk is the file system's own error. Numbers
+    are `compressed` without loss where it is to be kept and not to be written again and again."""
+    large = [name for name, each in dataset.items() if each.nbytes >= LARGE and each.dtype.kind in "bif"]
+    numbers = large if compressed else []
+    encoding = {name: {"zlib": True, "complevel": 6, "shuffle": True} for name in numbers}
+    write_bytes(path, bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding)))

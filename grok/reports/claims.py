@@ -52,7 +52,7 @@ def take_in(sweep: Path, results: Path) -> Path:
         )
     folder = results / str(dataset.attrs["study"]) / str(dataset.attrs["scale"])
     folder.mkdir(parents=True, exist_ok=True)
-    write_dataset(folder / DATASET, _small_part(dataset))
+    write_dataset(folder / DATASET, _small_part(dataset), compressed=True)
     write_bytes(folder / "summary.csv", (sweep / "summary.csv").read_bytes())
     return folder
 

@@ -162,3 +162,15 @@ def test_a_run_whose_disk_fills_up_ends_in_one_line_and_goes_on_when_there_is_ro
     whole = run("steps=120", folder="whole")
     values = grok.load(run("steps=120", folder="full/run")).drop_attrs()
     assert values.drop_sel(step=60).identical(grok.load(whole).drop_attrs())
+
+
+def test_what_is_kept_is_compressed_without_loss(tmp_path):
+    steps = np.arange(20_000)
+    dataset = xr.Dataset(
+        {"loss": ("step", np.exp(-steps / 1e3)), "few": ("seed", [1.5, 2]), "phase": ("seed", ["a", "b"])}
+    )
+    for name, compressed in (("kept.nc", True), ("plain.nc", False)):
+        write_dataset(tmp_path / name, dataset.assign_coords(step=steps), compressed=compressed)
+    kept, plain = (xr.load_dataset(tmp_path / name, engine="h5netcdf") for name in ("kept.nc", "plain.nc"))
+    assert kept.identical(plain)
+    assert (tmp_path / "kept.nc").stat().st_size < 0.95 * (tmp_path / "plain.nc").stat().st_size
