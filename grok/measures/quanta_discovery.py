@@ -56,8 +56,8 @@ class QuantaDiscovery:
     parameters, in double precision (where a loss is below 1e-16, that has one of the two error signals as 0: with both
     we found the same). Beside the envelope of the clusters' sizes are two controls: that of the same network with
     samples whose subtasks are equally frequent, and that of clusters drawn at random. Most of the time is for clusters,
-    which are made twice: 25 s of one thread and 0.8 GB a replica for 2,500 samples and counts to 375; about 20 minutes
-    and 2.4 GB for 10,000 and counts to 1,500 (see `spectral_clusterings`).
+    which are made twice: 25 s of one thread and 0.8 GB a replica for 2,500 samples and counts to 375; 27 minutes
+    and 3.0 GB for 10,000 and counts to 1,500 (see `spectral_clusterings`).
     """
 
     needs_float64 = True
