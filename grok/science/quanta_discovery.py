@@ -57,10 +57,9 @@ def spectral_clusterings(
     and beyond that as many as take no longer, n_init · (all_starts_to / count)², or one.
 
     10,000 samples on one thread: the eigenvectors for the reference's counts 133 s, a start with 1,500 clusters 52 s,
-    at most 2.4 GB in the process, the similarities included. With all its counts, 30 starts to 100 clusters: about nine
-    minutes, by the 63 s that half of the samples took with half of the counts and their starts. Of 2,500 samples of a
-    trained network, with counts of 125 to 375, clusters of fewer starts than 10 have an adjusted Rand index of 0.42
-    with those of 10 from another seed, and two of 10 have 0.40 (medians over counts).
+    at most 2.4 GB in the process, the similarities included; all its counts, with 30 starts to 100 clusters, 13 minutes.
+    Of 2,500 samples of a trained network, with counts of 125 to 375, clusters of fewer starts than 10 have an adjusted
+    Rand index of 0.42 with those of 10 from another seed, and two of 10 have 0.40 (medians over counts).
     """
     maps = laplacian_eigenmaps(similarity, n_columns=max(counts)).astype(np.float32)  # half the time of double
     found = {}
