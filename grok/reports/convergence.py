@@ -82,7 +82,8 @@ def _kind(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, colour: str, *,
     fit = power_law(x, y, groups=groups[learned])
     order = float(np.mean([order_of_learning(each) for each in seeds]))
     ends = np.array([x.min(), x.max()])
-    label = f"{name}slope {signed(fit.exponent)}{interval(fit)}, Spearman {signed(order)}"
+    found = f"slope {signed(fit.exponent)}{interval(fit)}, Spearman {signed(order)}"
+    label = name + (found if np.isfinite(fit.exponent) else "too few are learned to fit")
     axes.plot(x, y, "o", color=colour, ms=3.8, mew=0, alpha=0.6)
     axes.plot(ends, fit.coefficient * ends**fit.exponent, color=colour, lw=1.5, label=label)
 

@@ -40,7 +40,9 @@ class SubtaskCurves:
             axes.plot(steps, _slope(steps, mean, alpha), color="black", lw=1.0, ls=INFINITE)
             axes.set(xscale="log", yscale="log", xlim=(steps[0], max(2, steps[-1])), ylim=(FLOOR, 1.5))
             axes.set(xlabel="optimiser step", ylabel="loss (bits)")
-            told = f"mean (thick), theory's slope −α/(1+α) = −{asymptotic_exponents(alpha).steps:.2f} (dashed)"
+            told = (
+                f"mean (thick), slope −α/(1+α) = −{asymptotic_exponents(alpha).steps:.2f} of infinitely many (dashed)"
+            )
             axes.set_title(told, fontsize=8, loc="left")
             colour_bar(axes, losses.shape[1])
             save(figure, path, vector=False)
