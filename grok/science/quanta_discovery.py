@@ -57,7 +57,7 @@ def spectral_clusterings(
     and beyond that as many as take no longer, n_init · (all_starts_to / count)², or one.
 
     10,000 samples on one thread: the eigenvectors for the reference's counts 133 s, a start with 1,500 clusters 52 s,
-    at most 2.4 GB in the process, the similarities included; all its counts, with 30 starts to 100 clusters, 13 minutes.
+    at most 2.4 GB in the process, the similarities included; all its counts, with 30 starts to 100, 13 minutes.
     Of 2,500 samples of a trained network, with counts of 125 to 375, clusters of fewer starts than 10 have an adjusted
     Rand index of 0.42 with those of 10 from another seed, and two of 10 have 0.40 (medians over counts).
     """
