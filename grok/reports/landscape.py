@@ -95,7 +95,7 @@ def curves(
     elif np.divide(*axes.get_ylim()[::-1]) < WIDE:
         plain_ticks(axes.yaxis)
     if names:
-        axes.legend(fontsize=8, frameon=False, labelcolor="linecolor", handlelength=1.2)
+        axes.legend(fontsize=8, framealpha=1, edgecolor="none", labelcolor="linecolor", handlelength=1.2)
     if critical is not None:
         axes.set_title("▲ $w_c$, where it is lowest", fontsize=8, loc="left")
     if names and published:
