@@ -24,8 +24,8 @@ def highest(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " look"])
 
 
 def lowest(steps: Real[np.ndarray, " look"], values: Real[np.ndarray, " look"]) -> float:
-    """The smallest value of all looks, or of all points along a swept key; of a test loss over looks it is early stopping
-    that peeks (the reference of the quanta)."""
+    """The smallest value of all looks, or of all points along a swept key; of a test loss over looks it is early
+    stopping that peeks (the reference of the quanta)."""
     return float(values.min())
 
 
