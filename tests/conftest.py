@@ -129,7 +129,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def assert_drawn(file: Path, *, at_least: int = 400) -> None:
-    """The picture has so many pixels either way, and is not blank."""
+def assert_drawn(file: Path, *, at_least: int = 500, drawn: float = 0.005) -> None:
+    """The picture has more than so many pixels either way, and more than such a share of them is not white."""
     pixels = imread(file)[..., :3]
-    assert min(pixels.shape[:2]) > at_least and (pixels < 0.9).any(-1).mean() > 0.005, f"{file.name} is blank"
+    assert min(pixels.shape[:2]) > at_least and (pixels < 0.9).any(-1).mean() > drawn, f"{file.name} is blank"

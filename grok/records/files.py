@@ -53,7 +53,7 @@ def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
 def write_dataset(path: Path, dataset: xr.Dataset, *, compressed: bool = False) -> None:
     """Write a netCDF file atomically: made in memory first, so that a full disk is the file system's own error. Numbers
     are `compressed` without loss where it is to be kept and not to be written again and again."""
+    gzip = {"zlib": True, "complevel": 6, "shuffle": True}
     large = [name for name, each in dataset.items() if each.nbytes >= LARGE and each.dtype.kind in "bif"]
-    numbers = large if compressed else []
-    encoding = {name: {"zlib": True, "complevel": 6, "shuffle": True} for name in numbers}
+    encoding = {name: gzip for name in large if compressed}
     write_bytes(path, bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding)))

@@ -118,7 +118,7 @@ def of_the_number(
         some = n > 0
         fit = power_law(x[some], n[some], groups=groups[some])
         ends = np.array([x[some].min(), x[some].max()]) if some.any() else np.array([np.nan] * 2)
-        law = against.predicted_number(seeds, alpha)
+        law = against.predicted_number(seeds, alpha, seeds[0].x)
         said = f"{rise_of_number(seeds[0].x, law):.2f}, {asymptotic_exponents(alpha).learned:.2f}"
         said += f"; {published[alpha]:.2f}" if alpha in published else ""
         name = f"α = {alpha:g}: {signed(fit.exponent)}{interval(fit)}; {said}"

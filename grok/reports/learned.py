@@ -15,7 +15,7 @@ from grok.reports.style import NEUTRAL, TRAIN
 from grok.science.emergence import LEARNED, NATS_PER_BIT, n_learned
 from grok.science.power_law import PowerLaw, power_law
 from grok.science.quanta import asymptotic_exponents, zipf_frequencies
-from grok.science.quanta_laws import number_constant, predicted_number, taken
+from grok.science.quanta_laws import taken
 
 APART = 4.0  # times a law's constant, and by it: in view, so that what scatters less is seen to
 
@@ -34,12 +34,11 @@ def number_learned(
     fit, ends = _rise(against, x, np.concatenate(n), groups)
     label = f"ours: slope {signed(fit.exponent)}{interval(fit)}"
     axes.plot(ends, fit.coefficient * ends**fit.exponent, color=TRAIN, lw=1.8, label=label)
-    frequencies = zipf_frequencies(seeds[0].losses.shape[1], alpha=alpha)
-    constant, grid = against.constant(seeds, alpha, of=number_constant), np.geomspace(x.min(), x.max(), 500)
-    law, at_points = (predicted_number(against.law, of, frequencies, constant=constant) for of in (grid, x))
+    grid = np.geomspace(x.min(), x.max(), 500)
+    law, at_points = (against.predicted_number(seeds, alpha, of) for of in (grid, x))
     asymptote = 1.0 if against.law == "parameters" else asymptotic_exponents(alpha).learned
     theirs = signed(_rise(against, x, at_points, groups)[0].exponent)
-    label = f"law for {frequencies.size} subtasks: slope {theirs}; for infinitely many: {signed(asymptote)}"
+    label = f"law for {seeds[0].losses.shape[1]} subtasks: slope {theirs}; for infinitely many: {signed(asymptote)}"
     axes.plot(grid, np.where(law > 0, law, np.nan), color="black", lw=1.1, ls=FINITE, label=label)
     axes.set(xscale="log", yscale="log", xlabel=against.label, ylabel="subtasks learned\n(below 0.1 nats)")
     axes.set_ylim(0.8, 5 * max(1, axes.dataLim.y1))  # with room for the names

@@ -95,12 +95,11 @@ class Scaling:
         x, frequencies = seeds[0].x, zipf_frequencies(seeds[0].losses.shape[1], alpha=alpha)
         return self._fall(seeds, predicted_loss(self.law, x, frequencies, constant=constant))
 
-    def predicted_number(self, seeds: Sequence[Points], alpha: float) -> np.ndarray:
-        """How many subtasks the law has learned as a whole at the points of the first seed, with the constant of their
-        numbers."""
+    def predicted_number(self, seeds: Sequence[Points], alpha: float, x: np.ndarray) -> np.ndarray:
+        """How many subtasks the law has learned as a whole at x, with the constant of the numbers that are learned."""
         frequencies = zipf_frequencies(seeds[0].losses.shape[1], alpha=alpha)
-        own = self.constant(seeds, alpha, quanta_laws.number_constant)
-        return quanta_laws.predicted_number(self.law, seeds[0].x, frequencies, constant=own)
+        own = self.constant(seeds, alpha, of=quanta_laws.number_constant)
+        return quanta_laws.predicted_number(self.law, x, frequencies, constant=own)
 
     def predicted_by(
         self, step: int, seeds: Sequence[Points], alpha: float, *, constant: float, steps_constant: float

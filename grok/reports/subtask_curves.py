@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from grok.reports.by_rank import colour_bar, curves, hex_colours
 from grok.reports.figure import RC, save
@@ -40,6 +41,7 @@ class SubtaskCurves:
             axes.plot(steps, _slope(steps, mean, alpha), color="black", lw=1.0, ls=INFINITE)
             axes.set(xscale="log", yscale="log", xlim=(steps[0], max(2, steps[-1])), ylim=(FLOOR, 1.5))
             axes.set(xlabel="optimiser step", ylabel="loss (bits)")
+            axes.xaxis.set_minor_formatter(NullFormatter())  # over few decades they would touch
             told = (
                 f"mean (thick), slope −α/(1+α) = −{asymptotic_exponents(alpha).steps:.2f} of infinitely many (dashed)"
             )

@@ -126,7 +126,7 @@ def test_the_study_draws_what_its_networks_quanta_are(command, tmp_path):
     code, _ = command("study=quanta_discovery", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
     assert code == 0
     for name in ("figure.png", "0/quanta_discovery.png"):
-        assert_drawn(tmp_path / "sweep" / name)
+        assert_drawn(tmp_path / "sweep" / name, drawn=0.01)
 
 
 @pytest.mark.parametrize(

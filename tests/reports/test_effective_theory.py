@@ -30,7 +30,7 @@ def made(tmp_path_factory) -> Path:
 
 def test_a_run_leaves_its_pictures_and_says_what_its_training_set_allows(made):
     for name in ("embeddings.png", "representation.png"):
-        assert_drawn(made / name)
+        assert_drawn(made / name, at_least=400)
     summary = json.loads((made / "summary.json").read_text())
     assert summary["nullity"] >= 2 and summary["ideal_accuracy"] <= 1 and "rqi_step" in summary
 
@@ -47,7 +47,7 @@ def test_the_flow_of_the_theory_starts_at_the_embedding_and_keeps_its_mean_and_s
 
 def test_an_embedding_of_more_dimensions_is_drawn_in_a_plane(tmp_path):
     folder = trained_in(tmp_path / "run", *TOY, "steps=10", "model.d_embedding=5", "picture=[embeddings]")
-    assert_drawn(folder / "embeddings.png")
+    assert_drawn(folder / "embeddings.png", at_least=400)
     assert grok.load(folder)["embedding"].sizes["dimension"] == 2
 
 
