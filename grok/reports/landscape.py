@@ -106,19 +106,22 @@ def best_norm(
     axes: Axes, dataset: xr.Dataset, *, key: str, label: str, level: float, published: Mapping[str, Any]
 ) -> None:
     """The best test accuracy of all norms and looks against a swept share of the data, every seed's; where it rises to
-    the level, on the average of the seeds, and the `value` that was `published`, with its `name`."""
+    the level, on the average of the seeds that do, and the `value` that was `published`, with its `name`."""
     best = read_off(dataset, "test_accuracy", highest).transpose("seed", "init_scale", key)
     shares = best[key].values
     for own in best.max("init_scale").values:
         axes.plot(shares, own, "o-", color=TEST, linewidth=1.0, ms=3.5, mew=0, alpha=0.7)
     rises = [critical_fraction(best["init_scale"].values, shares, own, level=level) for own in best.values]
-    if np.isfinite(rises).all():
-        axes.plot(np.mean(rises), level, "D", color=TEST, mec="black", ms=6, zorder=5)
+    if risen := [each for each in rises if np.isfinite(each)]:
+        axes.plot(np.mean(risen), level, "D", color=TEST, mec="black", ms=6, zorder=5)
         beside: Any = {"xytext": (7, -3), "textcoords": "offset points", "color": TEST, "fontsize": 8}
-        axes.annotate(f"ours: {np.mean(rises):.2f}", (float(np.mean(rises)), level), **beside)
+        few = f", {len(risen)} of {len(rises)} seeds" if len(risen) < len(rises) else ""
+        axes.annotate(f"ours: {np.mean(risen):.2f}{few}", (float(np.mean(risen)), level), **beside)
     axes.axvline(published["value"], color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
-    above: Any = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom", "fontsize": 7.5}
-    axes.annotate(published["name"], (published["value"], 1), **above, color=NEUTRAL)
+    beside = {"xytext": (3, -2), "textcoords": "offset points", "ha": "left", "va": "top", "fontsize": 7.5}
+    axes.annotate(
+        published["name"], (published["value"], 1), **beside, xycoords=("data", "axes fraction"), color=NEUTRAL
+    )
     axes.set(xlabel=label, ylabel="test accuracy at the best norm", ylim=(-0.02, 1.02))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from grok.science.landscape import CriticalNorm, predicted_steps
 
 DECAY = "optimizer.weight_decay"
 MARKERS = ("o", "s", "^", "D", "v", "P")
-FACTOR = 2.0  # of the band around the prediction
+FACTOR = 1.5  # of the band around the prediction
 NOTE: dict[str, Any] = {"color": NEUTRAL, "fontsize": 7.5}
 
 
@@ -50,28 +51,35 @@ def predicted(
     quantity: str,
     critical: CriticalNorm,
     lr: float,
+    judged: Collection[float],
     from_scale: float,
     title: str,
     bar: bool,
 ) -> None:
     """The step of generalisation of every free network that starts at `from_scale` or above, against the step predicted
-    from the landscape of its own seed, whose w_c `critical` finds in this quantity; on the line they are equal. `bar`:
-    which colour is which weight decay."""
+    from the landscape of its own seed, whose w_c `critical` finds in this quantity; on the line they are equal. Hollow
+    where claims do not judge the weight decay; how many never generalised, or have no prediction, is said. `bar`: which
+    colour is which weight decay."""
     shading, scales, decays = _shading(dataset), dataset["init_scale"].values, _decays(dataset)
     held = last_look(dataset.sel({DECAY: 0}), quantity).transpose("seed", "init_scale").values
     norms = np.array([critical(scales, own) for own in held])
     seen: list[float] = []
+    runs = 0
     for scale, marker in zip(scales[scales >= from_scale * (1 - 1e-9)], MARKERS, strict=False):
         own = dataset["generalization_step"].sel({"init_scale": scale, DECAY: decays}).transpose("seed", DECAY).values
         expected = predicted_steps(scale / norms[:, None], lr * decays)
-        for x, y in zip(expected, own, strict=True):
-            axes.scatter(x, y, c=shading.to_rgba(decays), marker=marker, s=16, linewidths=0, alpha=0.85, zorder=3)
+        colour: Any = np.broadcast_to(shading.to_rgba(decays), (*own.shape, 4)).reshape(-1, 4)
+        face = np.where(np.tile(np.isin(decays, [*judged]), len(own))[:, None], colour, 1.0)
+        axes.scatter(expected.ravel(), own.ravel(), c=face, ec=colour, marker=marker, s=16, linewidths=0.8, zorder=3)
         axes.plot([], [], marker, color=NEUTRAL, ms=4, mew=0, ls="none", label=f"from α = {scale:g}")
         seen += [*expected[np.isfinite(own) & (expected > 0)]]
+        runs += own.size
     line = np.array([min(seen) / 2, max(seen) * 2]) if seen else np.array([1.0, 10.0])
     axes.fill_between(line, line / FACTOR, line * FACTOR, color=NEUTRAL, alpha=0.15, linewidth=0)
     axes.plot(line, line, color=NEUTRAL, linewidth=1.0, linestyle="--", zorder=1)
-    axes.annotate(f"band: a factor of {FACTOR:g}", (0.97, 0.03), xycoords="axes fraction", ha="right", **NOTE)
+    missing = f"{runs - len(seen)} of {runs} runs are not here\n" if len(seen) < runs else ""
+    note = f"{missing}hollow: γ that claims leave out\nband: a factor of {FACTOR:g}"
+    axes.annotate(note, (0.97, 0.03), xycoords="axes fraction", ha="right", **NOTE)
     axes.set(xscale="log", yscale="log", xlim=line, ylabel="step of generalisation, measured")
     axes.set_xlabel(r"predicted: $\ln(w_0 / w_c)\, /\, \eta\gamma$")
     axes.set_title(title, fontsize=9)

@@ -41,18 +41,18 @@ def steepest(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
     return float((y[1:] / y[:-1]).max()) if np.isfinite(y).all() else math.inf
 
 
-def off_published(
+def typical_factor(
     x: Real[np.ndarray, " column"],
     y: Real[np.ndarray, " row"],
     values: Real[np.ndarray, "column row"],
     *,
     published: Sequence[Sequence[float | int]],
 ) -> float:
-    """By what factor, either way, a grid is farthest from published values [x, y, value]: 1 where it has just these.
-    Infinite where it has no value at one of them."""
+    """By what factor, either way, a grid is off published values [x, y, value]: the median over these, 1 where it has
+    them all. Where the grid has no value, the factor is infinite."""
     ours, theirs = _beside(x, y, values, published)
     with np.errstate(divide="ignore"):
-        return float(np.exp(np.abs(np.log(ours / theirs)).max()))
+        return float(np.median(np.exp(np.abs(np.log(ours / theirs)))))
 
 
 def farthest_from(

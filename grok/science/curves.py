@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool, Int, Real
@@ -77,10 +78,21 @@ def lag(
     later: Real[np.ndarray, " look"],
     *,
     level: float,
+    later_level: float,
 ) -> float:
-    """Steps from where one curve first reaches the level to where another does; infinite where one never does."""
-    reached = first_reaching(steps, values, level=level), first_reaching(steps, later, level=level)
+    """Steps from where one curve first reaches its level to where another does; infinite where one never does."""
+    reached = first_reaching(steps, values, level=level), first_reaching(steps, later, level=later_level)
     return reached[1] - reached[0] if all(map(math.isfinite, reached)) else math.inf
+
+
+def of_mean(
+    x: Real[np.ndarray, " point"],
+    seeds: np.ndarray,
+    *curves: Real[np.ndarray, "point seed"],
+    measure: Callable[..., float],
+) -> float:
+    """What a measure gives of the seeds' mean curves: for what is read off a noisy curve."""
+    return float(measure(x, *[curve.mean(1) for curve in curves]))
 
 
 def argmin(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> float:

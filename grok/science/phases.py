@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.ndimage import distance_transform_cdt
 
 Phase = Literal["comprehension", "grokking", "memorization", "confusion"]
 
@@ -38,36 +39,46 @@ def share_of(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: Collection
     return float(np.isin(phases, [*of]).mean())
 
 
-def share_beside(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str, beside: Collection[str]) -> float:
-    """The share of a phase's cells on a grid [x, y] that have a cell of other phases next to them, across a corner
-    counted; NaN where no cell is in the phase."""
-    own = np.pad(phases == of, 1)
-    near = np.pad(np.isin(phases, [*beside]), 1)
-    shifts = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)]
-    touched = np.any([np.roll(near, shift, (0, 1)) for shift in shifts], axis=0)
-    return float(touched[own].mean()) if own.any() else math.nan
+def share_above(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: Collection[str]) -> float:
+    """The share of some phases' cells on a grid [x, y] whose y is above their x; NaN where none is in such a phase."""
+    own = np.isin(phases, [*of])
+    return float((y > x[:, None])[own].mean()) if own.any() else math.nan
 
 
-def share_between(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: str, between: Collection[str]) -> float:
-    """The share of a phase's cells on a grid [x, y] that border on each of some others: along the axes and diagonals
-    from the cell, past cells of its own phase, every one of these comes next somewhere; NaN where no cell is in the
-    phase."""
+def nearer(
+    x: np.ndarray, y: np.ndarray, seeds: np.ndarray, phases: np.ndarray, *, of: str, than: str, to: str
+) -> float:
+    """How much nearer to a third phase one phase is than another, in cells: the difference of their mean distances on
+    the seeds' grids [x, y, seed], all cells of all seeds together.
 
-    def beyond(place: np.ndarray, step: np.ndarray) -> str:
-        while all(0 <= each < size for each, size in zip(place, phases.shape, strict=True)):
-            if phases[tuple(place)] != of:
-                return str(phases[tuple(place)])
-            place = place + step
-        return ""
-
-    steps = np.array([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b])
-    found = [{*between} <= {beyond(cell, step) for step in steps} for cell in np.argwhere(phases == of)]
-    return float(np.mean(found)) if found else math.nan
+    A cell's distance is the number of steps, along the axes or diagonals, to the nearest cell of the third phase on its
+    own seed's grid; grids without such a cell do not count. NaN where one of the two phases is on no grid that does.
+    """
+    there = [phases[..., seed] for seed in range(len(seeds)) if (phases[..., seed] == to).any()]
+    distances = [distance_transform_cdt(grid != to, metric="chessboard") for grid in there]
+    of_phase = {
+        phase: np.concatenate([each[grid == phase] for each, grid in zip(distances, there, strict=True)] or [[]])
+        for phase in (of, than)
+    }
+    if not all(each.size for each in of_phase.values()):
+        return math.nan
+    return float(of_phase[than].mean() - of_phase[of].mean())
 
 
 def share_gained(*grid: np.ndarray, of: Collection[str], at: float, over: float) -> float:
     """How much larger the share of some phases is at one tick of the last axis than at another, from the ticks of each
     axis and the phases on their grid; NaN where the grid lacks one of them."""
     *_, ticks, phases = grid
-    shares = [np.isin(phases[..., np.isclose(ticks, tick)], [*of]) for tick in (at, over)]
+    return _gained(ticks, np.isin(phases, [*of]), at, over)
+
+
+def early_gained(*grid: np.ndarray, by: float, at: float, over: float) -> float:
+    """How much larger the share of cells that are there by a step is at one tick of the last axis than at another, from
+    the ticks of each axis and the steps on their grid, NaN where they never came; NaN where the grid lacks a tick."""
+    *_, ticks, steps = grid
+    return _gained(ticks, steps <= by, at, over)
+
+
+def _gained(ticks: np.ndarray, hits: np.ndarray, at: float, over: float) -> float:
+    shares = [hits[..., np.isclose(ticks, tick)] for tick in (at, over)]
     return float(shares[0].mean() - shares[1].mean()) if all(each.size for each in shares) else math.nan

@@ -13,7 +13,6 @@ from grok.science.comparisons import (
     mean,
     mean_distance,
     most_above,
-    off_published,
     rank_correlation,
     ratio,
     share_finite,
@@ -21,6 +20,7 @@ from grok.science.comparisons import (
     share_without,
     spread,
     steepest,
+    typical_factor,
 )
 
 X, Y = np.array([0.3, 0.4, 0.5]), np.array([8.0, 4.0, 1.0])
@@ -70,11 +70,11 @@ def test_what_is_below_its_bound_does_not_make_up_for_what_is_above():
     )
 
 
-def test_a_grid_is_off_by_the_factor_of_its_worst_point_either_way():
+def test_a_grid_is_off_by_the_median_of_the_factors_either_way():
     x, y, values = np.array([1e-4, 1e-3]), np.array([0.0, 2.0]), np.array([[100.0, 200.0], [300.0, np.nan]])
-    assert off_published(x, y, values, published=[[1e-4, 0, 100], [1e-3, 0, 600], [1e-4, 2, 160]]) == 2
-    assert off_published(x, y, values, published=[[1e-3, 2, 100]]) == np.inf
-    assert np.isnan(off_published(x, y, values, published=[[1e-2, 2, 100]]))
+    assert typical_factor(x, y, values, published=[[1e-4, 0, 100], [1e-3, 0, 600], [1e-3, 2, 100]]) == pytest.approx(2)
+    assert typical_factor(x, y, values, published=[[1e-3, 2, 100]]) == np.inf
+    assert np.isnan(typical_factor(x, y, values, published=[[1e-4, 0, 100], [1e-2, 2, 100]]))
 
 
 def test_a_grid_is_held_against_published_values_by_their_distance():

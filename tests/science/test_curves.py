@@ -57,8 +57,9 @@ def test_a_curve_settles_below_a_level_at_the_look_after_its_last_one_that_is_no
 
 def test_a_curve_lags_behind_itself_by_nothing_and_behind_what_it_never_reaches_for_ever():
     late = np.array([0.0, 0.1, 0.5, 1.0])
-    assert lag(STEPS, VALUES, VALUES, level=0.5) == 0 and lag(STEPS, VALUES, late, level=0.5) == 90
-    assert lag(STEPS, VALUES, late, level=0.95) == lag(STEPS, late, VALUES, level=0.95) == math.inf
+    half, most = {"level": 0.5, "later_level": 0.5}, {"level": 0.95, "later_level": 0.95}
+    assert lag(STEPS, VALUES, VALUES, **half) == 0 and lag(STEPS, VALUES, late, **half) == 90
+    assert lag(STEPS, VALUES, late, **most) == lag(STEPS, late, VALUES, **most) == math.inf
 
 
 def test_early_stopping_reads_the_held_out_curve_where_the_validation_loss_is_lowest_and_does_not_peek():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grok.science.phases import how_many, phase, share_beside, share_between, share_gained, share_of
+from grok.science.phases import early_gained, how_many, nearer, phase, share_above, share_gained, share_of
 
 
 @pytest.mark.parametrize(
@@ -27,35 +27,43 @@ def test_phases_of_a_grid_are_counted():
     assert share_of(np.arange(2), np.arange(2), grid, of=["grokking"]) == 0.5
 
 
-AXES = (np.arange(3), np.arange(3))
 STRIPES = np.array([["comprehension", "grokking", "memorization", "confusion"]] * 3)
 
 
-def test_a_stripe_borders_on_the_stripes_beside_it_and_no_other():
-    x, y = np.arange(3), np.arange(4)
-    assert share_beside(x, y, STRIPES, of="grokking", beside=["memorization"]) == 1
-    assert share_beside(x, y, STRIPES, of="grokking", beside=["confusion"]) == 0
-    assert share_beside(x, y, STRIPES, of="comprehension", beside=["confusion", "grokking"]) == 1
-    assert np.isnan(share_beside(x, y, STRIPES, of="none", beside=["grokking"]))
-    assert share_of(x, y, STRIPES, of=["grokking", "comprehension"]) == 0.5
+def of_seeds(*grids: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The ticks of both axes and of seeds, and the phases on the seeds' grids."""
+    return (*map(np.arange, grids[0].shape), np.arange(len(grids)), np.stack(grids, -1))
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_stripe_of_any_width_lies_between_the_stripes_beside_it_and_no_other(turned):
-    for width in (1, 2, 4):
-        stripes = np.array([["comprehension"] * 2 + ["grokking"] * width + ["memorization", "confusion"]] * 3)
-        x, y, grid = np.arange(3), np.arange(width + 4), stripes.T if turned else stripes
-        assert share_between(x, y, grid, of="grokking", between=["memorization", "comprehension"]) == 1
-        assert share_between(x, y, grid, of="grokking", between=["comprehension", "confusion"]) == 0
-    assert np.isnan(share_between(x, y, grid, of="none", between=["comprehension", "confusion"]))
+def test_a_stripe_is_nearer_to_one_beside_it_than_the_stripe_on_its_other_side(turned):
+    stripes = np.array([["comprehension"] * 2 + ["grokking"] * 2 + ["memorization", "confusion"]] * 3)
+    grid = of_seeds(stripes.T if turned else stripes)
+    assert nearer(*grid, of="grokking", than="comprehension", to="memorization") == 2
+    assert nearer(*grid, of="grokking", than="memorization", to="comprehension") == 1.5
+    assert nearer(*grid, of="grokking", than="memorization", to="confusion") == -1.5
 
 
-def test_a_phase_beside_one_of_two_others_is_not_between_them():
-    beside_one = np.array([["comprehension", "grokking", "confusion"]] * 3)
-    assert share_beside(*AXES, beside_one, of="grokking", beside=["comprehension", "memorization"]) == 1
-    assert share_between(*AXES, beside_one, of="grokking", between=["comprehension", "memorization"]) == 0
-    at_the_edge = np.array([["comprehension", "grokking", "grokking"]] * 2 + [["memorization"] * 3])
-    assert share_between(*AXES, at_the_edge, of="grokking", between=["comprehension", "memorization"]) == 1
+def test_a_step_across_a_corner_is_one_step():
+    grid = np.array([["grokking", "comprehension"], ["comprehension", "memorization"]])
+    assert nearer(*of_seeds(grid), of="grokking", than="comprehension", to="memorization") == 0
+
+
+def test_cells_of_all_seeds_count_alike_and_a_seed_without_the_third_phase_not_at_all():
+    near = np.array([["grokking", "memorization", "comprehension"]])
+    far = np.array([["grokking", "grokking", "memorization"]])
+    none = np.array([["grokking", "grokking", "comprehension"]])
+    together = nearer(*of_seeds(near, far, none), of="grokking", than="comprehension", to="memorization")
+    assert together == pytest.approx(1 - 4 / 3)
+    assert np.isnan(nearer(*of_seeds(far), of="grokking", than="comprehension", to="memorization"))
+    assert np.isnan(nearer(*of_seeds(none), of="grokking", than="comprehension", to="memorization"))
+
+
+def test_cells_above_the_diagonal_are_counted_among_those_of_some_phases():
+    x = y = np.array([1e-4, 1e-3, 1e-2])
+    assert share_above(x, y, STRIPES[:, 1:], of=["grokking", "confusion"]) == pytest.approx(1 / 3)
+    assert share_above(x, y, STRIPES[:, 1:], of=["grokking"]) == 0
+    assert np.isnan(share_above(x, y, STRIPES[:, 1:], of=["comprehension"]))
 
 
 def test_shares_are_compared_at_two_values_of_the_second_axis():
@@ -63,3 +71,7 @@ def test_shares_are_compared_at_two_values_of_the_second_axis():
     assert share_gained(x, y, STRIPES, of=["memorization"], at=1.0, over=0.0) == 1
     assert share_gained(x, y, STRIPES, of=["grokking"], at=0.0, over=0.3) == -1
     assert np.isnan(share_gained(x, y, STRIPES, of=["grokking"], at=5.0, over=0.3))
+    steps = np.array([[np.nan, 900.0, 1000.0, 1001.0]] * 3)
+    assert early_gained(x, y, steps, by=1000.0, at=0.3, over=0.0) == 1
+    assert early_gained(x, y, steps, by=1000.0, at=10.0, over=1.0) == -1
+    assert np.isnan(early_gained(x, y, steps, by=1000.0, at=5.0, over=1.0))
