@@ -3,6 +3,7 @@ network at a time."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -16,6 +17,9 @@ from grok.models.layers import Linear
 from grok.models.transformer_layers import Gaussian
 
 GATES = 4
+
+# On CUDA torch copies the weights together in every call, as each is a parameter of its own, and says so each time.
+warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
 
 class Lstm(nn.Module):

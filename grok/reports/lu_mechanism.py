@@ -21,7 +21,6 @@ from grok.science.landscape import CriticalNorm, predicted_steps
 
 DECAY = "optimizer.weight_decay"
 MARKERS = ("o", "s", "^", "D", "v", "P")
-FACTOR = 1.5  # of the band around the prediction
 NOTE: dict[str, Any] = {"color": NEUTRAL, "fontsize": 7.5}
 
 
@@ -52,14 +51,15 @@ def predicted(
     critical: CriticalNorm,
     lr: float,
     judged: Collection[float],
+    factor: float,
     from_scale: float,
     title: str,
     bar: bool,
 ) -> None:
     """The step of generalisation of every free network that starts at `from_scale` or above, against the step predicted
-    from the landscape of its own seed, whose w_c `critical` finds in this quantity; on the line they are equal. Hollow
-    where claims do not judge the weight decay; how many never generalised, or have no prediction, is said. `bar`: which
-    colour is which weight decay."""
+    from the landscape of its own seed, whose w_c `critical` finds in this quantity; on the line they are equal,
+    in the band the prediction is wrong by less than `factor`. Hollow where the weight decay is not in `judged`; it says
+    how many runs cannot be shown. `bar`: which colour is which weight decay."""
     shading, scales, decays = _shading(dataset), dataset["init_scale"].values, _decays(dataset)
     held = last_look(dataset.sel({DECAY: 0}), quantity).transpose("seed", "init_scale").values
     norms = np.array([critical(scales, own) for own in held])
@@ -75,11 +75,14 @@ def predicted(
         seen += [*expected[np.isfinite(own) & (expected > 0)]]
         runs += own.size
     line = np.array([min(seen) / 2, max(seen) * 2]) if seen else np.array([1.0, 10.0])
-    axes.fill_between(line, line / FACTOR, line * FACTOR, color=NEUTRAL, alpha=0.15, linewidth=0)
+    axes.fill_between(line, line / factor, line * factor, color=NEUTRAL, alpha=0.15, linewidth=0)
     axes.plot(line, line, color=NEUTRAL, linewidth=1.0, linestyle="--", zorder=1)
-    missing = f"{runs - len(seen)} of {runs} runs are not here\n" if len(seen) < runs else ""
-    note = f"{missing}hollow: γ that claims leave out\nband: a factor of {FACTOR:g}"
-    axes.annotate(note, (0.97, 0.03), xycoords="axes fraction", ha="right", **NOTE)
+    notes = [f"band: a factor of {factor:g}"]
+    if hollow := [f"{decay:g}" for decay in decays if decay not in judged]:
+        notes = [f"hollow: γ = {', '.join(hollow)}", *notes]
+    if len(seen) < runs:
+        notes = [f"{runs - len(seen)} of {runs} runs, not here, never", "generalised or began below $w_c$", *notes]
+    axes.annotate("\n".join(notes), (0.97, 0.03), xycoords="axes fraction", ha="right", **NOTE)
     axes.set(xscale="log", yscale="log", xlim=line, ylabel="step of generalisation, measured")
     axes.set_xlabel(r"predicted: $\ln(w_0 / w_c)\, /\, \eta\gamma$")
     axes.set_title(title, fontsize=9)

@@ -33,8 +33,8 @@ def draw(
     smallest_on_top: bool = False,
     published: Sequence[tuple[float, float, float]] = (),
 ) -> Path:
-    """Draw the phase that most seeds are in as a coloured cell, those of a tie side by side; a square inside shows the
-    next phase, if seeds differ but not in a tie.
+    """Draw the phase that most seeds are in as a coloured cell, those of a tie side by side; where one leads, a square
+    inside shows the next, the first of those equally frequent.
 
     With `panels`, another key, there is a diagram for each of its values, named by `labels["panels"]` with {} for it.
     `smallest_on_top`: y falls upwards, as with the paper's weight decays. Cells with `published` values [x, y, value]

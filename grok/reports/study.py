@@ -138,13 +138,14 @@ def holds(verdict: Mapping[str, Any]) -> str:
 
 
 def ours(verdict: Mapping[str, Any]) -> str:
-    """Our value with its interval, which a single seed does not have; none where the claim is not judged, for its words
-    are then of something else than what was run (`verdict.json` has the value)."""
+    """Our value with its interval, which neither a single seed has nor what is measured of all seeds together; none
+    where the claim is not judged, for its words are then of something else than what was run (`verdict.json` has the
+    value)."""
     if verdict["holds"] is None:
         return "–"
     if verdict["measured"] is None:
         return "none"
-    interval = f" ({_number(verdict['low'])} – {_number(verdict['high'])})" if verdict["n"] > 1 else ""
+    interval = "" if verdict["low"] is None else f" ({_number(verdict['low'])} – {_number(verdict['high'])})"
     return f"{_number(verdict['measured'])}{interval}"
 
 

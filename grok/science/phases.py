@@ -27,6 +27,7 @@ def phase(memorization_step: int | None, generalization_step: int | None, *, gro
 
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
+REGION = 5  # cells of a phase, of which one can say where it lies
 
 
 def how_many(x: np.ndarray, y: np.ndarray, phases: np.ndarray) -> float:
@@ -52,17 +53,16 @@ def nearer(
     the seeds' grids [x, y, seed], all cells of all seeds together.
 
     A cell's distance is the number of steps, along the axes or diagonals, to the nearest cell of the third phase on its
-    own seed's grid; grids without such a cell do not count. NaN where one of the two phases is on no grid that does.
+    own seed's grid; grids without such a cell do not count. NaN where one of the two phases has fewer than `REGION`
+    cells on those that do.
     """
-    there = [phases[..., seed] for seed in range(len(seeds)) if (phases[..., seed] == to).any()]
-    distances = [distance_transform_cdt(grid != to, metric="chessboard") for grid in there]
-    of_phase = {
-        phase: np.concatenate([each[grid == phase] for each, grid in zip(distances, there, strict=True)] or [[]])
-        for phase in (of, than)
-    }
-    if not all(each.size for each in of_phase.values()):
-        return math.nan
-    return float(of_phase[than].mean() - of_phase[of].mean())
+    grids = [phases[..., seed] for seed in range(len(seeds)) if (phases[..., seed] == to).any()]
+    distances = [distance_transform_cdt(grid != to, metric="chessboard") for grid in grids]
+    own, others = (
+        np.concatenate([each[grid == name] for each, grid in zip(distances, grids, strict=True)] or [[]])
+        for name in (of, than)
+    )
+    return float(others.mean() - own.mean()) if min(own.size, others.size) >= REGION else math.nan
 
 
 def share_gained(*grid: np.ndarray, of: Collection[str], at: float, over: float) -> float:

@@ -44,7 +44,6 @@ def fit(
     saving = Saving(every_seconds=save_every_seconds, also=save_records)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch.utils._pytree")
-        warnings.filterwarnings("ignore", "RNN module weights are not part of single")  # CUDA copies them together
         trainer = Trainer(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
             devices=[device.index] if device.type == "cuda" and device.index is not None else 1,

@@ -81,12 +81,9 @@ def test_bits_beyond_the_last_are_not_read():
     assert not torch.equal(inputs, other) and torch.equal(ours(inputs), ours(other))
 
 
+@pytest.mark.skipif(torch.__version__ < "2.12", reason="vmap of torch 2.11 cannot view words as bytes")
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # vmap takes baddbmm_ one example at a time
 def test_gradients_of_single_examples_come_from_torch_func():
-    try:
-        torch.vmap(lambda words: words.view(torch.uint8))(torch.zeros(1, 1, dtype=torch.int64))
-    except RuntimeError as error:
-        pytest.skip(f"torch {torch.__version__} cannot take bits apart under vmap: {error}")
     ours, inputs = network(0), examples(1, 9)[0]
 
     def loss(parameters, example):

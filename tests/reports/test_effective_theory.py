@@ -2,6 +2,7 @@
 claims hold."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -126,15 +127,16 @@ def diagram(declared: Study, phases: np.ndarray, *, scale: str = "laptop") -> xr
 def as_claimed(name: str, *, first: str = "comprehension", second: str = "grokking") -> np.ndarray:
     """Phases [x, y] of a diagram of Figure 6, with two phases that generalise one behind the other: over rates of both
     parts the representation must learn at 2.15e-4 at least and faster than the decoder; over rate and decay of the
-    decoder rates from 2.15e-3 on memorise, or with decays of 5 are in confusion; of permutations slow ones as well."""
+    decoder rates from 2.15e-3 on memorise, or with decays of 5 are in confusion; of permutations the slow ones."""
     column, row = np.indices((10, 10 if name == "phase_diagram" else 11))
     if name == "phase_diagram":
         inside = np.minimum(row - 3, row - column)  # how far from where the decoder alone learns
         grid = np.where(inside > 2, first, np.where(inside > 0, second, "memorization"))
         return np.where((column > 7) & (inside < 0), "confusion", grid)
-    learned = np.where(column < 4, first, np.where(column < 7, second, "memorization"))
     if name == "s3":
-        learned = np.where(column < 2, "memorization", learned)
+        learned = np.where(column < 4, "memorization", np.where(column < 7, second, first))
+    else:
+        learned = np.where(column < 4, first, np.where(column < 7, second, "memorization"))
     return np.where((learned == "memorization") & (row > (7 if name == "s3" else 5)), "confusion", learned)
 
 
@@ -143,7 +145,7 @@ def as_claimed(name: str, *, first: str = "comprehension", second: str = "grokki
 def test_a_diagram_of_four_phases_is_what_its_claims_hold_of(name, scale, tmp_path):
     declared = study(f"effective_theory_{name}", scale)
     dataset = diagram(declared, as_claimed(name), scale=scale)
-    assert not failing(declared, dataset)
+    assert failing(declared, dataset) <= {"fast_decoder_memorises"}  # permutations as the figure has them
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
 
 
@@ -157,7 +159,7 @@ def test_representations_that_learn_without_being_fast_are_denied():
 def test_grokking_on_the_far_side_of_comprehension_is_denied(name):
     declared = study(f"effective_theory_{name}", "paper")
     dataset = diagram(declared, as_claimed(name, first="grokking", second="comprehension"), scale="paper")
-    assert failing(declared, dataset) == {"near_memorization", "near_comprehension"} & {*declared.claims}
+    assert {"near_memorization"} <= failing(declared, dataset) <= {"near_memorization", "near_comprehension"}
 
 
 def test_memorization_and_confusion_in_each_others_corners_are_denied():
@@ -169,8 +171,18 @@ def test_memorization_and_confusion_in_each_others_corners_are_denied():
 
 def test_a_zone_that_is_everywhere_is_denied():
     declared = study("effective_theory_s3", "laptop")
-    grids = {"four_phases", "generalises", "slow_decoder_memorises", "fast_decoder_memorises"}
-    assert failing(declared, diagram(declared, np.array([["grokking"]]))) == grids
+    denied = {"four_phases", "generalises", "slow_decoder_memorises", "fast_decoder_memorises"}
+    assert failing(declared, diagram(declared, np.array([["grokking"]]))) == denied
+
+
+@pytest.mark.parametrize("reversed_columns", [False, True])
+def test_permutations_as_the_files_and_as_the_figure_have_them_are_told_apart(reversed_columns):
+    declared, phases = study("effective_theory_s3", "laptop"), as_claimed("s3")
+    of_figure = {"slow_decoder_memorises", "fast_decoder_generalises"}
+    drawn = phases[::-1] if reversed_columns else phases
+    assert failing(declared, diagram(declared, drawn)) == (
+        of_figure if reversed_columns else {"fast_decoder_memorises"}
+    )
 
 
 def test_a_transformer_that_generalises_early_with_dropout_is_what_the_claims_on_it_hold_of(tmp_path):
@@ -203,8 +215,25 @@ def test_seeds_that_disagree_share_a_cell_and_a_few_get_a_square_inside(tmp_path
     assert half / whole == pytest.approx(0.5, abs=0.1) and square / whole == pytest.approx(0.45**2, abs=0.08)
 
 
-def test_a_study_runs_at_smoke_scale_judges_and_draws(command, tmp_path):
-    assert command("study=effective_theory_s3", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+def test_the_smallest_weight_decay_is_on_top_and_published_cells_have_circles(tmp_path):
+    declared, phases = study("effective_theory_classes", "laptop"), np.full((10, 11), "comprehension")
+    phases[:, :2] = "confusion"
+    dataset = diagram(declared, phases)
+
+    def drawn(**changes: object) -> np.ndarray:
+        return imread(partial(declared.figure, **changes)(dataset, tmp_path / "figure.png"))[..., :3]
+
+    with_circles, without = drawn(), drawn(published=())
+    dark = np.abs(without - to_rgb(PHASES["confusion"])).max(-1) < 0.02
+    rows = np.flatnonzero(dark.sum(1) > 0.5 * dark.sum(1).max())
+    assert rows.mean() < 0.5 * len(dark)
+    bright = np.abs(without - to_rgb(PHASES["comprehension"])).max(-1) < 0.02
+    assert not np.array_equal(with_circles, without) and bright.sum() > dark.sum()
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_a_study_runs_at_smoke_scale_judges_and_draws(name, command, tmp_path):
+    assert command(f"study=effective_theory_{name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
     assert verdicts and all(each["holds"] is None and each["n"] > 0 for each in verdicts)
     assert_drawn(tmp_path / "sweep" / "figure.png")

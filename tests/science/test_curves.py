@@ -1,6 +1,7 @@
 """Numbers read off curves, and intervals over seeds."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from grok.science.curves import (
     lag,
     lowest,
     median_from,
+    of_mean,
     reached_by,
     rises_to,
     settled_below,
@@ -97,3 +99,12 @@ def test_a_level_is_reached_by_the_step_at_which_it_is():
 def test_a_curve_rises_to_a_level_where_it_last_crosses_it():
     assert rises_to(STEPS, np.array([0.0, 0.6, 0.4, 0.8]), level=0.5) == pytest.approx(325)
     assert rises_to(STEPS, VALUES, level=0.8) == math.inf and math.isnan(rises_to(STEPS, VALUES, level=0.1))
+
+
+def test_what_is_read_off_the_mean_of_seeds_is_not_the_mean_of_what_is_read_off_each():
+    first, second = np.array([0.0, 1.0, 0.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0, 1.0, 1.0])
+    curves = np.stack([first, second], 1)
+    steps, seeds = np.arange(5), np.arange(2)
+    assert of_mean(steps, seeds, curves, measure=partial(first_reaching, level=0.9)) == 3
+    lagging = partial(lag, level=0.4, later_level=0.9)
+    assert of_mean(steps, seeds, curves, curves, measure=lagging) == 2
