@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,6 +30,8 @@ from grok.training.interruption import Interruption
 from grok.training.module import Training
 from grok.training.progress import Progress
 from grok.training.settings import Settings
+
+RECORD_SECONDS = 60.0  # between records of cells that go on; their checkpoints are written whenever one ends
 
 Tracks = dict[Path, tuple[ExitStack, list[WandbLogger]]]  # each cell's loggers, after what ends them
 
@@ -113,21 +116,26 @@ class Group:
         self.outcomes: dict[Path, Outcome] = {}
         self.summaries: dict[Path, dict[str, Any]] = {}
         self.sittings: dict[Path, list[dict[str, Any]]] = {}
+        self.record_from = 0.0  # when cells that go on are to have their records written again as another ends
 
     def train(self, cells: Sequence[Cell]) -> None:
         """Train the cells, whose folders are claimed, from where they stand until each has ended.
 
-        A cell that ends before the others leaves the batch: the others go on from their checkpoints without it.
+        A cell that ends before the others leaves the batch: the others go on without it, from what was saved.
         """
         settings = Settings.of(cells[0].config)
         device = device_of(cells[0].config)
         with products(settings.precision, device) as product_error, self._tracked(cells) as tracks:
             waiting = list(cells)
+            part: list[Cell] = []
+            begun: list[Checkpoint] | None = None
             while waiting:
                 self.stop_if_told(waiting[0])
-                numbers, begun = next(standings([cell.folder for cell in waiting]))
-                part = [waiting[number] for number in numbers]
-                self._sit(part, begun, tracks, device=device, product_error=product_error)
+                if not part:
+                    numbers, begun = next(standings([cell.folder for cell in waiting]))
+                    part = [waiting[number] for number in numbers]
+                begun = self._sit(part, begun, tracks, device=device, product_error=product_error)
+                part = [cell for cell in part if cell.folder not in self.outcomes]
                 waiting = [cell for cell in waiting if cell.folder not in self.outcomes]
 
     def stop_if_told(self, cell: Cell, where: str = "") -> None:
@@ -150,8 +158,11 @@ class Group:
                 write_text(cell.folder / ERROR, told.rstrip() + "\n")
         self.settle(cell, Outcome("failed", error=line, ran=False), steps=steps_of(cell))
 
-    def _sit(self, cells: Sequence[Cell], begun: Sequence[Checkpoint] | None, tracks: Tracks, **on: Any) -> None:
-        """Train cells that stand at the same step until one of them ends or a signal comes."""
+    def _sit(
+        self, cells: Sequence[Cell], begun: Sequence[Checkpoint] | None, tracks: Tracks, **on: Any
+    ) -> list[Checkpoint]:
+        """Train cells that stand at the same step until one of them ends or a signal comes, and give what the others go
+        on from."""
         training, data = build([cell.config for cell in cells])
         for number, (cell, each) in enumerate(zip(cells, data, strict=True)):
             if begun:
@@ -167,13 +178,19 @@ class Group:
             return training.history.dataset(replica, _attributes(training, cells[replica], tags[replica]))
 
         def save_records() -> None:
+            ended = training.finished()
+            some_go_on = ended.any() and not self.interruption() and time.monotonic() < self.record_from
             for replica, cell in enumerate(cells):
-                save(cell, record(replica))
+                if ended[replica] or not some_go_on:
+                    save(cell, record(replica))
+            if not some_go_on:
+                self.record_from = time.monotonic() + RECORD_SECONDS
 
+        checkpoints = ReplicaCheckpoints([cell.folder for cell in cells], tags=tags, begun=begun)
         fit(
             training,
             device=on["device"],
-            checkpoints=ReplicaCheckpoints([cell.folder for cell in cells], tags=tags, begun=begun),
+            checkpoints=checkpoints,
             save_every_seconds=Settings.of(cells[0].config).save_every_seconds,
             save_records=save_records,
             interruption=self.interruption,
@@ -185,6 +202,7 @@ class Group:
             self._end(cells[replica], record(replica), training, replica, *tracks[cells[replica].folder])
         if not ended.all():
             self.stop_if_told(cells[0], f" at step {training.step:,} of {training.steps:,}")
+        return [checkpoints.last(replica) for replica in (~ended).nonzero().flatten().tolist()]
 
     def _end(
         self,

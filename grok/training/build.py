@@ -14,7 +14,7 @@ from grok.optimizers.optimizer import along_replicas
 from grok.streams import Streams
 from grok.tasks.task import Data, Task
 from grok.training.feed import EpochFeed, FreshFeed, Tables
-from grok.training.instantiation import instantiate
+from grok.training.instantiation import instantiate, instantiate_frozen
 from grok.training.module import Training
 from grok.training.schedule import looks
 from grok.training.settings import Settings
@@ -41,7 +41,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
     settings = [Settings.of(config) for config in configs]
     first = settings[0]
     streams = [Streams(each.seed) for each in settings]
-    tasks = [instantiate(config["task"], "task") for config in configs]
+    tasks = [instantiate_frozen(config["task"], "task") for config in configs]
     data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
     dtype = DTYPES[first.precision]
     generators = [stream.generator("init") for stream in streams]
@@ -66,7 +66,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
         feed=feed,
         train=train,
         test=Tables([each.test for each in data], dtype=dtype),
-        optimizer_settings=[instantiate(config["optimizer"], "optimizer") for config in configs],
+        optimizer_settings=[instantiate_frozen(config["optimizer"], "optimizer") for config in configs],
         measures=[*measures.values()],
         looks=looks(first.steps, per_decade=first.looks_per_decade, every=first.looks_every),
         stop_when_grokked=first.stop_when_grokked,

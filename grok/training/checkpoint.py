@@ -24,13 +24,15 @@ class ReplicaCheckpoints(CheckpointIO):
     """Lightning's checkpoint of replicas side by side, kept in a file in each replica's folder.
 
     All files are written beside the old ones before the first takes its place, so that a kill at any moment leaves a
-    step that every replica has: see `standings`.
+    step that every replica has: see `standings`. What was saved last, if no step has been taken since, can be gone on
+    from without its files: `last`.
     """
 
     def __init__(
         self, folders: Sequence[Path], *, tags: Sequence[Mapping[str, Any]], begun: Sequence[Checkpoint] | None
     ) -> None:
         self.folders, self.tags, self.begun = folders, tags, begun
+        self.saved: Checkpoint | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write every replica's part of the checkpoint. `path` has no meaning: each replica has a folder.
@@ -38,14 +40,20 @@ class ReplicaCheckpoints(CheckpointIO):
         Raises:
             UserError: a folder is full or cannot be written; what was saved before is unharmed.
         """
-        for replica, (folder, tags) in enumerate(zip(self.folders, self.tags, strict=True)):
-            own = _cut(checkpoint, replica)
-            own["grok"] |= tags
+        self.saved = checkpoint
+        for replica, folder in enumerate(self.folders):
             content = io.BytesIO()  # so that a full disk is the file system's own error
-            torch.save(own, content)
+            torch.save(self.last(replica), content)
             write_bytes(folder / NEXT, content.getvalue())
         for folder in self.folders:
             (folder / NEXT).replace(folder / LAST)
+
+    def last(self, replica: int) -> Checkpoint:
+        """A replica's part of the checkpoint that was saved last."""
+        assert self.saved, "it was saved"
+        own = _cut(self.saved, replica)
+        own["grok"] |= self.tags[replica]
+        return own
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """The checkpoint of all replicas, put together from those that they began with."""
