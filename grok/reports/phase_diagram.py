@@ -84,10 +84,10 @@ def _diagram(axes: Axes, dataset: xr.Dataset, *, x: str, y: str) -> None:
             _rectangle(axes, column - 0.225, row - 0.225, 0.45, 0.45, phase)
     axes.set_xlim(-0.5, dataset.sizes[x] - 0.5)
     axes.set_ylim(-0.5, dataset.sizes[y] - 0.5)
-    axes.set_xticks(range(dataset.sizes[x]), [f"{value:.3g}" for value in dataset[x].values])
+    turned: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if dataset.sizes[x] > MOST_LEVEL else {}
+    axes.set_xticks(range(dataset.sizes[x]), [f"{value:.3g}" for value in dataset[x].values], **turned)
     axes.set_yticks(range(dataset.sizes[y]), [f"{value:.3g}" for value in dataset[y].values])
     axes.tick_params(length=0)
-    axes.tick_params("x", labelrotation=45 if dataset.sizes[x] > MOST_LEVEL else 0)
 
 
 def _rectangle(axes: Axes, left: float, foot: float, width: float, height: float, phase: str) -> None:
