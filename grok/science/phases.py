@@ -27,7 +27,6 @@ def phase(memorization_step: int | None, generalization_step: int | None, *, gro
 
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
-REGION = 5  # cells of a phase, of which one can say where it lies
 
 
 def how_many(x: np.ndarray, y: np.ndarray, phases: np.ndarray) -> float:
@@ -47,14 +46,14 @@ def share_above(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: Collect
 
 
 def nearer(
-    x: np.ndarray, y: np.ndarray, seeds: np.ndarray, phases: np.ndarray, *, of: str, than: str, to: str
+    x: np.ndarray, y: np.ndarray, seeds: np.ndarray, phases: np.ndarray, *, of: str, than: str, to: str, least: int
 ) -> float:
     """How much nearer to a third phase one phase is than another, in cells: the difference of their mean distances on
     the seeds' grids [x, y, seed], all cells of all seeds together.
 
     A cell's distance is the number of steps, along the axes or diagonals, to the nearest cell of the third phase on its
-    own seed's grid; grids without such a cell do not count. NaN where one of the two phases has fewer than `REGION`
-    cells on those that do.
+    own seed's grid; grids without such a cell do not count. NaN where one of the two phases has fewer than
+    `least` cells on those that do.
     """
     grids = [phases[..., seed] for seed in range(len(seeds)) if (phases[..., seed] == to).any()]
     distances = [distance_transform_cdt(grid != to, metric="chessboard") for grid in grids]
@@ -62,7 +61,7 @@ def nearer(
         np.concatenate([each[grid == name] for each, grid in zip(distances, grids, strict=True)] or [[]])
         for name in (of, than)
     )
-    return float(others.mean() - own.mean()) if min(own.size, others.size) >= REGION else math.nan
+    return float(others.mean() - own.mean()) if min(own.size, others.size) >= least else math.nan
 
 
 def share_gained(*grid: np.ndarray, of: Collection[str], at: float, over: float) -> float:

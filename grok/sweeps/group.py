@@ -31,7 +31,7 @@ from grok.training.module import Training
 from grok.training.progress import Progress
 from grok.training.settings import Settings
 
-RECORD_SECONDS = 60.0  # between records of cells that go on; their checkpoints are written whenever one ends
+RECORD_SECONDS = 60.0  # how long the records of cells that go on as others end may wait; their checkpoints do not
 
 Tracks = dict[Path, tuple[ExitStack, list[WandbLogger]]]  # each cell's loggers, after what ends them
 
@@ -129,6 +129,7 @@ class Group:
             waiting = list(cells)
             part: list[Cell] = []
             begun: list[Checkpoint] | None = None
+            self.record_from = 0.0
             while waiting:
                 self.stop_if_told(waiting[0])
                 if not part:
@@ -159,7 +160,7 @@ class Group:
         self.settle(cell, Outcome("failed", error=line, ran=False), steps=steps_of(cell))
 
     def _sit(
-        self, cells: Sequence[Cell], begun: Sequence[Checkpoint] | None, tracks: Tracks, **on: Any
+        self, cells: Sequence[Cell], begun: list[Checkpoint] | None, tracks: Tracks, **on: Any
     ) -> list[Checkpoint]:
         """Train cells that stand at the same step until one of them ends or a signal comes, and give what the others go
         on from."""
@@ -179,11 +180,11 @@ class Group:
 
         def save_records() -> None:
             ended = training.finished()
-            some_go_on = ended.any() and not self.interruption() and time.monotonic() < self.record_from
+            others_wait = ended.any() and not self.interruption() and time.monotonic() < self.record_from
             for replica, cell in enumerate(cells):
-                if ended[replica] or not some_go_on:
+                if ended[replica] or not others_wait:
                     save(cell, record(replica))
-            if not some_go_on:
+            if not others_wait:
                 self.record_from = time.monotonic() + RECORD_SECONDS
 
         checkpoints = ReplicaCheckpoints([cell.folder for cell in cells], tags=tags, begun=begun)
@@ -200,9 +201,12 @@ class Group:
         ended = training.finished()
         for replica in ended.nonzero().flatten().tolist():
             self._end(cells[replica], record(replica), training, replica, *tracks[cells[replica].folder])
-        if not ended.all():
+        others = (~ended).nonzero().flatten().tolist()
+        if others and self.interruption():
+            for replica in others:
+                save(cells[replica], record(replica))
             self.stop_if_told(cells[0], f" at step {training.step:,} of {training.steps:,}")
-        return [checkpoints.last(replica) for replica in (~ended).nonzero().flatten().tolist()]
+        return checkpoints.hand_over(others)
 
     def _end(
         self,

@@ -24,12 +24,11 @@ class ReplicaCheckpoints(CheckpointIO):
     """Lightning's checkpoint of replicas side by side, kept in a file in each replica's folder.
 
     All files are written beside the old ones before the first takes its place, so that a kill at any moment leaves a
-    step that every replica has: see `standings`. What was saved last, if no step has been taken since, can be gone on
-    from without its files: `last`.
+    step that every replica has: see `standings`. Replicas go on from those in `begun`, which is emptied when they do.
     """
 
     def __init__(
-        self, folders: Sequence[Path], *, tags: Sequence[Mapping[str, Any]], begun: Sequence[Checkpoint] | None
+        self, folders: Sequence[Path], *, tags: Sequence[Mapping[str, Any]], begun: list[Checkpoint] | None
     ) -> None:
         self.folders, self.tags, self.begun = folders, tags, begun
         self.saved: Checkpoint | None = None
@@ -43,12 +42,19 @@ class ReplicaCheckpoints(CheckpointIO):
         self.saved = checkpoint
         for replica, folder in enumerate(self.folders):
             content = io.BytesIO()  # so that a full disk is the file system's own error
-            torch.save(self.last(replica), content)
+            torch.save(self._own(replica), content)
             write_bytes(folder / NEXT, content.getvalue())
         for folder in self.folders:
             (folder / NEXT).replace(folder / LAST)
 
-    def last(self, replica: int) -> Checkpoint:
+    def hand_over(self, replicas: Sequence[int]) -> list[Checkpoint]:
+        """What these replicas' files hold, on the CPU: to go on from without reading them. To be asked once, after
+        training, before another step is taken."""
+        found = [self._own(replica) for replica in replicas]
+        self.saved = None  # with which the network goes
+        return found
+
+    def _own(self, replica: int) -> Checkpoint:
         """A replica's part of the checkpoint that was saved last."""
         assert self.saved, "it was saved"
         own = _cut(self.saved, replica)
@@ -58,7 +64,9 @@ class ReplicaCheckpoints(CheckpointIO):
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """The checkpoint of all replicas, put together from those that they began with."""
         assert self.begun, "there is something to go on from"
-        return _joined(self.begun)
+        joined = _joined(self.begun)
+        self.begun.clear()
+        return joined
 
     def remove_checkpoint(self, path: Any) -> None:
         raise NotImplementedError("checkpoints are replaced, never removed")
@@ -120,7 +128,7 @@ def _cut(checkpoint: Mapping[str, Any], replica: int) -> dict[str, Any]:
     """The part of a checkpoint that is one replica's."""
 
     def own(values: Tensor) -> Tensor:
-        return values[replica : replica + 1].clone() if values.dim() else values
+        return values[replica : replica + 1].to("cpu", copy=True) if values.dim() else values
 
     (optimizer,) = checkpoint["optimizer_states"]
     state = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Collection, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from hydra import utils
@@ -35,12 +35,14 @@ def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
 
 
 def instantiate_frozen(config: Mapping[str, Any], group: str) -> Any:
-    """The object of a configuration whose target never changes, a task or an optimiser's settings: made once for all
+    """The object of a configuration, a task or an optimiser's settings. Of a frozen dataclass it is made once for all
     cells that say the same, as Hydra takes milliseconds for each."""
-    return _once(json.dumps(config), group)
+    found = _once(json.dumps(config), group)
+    is_frozen = getattr(getattr(found, "__dataclass_params__", None), "frozen", False)
+    return found if is_frozen else instantiate(config, group)
 
 
-@lru_cache(maxsize=4096)
+@cache
 def _once(config: str, group: str) -> Any:
     return instantiate(json.loads(config), group)
 

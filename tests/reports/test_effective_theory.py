@@ -145,7 +145,9 @@ def as_claimed(name: str, *, first: str = "comprehension", second: str = "grokki
 def test_a_diagram_of_four_phases_is_what_its_claims_hold_of(name, scale, tmp_path):
     declared = study(f"effective_theory_{name}", scale)
     dataset = diagram(declared, as_claimed(name), scale=scale)
-    assert failing(declared, dataset) <= {"fast_decoder_memorises"}  # permutations as the figure has them
+    assert failing(declared, dataset) == (
+        {"fast_decoder_memorises"} if name == "s3" else set()
+    )  # as the files have them
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
 
 
@@ -155,11 +157,13 @@ def test_representations_that_learn_without_being_fast_are_denied():
     assert failing(declared, diagram(declared, turned)) == {"faster_representation", "slow_representation"}
 
 
-@pytest.mark.parametrize("name", ["phase_diagram", "weight_decay", "classes"])
-def test_grokking_on_the_far_side_of_comprehension_is_denied(name):
+@pytest.mark.parametrize(
+    ("name", "denied"), [("phase_diagram", set()), ("weight_decay", set()), ("classes", {"near_comprehension"})]
+)
+def test_grokking_on_the_far_side_of_comprehension_is_denied(name, denied):
     declared = study(f"effective_theory_{name}", "paper")
     dataset = diagram(declared, as_claimed(name, first="grokking", second="comprehension"), scale="paper")
-    assert {"near_memorization"} <= failing(declared, dataset) <= {"near_memorization", "near_comprehension"}
+    assert failing(declared, dataset) == {"near_memorization", *denied}
 
 
 def test_memorization_and_confusion_in_each_others_corners_are_denied():

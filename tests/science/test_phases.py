@@ -39,25 +39,31 @@ def of_seeds(*grids: np.ndarray, repeated: int = 1) -> tuple[np.ndarray, ...]:
 def test_a_stripe_is_nearer_to_one_beside_it_than_the_stripe_on_its_other_side(turned):
     stripes = np.array([["comprehension"] * 2 + ["grokking"] * 2 + ["memorization", "confusion"]] * 3)
     grid = of_seeds(stripes.T if turned else stripes, repeated=2)
-    assert nearer(*grid, of="grokking", than="comprehension", to="memorization") == 2
-    assert nearer(*grid, of="grokking", than="memorization", to="comprehension") == 1.5
-    assert nearer(*grid, of="grokking", than="memorization", to="confusion") == -1.5
+    assert nearer(*grid, of="grokking", than="comprehension", to="memorization", least=5) == 2
+    assert nearer(*grid, of="grokking", than="memorization", to="comprehension", least=5) == 1.5
+    assert nearer(*grid, of="grokking", than="memorization", to="confusion", least=5) == -1.5
 
 
 def test_a_step_across_a_corner_is_one_step():
     grid = np.array([["grokking", "comprehension"], ["comprehension", "memorization"]])
-    assert nearer(*of_seeds(grid, repeated=5), of="grokking", than="comprehension", to="memorization") == 0
+    assert nearer(*of_seeds(grid, repeated=5), of="grokking", than="comprehension", to="memorization", least=5) == 0
 
 
 def test_cells_of_all_seeds_count_alike_and_a_seed_without_the_third_phase_not_at_all():
     near = np.array([["grokking", "memorization", "comprehension"]])
     far = np.array([["grokking", "grokking", "memorization"]])
     none = np.array([["grokking", "grokking", "comprehension"]])
-    together = nearer(*of_seeds(near, far, none, repeated=5), of="grokking", than="comprehension", to="memorization")
+    together = nearer(
+        *of_seeds(near, far, none, repeated=5), of="grokking", than="comprehension", to="memorization", least=5
+    )
     assert together == pytest.approx(1 - 4 / 3)
-    assert np.isnan(nearer(*of_seeds(near, far), of="grokking", than="comprehension", to="memorization"))  # too few
-    assert np.isnan(nearer(*of_seeds(far, repeated=5), of="grokking", than="comprehension", to="memorization"))
-    assert np.isnan(nearer(*of_seeds(none, repeated=5), of="grokking", than="comprehension", to="memorization"))
+    assert np.isnan(
+        nearer(*of_seeds(near, far), of="grokking", than="comprehension", to="memorization", least=5)
+    )  # too few
+    assert np.isnan(nearer(*of_seeds(far, repeated=5), of="grokking", than="comprehension", to="memorization", least=5))
+    assert np.isnan(
+        nearer(*of_seeds(none, repeated=5), of="grokking", than="comprehension", to="memorization", least=5)
+    )
 
 
 def test_cells_above_the_diagonal_are_counted_among_those_of_some_phases():

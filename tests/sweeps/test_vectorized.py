@@ -18,7 +18,7 @@ from grok.records.names import LAST
 from grok.sweeps.cell import Cell
 from grok.sweeps.folder import locked
 from grok.sweeps.plan import units_of
-from grok.training.checkpoint import NEXT, standings
+from grok.training.checkpoint import NEXT, Checkpoint, ReplicaCheckpoints, standings
 from tests.conftest import ROOT, TINY, checkpoint, composed
 from tests.process import Command
 
@@ -152,6 +152,26 @@ def test_a_cell_that_has_grokked_leaves_and_the_others_go_on(command, run, tmp_p
     steps = [checkpoint(cell)["grok"]["step"] for cell in cells(tmp_path / "sweep")]
     assert min(steps[:2]) > 0 and max(steps[:2]) < 300 == steps[2]
     assert_same_numbers(tmp_path / "sweep" / "1", run(*common, "optimizer.lr=0.003"), rtol=1e-3, atol=1e-4)
+
+
+def test_what_goes_on_from_memory_goes_on_as_from_its_files(command, tmp_path, monkeypatch):
+    easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
+    common = ("steps=300", "stop_when_grokked=true", "task.tolerance=0.1", "looks.per_decade=5", *easy)
+    sweep = ("-m", *TINY, *common, "optimizer.lr=0.001,0.003,0")
+    assert command(*sweep, "hydra.sweep.dir=memory")[0] == 0
+    read = []
+
+    def from_files(own: ReplicaCheckpoints, replicas: list[int]) -> list[Checkpoint]:
+        read.extend(replicas)
+        return [checkpoint(own.folders[replica]) for replica in replicas]
+
+    monkeypatch.setattr(ReplicaCheckpoints, "hand_over", from_files)
+    assert command(*sweep, "hydra.sweep.dir=files")[0] == 0 and read
+    for name in "012":
+        ours, theirs = (checkpoint(tmp_path / folder / name) for folder in ("memory", "files"))
+        assert all(torch.equal(ours["state_dict"][key], theirs["state_dict"][key]) for key in ours["state_dict"])
+        last = grok.load(tmp_path / "memory" / name)["step"].values[-1]
+        assert ours["grok"]["step"] == theirs["grok"]["step"] == last
 
 
 def test_the_same_command_runs_what_is_missing(sweep, command, tmp_path):
