@@ -63,13 +63,14 @@ def predicted(
     shading, scales, decays = _shading(dataset), dataset["init_scale"].values, _decays(dataset)
     held = last_look(dataset.sel({DECAY: 0}), quantity).transpose("seed", "init_scale").values
     norms = np.array([critical(scales, own) for own in held])
+    solid = np.isin(decays, [*judged])
     seen: list[float] = []
     runs = 0
     for scale, marker in zip(scales[scales >= from_scale * (1 - 1e-9)], MARKERS, strict=False):
         own = dataset["generalization_step"].sel({"init_scale": scale, DECAY: decays}).transpose("seed", DECAY).values
         expected = predicted_steps(scale / norms[:, None], lr * decays)
         colour: Any = np.broadcast_to(shading.to_rgba(decays), (*own.shape, 4)).reshape(-1, 4)
-        face = np.where(np.tile(np.isin(decays, [*judged]), len(own))[:, None], colour, 1.0)
+        face = np.where(np.tile(solid, len(own))[:, None], colour, 1.0)
         axes.scatter(expected.ravel(), own.ravel(), c=face, ec=colour, marker=marker, s=16, linewidths=0.8, zorder=3)
         axes.plot([], [], marker, color=NEUTRAL, ms=4, mew=0, ls="none", label=f"from α = {scale:g}")
         seen += [*expected[np.isfinite(own) & (expected > 0)]]
@@ -78,8 +79,8 @@ def predicted(
     axes.fill_between(line, line / factor, line * factor, color=NEUTRAL, alpha=0.15, linewidth=0)
     axes.plot(line, line, color=NEUTRAL, linewidth=1.0, linestyle="--", zorder=1)
     notes = [f"band: a factor of {factor:g}"]
-    if hollow := [f"{decay:g}" for decay in decays if decay not in judged]:
-        notes = [f"hollow: γ = {', '.join(hollow)}", *notes]
+    if not solid.all():
+        notes = [f"hollow: γ = {', '.join(f'{decay:g}' for decay in decays[~solid])}", *notes]
     if len(seen) < runs:
         notes = [f"{runs - len(seen)} of {runs} runs, not here, never", "generalised or began below $w_c$", *notes]
     axes.annotate("\n".join(notes), (0.97, 0.03), xycoords="axes fraction", ha="right", **NOTE)

@@ -64,7 +64,7 @@ def draw(
                 *([Line2D([], [], marker="o", ls="none", label=labels["published"], **HOLLOW)] if published else []),
             ],
             loc="outside upper center",
-            ncols=len(present) if len(parts) > 1 or not published else (len(present) + 2) // 2,
+            ncols=3 if published else 4,
             frameon=False,
             fontsize=8,
             handlelength=1,

@@ -203,8 +203,7 @@ class Group:
             self._end(cells[replica], record(replica), training, replica, *tracks[cells[replica].folder])
         others = (~ended).nonzero().flatten().tolist()
         if others and self.interruption():
-            for replica in others:
-                save(cells[replica], record(replica))
+            save_records()
             self.stop_if_told(cells[0], f" at step {training.step:,} of {training.steps:,}")
         return checkpoints.hand_over(others)
 

@@ -57,13 +57,8 @@ def test_cells_of_all_seeds_count_alike_and_a_seed_without_the_third_phase_not_a
         *of_seeds(near, far, none, repeated=5), of="grokking", than="comprehension", to="memorization", least=5
     )
     assert together == pytest.approx(1 - 4 / 3)
-    assert np.isnan(
-        nearer(*of_seeds(near, far), of="grokking", than="comprehension", to="memorization", least=5)
-    )  # too few
-    assert np.isnan(nearer(*of_seeds(far, repeated=5), of="grokking", than="comprehension", to="memorization", least=5))
-    assert np.isnan(
-        nearer(*of_seeds(none, repeated=5), of="grokking", than="comprehension", to="memorization", least=5)
-    )
+    for grids in (of_seeds(near, far), of_seeds(far, repeated=5), of_seeds(none, repeated=5)):  # too few; one lacks
+        assert np.isnan(nearer(*grids, of="grokking", than="comprehension", to="memorization", least=5))
 
 
 def test_cells_above_the_diagonal_are_counted_among_those_of_some_phases():

@@ -145,19 +145,19 @@ def test_a_cell_that_diverges_or_is_wrong_fails_alone(command, run, tmp_path):
     assert [line.split() for line in command.output.splitlines() if "skipped" in line] == [["skipped", "2"]]
 
 
+EASY = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
+GROKS = ("steps=300", "stop_when_grokked=true", "task.tolerance=0.1", "looks.per_decade=5", *EASY)
+
+
 def test_a_cell_that_has_grokked_leaves_and_the_others_go_on(command, run, tmp_path):
-    easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
-    common = ("steps=300", "stop_when_grokked=true", "task.tolerance=0.1", "looks.per_decade=5", *easy)
-    assert command("-m", *TINY, *common, "optimizer.lr=0.001,0.003,0", "hydra.sweep.dir=sweep")[0] == 0
+    assert command("-m", *TINY, *GROKS, "optimizer.lr=0.001,0.003,0", "hydra.sweep.dir=sweep")[0] == 0
     steps = [checkpoint(cell)["grok"]["step"] for cell in cells(tmp_path / "sweep")]
     assert min(steps[:2]) > 0 and max(steps[:2]) < 300 == steps[2]
-    assert_same_numbers(tmp_path / "sweep" / "1", run(*common, "optimizer.lr=0.003"), rtol=1e-3, atol=1e-4)
+    assert_same_numbers(tmp_path / "sweep" / "1", run(*GROKS, "optimizer.lr=0.003"), rtol=1e-3, atol=1e-4)
 
 
 def test_what_goes_on_from_memory_goes_on_as_from_its_files(command, tmp_path, monkeypatch):
-    easy = [f"task.thresholds.{part}=0.5" for part in ("memorization", "generalization")]
-    common = ("steps=300", "stop_when_grokked=true", "task.tolerance=0.1", "looks.per_decade=5", *easy)
-    sweep = ("-m", *TINY, *common, "optimizer.lr=0.001,0.003,0")
+    sweep = ("-m", *TINY, *GROKS, "optimizer.lr=0.001,0.003,0")
     assert command(*sweep, "hydra.sweep.dir=memory")[0] == 0
     read = []
 
