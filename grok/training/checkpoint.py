@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,9 @@ Checkpoint = Mapping[str, Any]  # Lightning's, of one replica; what is ours of i
 class ReplicaCheckpoints(CheckpointIO):
     """Lightning's checkpoint of replicas side by side, kept in a file in each replica's folder.
 
-    All files are written beside the old ones before the first takes its place, so that a kill at any moment leaves a
-    step that every replica has: see `standings`. Replicas go on from those in `begun`, which is emptied when they do.
+    All files are written beside the old ones before the first takes its place, and each names the folders of those that
+    were saved together, so that a kill at any moment leaves a step that they all have: see `standings`. Replicas go on
+    from those in `begun`, which is emptied when they do.
     """
 
     def __init__(
@@ -58,7 +61,8 @@ class ReplicaCheckpoints(CheckpointIO):
         """A replica's part of the checkpoint that was saved last."""
         assert self.saved, "it was saved"
         own = _cut(self.saved, replica)
-        own["grok"] |= self.tags[replica]
+        together = [relpath(folder, self.folders[replica]) for folder in self.folders]  # so that a sweep can be moved
+        own["grok"] |= {**self.tags[replica], "together": together}
         return own
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
@@ -75,17 +79,13 @@ class ReplicaCheckpoints(CheckpointIO):
 def standings(folders: Sequence[Path]) -> Iterator[tuple[list[int], list[Checkpoint] | None]]:
     """Which replicas stand at the same step, with what they go on from there: None for those that have not begun.
 
-    Where a kill came between the files of replicas that were saved together, the step is one that all of them have.
+    Where a kill came between the files of replicas that were saved together, they stand where all of them can.
 
     Raises:
         UserError: a checkpoint cannot be read.
     """
-    there = [_there(folder) for folder in folders]
-    if not all(there):  # the kill came before the first saving was complete: those files were never in their places
-        there = [each if (folder / LAST).exists() else {} for folder, each in zip(folders, there, strict=True)]
-    common = set.intersection(*[set(each) for each in there])
-    step = max(common) if common else None
-    chosen = [each[max(each) if step is None else step] if each else None for each in there]
+    read = cache(_read)
+    chosen = [_latest(folder, read) for folder in folders]
     alike: dict[Any, list[int]] = {}
     for number, checkpoint in enumerate(chosen):
         own = checkpoint["grok"] if checkpoint else None
@@ -108,13 +108,22 @@ def check_data(folder: Path, checkpoint: Checkpoint, data: Mapping[str, str]) ->
         )
 
 
-def _there(folder: Path) -> dict[int, Checkpoint]:
-    """The checkpoints in a folder by their steps: the last one, and one that a kill kept from its place."""
-    found = [_read(path) for path in (folder / NEXT, folder / LAST) if path.exists()]
-    return {each["grok"]["step"]: each for each in found}
+def _latest(folder: Path, read: Callable[[Path], Checkpoint | None]) -> Checkpoint | None:
+    """The checkpoint that a kill kept from its place, if all that were saved with it have that step; else the last."""
+    upcoming = read(folder / NEXT)
+    if upcoming:
+        step = upcoming["grok"]["step"]
+        others = [(folder / other).resolve() for other in upcoming["grok"]["together"]]
+        there = ((read(other / NEXT), read(other / LAST)) for other in others)
+        if all(any(each and each["grok"]["step"] == step for each in pair) for pair in there):
+            return upcoming
+    return read(folder / LAST)
 
 
-def _read(path: Path) -> Checkpoint:
+def _read(path: Path) -> Checkpoint | None:
+    """A checkpoint; None where there is no file."""
+    if not path.exists():
+        return None
     try:
         checkpoint: Checkpoint = torch.load(path, weights_only=True, map_location="cpu")
         checkpoint["grok"]["step"]

@@ -285,22 +285,41 @@ def test_a_sweep_killed_at_three_random_moments_ends_bit_for_bit_as_if_it_had_no
     assert len(sittings) >= 2
 
 
-def test_a_kill_between_the_files_of_a_group_leaves_a_step_that_all_have(run):
-    ahead, behind = run("steps=20", folder="0"), run("steps=20", "seed=1", folder="1")
-    first = (behind / LAST).read_bytes()
-    run("steps=40", folder="0")
-    run("steps=40", "seed=1", folder="1")
-    (behind / LAST).rename(behind / NEXT)  # the kill came before this file's move, and after the other's
-    (behind / LAST).write_bytes(first)
-    ((numbers, begun),) = standings([ahead, behind])
-    assert numbers == [0, 1] and [each["grok"]["step"] for each in begun] == [40, 40]
+class Killed(BaseException):
+    """A kill at a moment that a test chooses."""
 
 
-def test_a_kill_during_the_first_saving_leaves_a_group_that_has_not_begun(run):
-    (one := run("steps=20", folder="0"), other := run("steps=20", "seed=1", folder="1"))
-    (one / LAST).rename(one / NEXT)
-    (other / LAST).unlink()
-    assert [*standings([one, other])] == [([0, 1], None)]
+@pytest.mark.parametrize(("killed_while", "left_at"), [("write_bytes", 50), ("replace", 60)])
+def test_a_kill_between_the_files_of_a_group_leaves_a_step_that_all_have(
+    killed_while, left_at, command, tmp_path, monkeypatch
+):
+    """Beside cells that stand at another step, and when the sweep is moved afterwards."""
+    sweep = ("-m", *TINY, "looks={per_decade:1,every:10}", "save_every_seconds=0", "hydra.sweep.dir=sweep")
+    assert command(*sweep, "steps=50", "seed=0,1")[0] == 0
+    owner = {"write_bytes": grok.training.checkpoint, "replace": Path}[killed_while]
+    act, done = getattr(owner, killed_while), []
+
+    def killed_at_the_second_file(path: Path, *rest):
+        if path.name == NEXT and done:
+            raise Killed
+        act(path, *rest)
+        done.extend([path] * (path.name == NEXT))
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(owner, killed_while, killed_at_the_second_file)
+        command(*sweep, "steps=100", "seed=0,1,2,3")
+    assert done
+    (tmp_path / "sweep").rename(tmp_path / "moved")
+    (first, begun), (rest, nothing) = standings([tmp_path / "moved" / name for name in "0123"])
+    assert first == [0, 1] and [each["grok"]["step"] for each in begun] == [left_at] * 2
+    assert rest == [2, 3] and nothing is None
+
+
+def test_a_kill_during_the_first_saving_leaves_a_group_that_has_not_begun(sweep):
+    folders = [sweep / name for name in "01"]
+    (folders[0] / LAST).rename(folders[0] / NEXT)
+    (folders[1] / LAST).unlink()
+    assert [*standings(folders)] == [([0, 1], None)]
 
 
 def test_cells_at_different_steps_train_apart_until_they_are_done(command, run, tmp_path):
