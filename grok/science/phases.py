@@ -64,6 +64,12 @@ def nearer(
     return float(others.mean() - own.mean()) if min(own.size, others.size) >= least else math.nan
 
 
+def median_reached(x: np.ndarray, y: np.ndarray, steps: np.ndarray) -> float:
+    """The median step of those cells of a grid [x, y] that come there; NaN where none does."""
+    reached = steps[np.isfinite(steps)]
+    return float(np.median(reached)) if reached.size else math.nan
+
+
 def share_gained(*grid: np.ndarray, of: Collection[str], at: float, over: float) -> float:
     """How much larger the share of some phases is at one tick of the last axis than at another, from the ticks of each
     axis and the phases on their grid; NaN where the grid lacks one of them."""

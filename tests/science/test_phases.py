@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grok.science.phases import early_gained, how_many, nearer, phase, share_above, share_gained, share_of
+from grok.science.phases import early_gained, how_many, median_reached, nearer, phase, share_above, share_gained, share_of
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,9 @@ def test_shares_are_compared_at_two_values_of_the_second_axis():
     assert early_gained(x, y, steps, by=1000.0, at=0.3, over=0.0) == 1
     assert early_gained(x, y, steps, by=1000.0, at=10.0, over=1.0) == -1
     assert np.isnan(early_gained(x, y, steps, by=1000.0, at=5.0, over=1.0))
+
+
+def test_the_median_step_is_of_the_cells_that_come_there():
+    x, y = np.arange(2), np.arange(3)
+    assert median_reached(x, y, np.array([[np.nan, 100, 900], [np.nan, 2000, np.nan]])) == 900
+    assert np.isnan(median_reached(x, y, np.full((2, 3), np.nan)))
