@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from grok.science.phases import early_gained, how_many, median_reached, nearer, phase, share_above, share_gained, share_of
+from grok.science.phases import (
+    early_gained,
+    how_many,
+    median_reached,
+    nearer,
+    phase,
+    share_above,
+    share_gained,
+    share_of,
+)
 
 
 @pytest.mark.parametrize(
