@@ -107,7 +107,8 @@ def failing(declared: Study, dataset: xr.Dataset) -> set[str]:
 @pytest.mark.parametrize("name", ["representation", "grokking_rate"])
 def test_what_theory_has_is_what_its_claims_hold_of(name, tmp_path):
     declared, dataset = study(f"effective_theory_{name}", "laptop"), as_theory_has_it()
-    assert failing(declared, dataset) <= {"scale_of_the_paper"}  # these runs are on that of its code
+    of_the_codes_scale = {"scale_of_the_paper"} if name == "grokking_rate" else set()
+    assert failing(declared, dataset) == of_the_codes_scale  # as these runs are
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
 
 
@@ -191,12 +192,12 @@ def test_permutations_as_the_files_and_as_the_figure_have_them_are_told_apart(re
 
 def test_a_transformer_that_generalises_early_with_dropout_is_what_the_claims_on_it_hold_of(tmp_path):
     """A diagram for each rate of dropout: more comprehension the less weights grow, none without weight decay; and
-    with dropout a row more."""
+    with dropout a row and a column more."""
     declared = study("transformer_phase_diagram", "laptop")
     column, row = np.indices((5, 5))
     without = np.where(row == 0, "memorization", np.where(row == 1, "grokking", "comprehension"))
     without = np.where(row == 4, "confusion", without)
-    with_it = np.where((row == 0) & (column > 0), "comprehension", without)
+    with_it = np.where((row == 0) | (column > 3), "comprehension", without)
     rates = xr.DataArray([0.0, 0.3], dims="model.dropout", name="model.dropout")
     whole = [
         xr.concat([diagram(declared, phases) for phases in (without, other)], rates).assign_attrs(scale="laptop")
@@ -219,20 +220,30 @@ def test_seeds_that_disagree_share_a_cell_and_a_few_get_a_square_inside(tmp_path
     assert half / whole == pytest.approx(0.5, abs=0.1) and square / whole == pytest.approx(0.45**2, abs=0.08)
 
 
-def test_the_smallest_weight_decay_is_on_top_and_published_cells_have_circles(tmp_path):
-    declared, phases = study("effective_theory_classes", "laptop"), np.full((10, 11), "comprehension")
+def test_the_smallest_weight_decay_is_on_top(tmp_path):
+    declared, phases = study("effective_theory_s3", "laptop"), np.full((10, 11), "comprehension")
     phases[:, :2] = "confusion"
+    image = imread(declared.figure(diagram(declared, phases), tmp_path / "figure.png"))[..., :3]
+    confused = np.abs(image - to_rgb(PHASES["confusion"])).max(-1) < 0.02
+    rows = np.flatnonzero(confused.sum(1) > 0.5 * confused.sum(1).max())
+    assert rows.mean() < 0.5 * len(image)
+
+
+def test_published_cells_have_circles_in_the_panel_of_their_seed(tmp_path):
+    """Of two cells that stand out one has a circle, then the other: what changes lies in them, in the last panel."""
+    declared, phases = study("effective_theory_weight_decay", "laptop"), np.full((10, 11), "confusion", "U13")
+    cells = {(2, 7): (4.64159e-5, 7.0, 1.0), (9, 1): (1e-2, 1.0, 1.0)}
+    for cell in cells:
+        phases[cell] = "comprehension"
     dataset = diagram(declared, phases)
-
-    def drawn(**changes: object) -> np.ndarray:
-        return imread(partial(declared.figure, **changes)(dataset, tmp_path / "figure.png"))[..., :3]
-
-    with_circles, without = drawn(), drawn(published=())
-    dark = np.abs(without - to_rgb(PHASES["confusion"])).max(-1) < 0.02
-    rows = np.flatnonzero(dark.sum(1) > 0.5 * dark.sum(1).max())
-    assert rows.mean() < 0.5 * len(dark)
-    bright = np.abs(without - to_rgb(PHASES["comprehension"])).max(-1) < 0.02
-    assert not np.array_equal(with_circles, without) and bright.sum() > dark.sum()
+    images = [
+        imread(partial(declared.figure, published=[cell])(dataset, tmp_path / "figure.png"))[..., :3]
+        for cell in cells.values()
+    ]
+    yellow = [np.abs(image - to_rgb(PHASES["comprehension"])).max(-1) < 0.02 for image in images]
+    changed = np.abs(images[0] - images[1]).max(-1) > 0.02
+    assert changed.any() and np.logical_or(*yellow)[changed].all()
+    assert changed.nonzero()[1].min() > 0.65 * changed.shape[1]
 
 
 @pytest.mark.parametrize("name", DIAGRAMS)
