@@ -31,7 +31,8 @@ def draw(
     y: Mapping[str, Any],
     lines: Sequence[Mapping[str, Any]],
 ) -> Path:
-    """Draw each of the `lines` over the swept `key`; an axis has a `label`, a `scale` and perhaps `limits`.
+    """Draw each of the `lines` over the swept `key`; an axis has a `label`, a `scale` and perhaps `limits`, and a
+    dotted line at its `mark`, such as the usual value or chance.
 
     A line is of a `quantity`: a number read off its curve by `of_curve`, else its last look. It may have a `name`,
     `published` values as [from x, to x, y], and a `law`, the published exponent between `from_x` and `to_x`. What never
@@ -46,6 +47,9 @@ def draw(
         if x["scale"] == "log" and len(swept) <= MOST_TICKS:
             axes.set_xticks(swept, [f"{tick:g}" for tick in swept])
             axes.xaxis.set_minor_locator(NullLocator())
+        for drawn, axis in ((axes.axvline, x), (axes.axhline, y)):
+            if "mark" in axis:
+                drawn(axis["mark"], color=NEUTRAL, linewidth=0.8, linestyle=":")
         ends = [_line(axes, dataset, key, line, number, y["scale"]) for number, line in enumerate(lines)]
         axes.margins(x=0.08, y=0.1)
         axes.set_ylim(y.get("limits", axes.get_ylim()))

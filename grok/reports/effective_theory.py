@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from grok.records.sweep import last_look
-from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
+from grok.reports.style import DASHED, LINES, NEUTRAL, TEST, TRAIN
 from grok.science import effective_theory
 from grok.science.comparisons import rank_correlation
 from grok.science.curves import rises_to
@@ -20,7 +20,7 @@ from grok.science.parallelograms import equations, parallelograms
 from grok.science.toy_operations import toy_table
 
 SIZE = "task.n_train"
-THEORY: Any = {"color": "black", "lw": 1.2, "ls": (0, (4, 1.5))}
+THEORY: Any = {"color": "black", "lw": 1.2, "ls": DASHED}
 
 
 class Expected(NamedTuple):
@@ -54,21 +54,22 @@ def curves_of_seeds(
     where: Mapping[str, Any],
     seed: int,
     step: int,
+    level: float,
     published: str,
 ) -> None:
-    """A thin curve for each of our seeds, and the reference's random numbers as a thick one, with the step at which its
-    own code says that this curve reaches its level: as we count, and as it is `published`."""
+    """A thin curve for each of our seeds, and the reference's random numbers as a thick one, with the `step`, as we
+    count, at which its own code says that this curve reaches the `level`; it is named as it is `published`."""
     ours, theirs = dataset.sel(where), dataset.sel({"task.random_numbers": "reference", "seed": seed})
     for own in [ours.isel(seed=number) for number in range(ours.sizes["seed"])]:
         axes.plot(dataset["step"], own[quantity], color=TRAIN, lw=0.7, alpha=0.45)
     axes.plot(dataset["step"], theirs[quantity], color=TEST, lw=1.6)
-    at = float(theirs[quantity].sel(step=step, method="nearest"))
-    axes.plot(step, at, "o", mfc="white", mec=TEST, ms=6, zorder=5)
+    axes.axhline(level, color=NEUTRAL, lw=0.8, ls=":")
+    axes.plot(step, level, "o", mfc="white", mec=TEST, ms=6, zorder=5)
     axes.set(xscale="log", xlim=(10, None), ylim=(0, 1.05), xlabel="optimiser step", ylabel=label)
     for height, text, colour in (
-        (0.92, f"{ours.sizes['seed']} seeds of ours", TRAIN),
-        (0.82, f"seed {seed}, the\nreference's numbers", TEST),
-        (0.64, f"○ published: {published}", TEST),
+        (0.78, f"{ours.sizes['seed']} seeds of ours", TRAIN),
+        (0.68, f"seed {seed}, the\nreference's numbers", TEST),
+        (0.5, f"○ published: {level:g}\nat {published}", TEST),
     ):
         axes.annotate(text, (0.02, height), xycoords="axes fraction", color=colour, fontsize=8, va="center")
 
@@ -96,7 +97,7 @@ def accuracies_by_fraction(axes: Axes, dataset: xr.Dataset, *, p: int) -> None:
     fraction = _fraction(dataset, p)
     curves: dict[str, tuple[str, str, Any]] = {
         "table_accuracy": ("measured", TRAIN, {"ls": "-", "marker": "o"}),
-        "predicted_accuracy": ("predicted by the representation", LINES[3], {"ls": (0, (4, 1.5)), "marker": "s"}),
+        "predicted_accuracy": ("predicted by the representation", LINES[3], {"ls": DASHED, "marker": "s"}),
         "ideal_accuracy": ("allowed by the training set", NEUTRAL, {"ls": ":"}),
     }
     for name, (_, colour, style) in curves.items():
@@ -143,7 +144,7 @@ def steps(
             at: Any = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom", "fontsize": 7}
             axes.annotate(str(count), (x, 1.0), **at, color=NEUTRAL)
     axes.annotate("never:", (-0.01, 1.0), xycoords="axes fraction", ha="right", va="bottom", color=NEUTRAL, fontsize=7)
-    names = [("theory: 3 n_h of the code", "black"), ("each of our runs", TRAIN)]
+    names = [("theory: $3 n_h$ of the code", "black"), ("each of our runs", TRAIN)]
     _named(axes, [*names, ("○ published", TEST), ("◇ published, in batches", TEST)], corner="lower left")
 
 
@@ -166,9 +167,9 @@ def steps_against_theory(axes: Axes, dataset: xr.Dataset, *, p: int, learning_ra
     axes.plot(ends, ends, color=NEUTRAL, lw=0.8, ls=":")
     axes.plot(predicted, found[there], "o", color=TRAIN, ms=4, alpha=0.5, mew=0)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
-    axes.set(xlabel="3 n_h = 3 / (λ₃(H) η) of its training set", ylabel="steps to RQI > .95")
+    axes.set(xlabel="$3 n_h$ = 3 / (λ₃(H) η) of its training set", ylabel="steps to RQI > .95")
     rank = rank_correlation(np.arange(predicted.size), predicted, found[there])
-    told = f"Spearman {rank:.2f} over {there.sum()} of {there.size} runs".replace("-", "−")
+    told = f"{there.sum()} of {there.size} runs together: Spearman {rank:.2f}".replace("-", "−")
     axes.set_title(told, fontsize=8, loc="left")
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
 from grok.records.files import write_atomically
-from grok.reports.style import NEUTRAL, TEST, TRAIN
+from grok.reports.style import DASHED, NEUTRAL, TEST, TRAIN
 
 CLOSE = 4  # times the steps: curves that are half-way up within are named on both their sides
 RC: dict[Any, Any] = {
@@ -55,7 +55,7 @@ def curves(axes: Axes, record: xr.Dataset) -> None:
     """Train and test accuracy on a log step axis, named where they rise. Step 0 is off a log axis and not drawn."""
     shown = record.isel(step=record["step"].values > 0)
     axes.plot(shown["step"], shown["train_accuracy"], color=TRAIN, linewidth=1.8)
-    axes.plot(shown["step"], shown["test_accuracy"], color=TEST, linewidth=1.8, linestyle=(0, (4, 1.5)))
+    axes.plot(shown["step"], shown["test_accuracy"], color=TEST, linewidth=1.8, linestyle=DASHED)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 1k, 10k: sooner read than powers, and sooner drawn
     axes.xaxis.set_minor_locator(NullLocator())

@@ -13,13 +13,12 @@ from scipy.stats import gmean
 from grok.records.sweep import last_look, read_off
 from grok.reports.by_rank import COLOURS
 from grok.reports.losses import plain_ticks
-from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
+from grok.reports.style import DASHED, LINES, NEUTRAL, TEST, TRAIN
 from grok.science.curves import highest
 from grok.science.landscape import CriticalNorm, critical_fraction, lowest_norm
 
 FLOOR = 1e-8  # losses below are drawn here: the axis is logarithmic
 NORM = "α: weight norm / usual weight norm"
-DASHED = (0, (4, 1.5))
 WIDE = 1e4  # axes over more than this have powers of ten alone
 FEW = 3  # curves that are told apart by the palette's colours
 
@@ -28,9 +27,9 @@ def losses(axes: Axes, dataset: xr.Dataset) -> None:
     """The final train and test loss over α, their names, the usual norm, and w_c, where the test loss is lowest."""
     scales = dataset["init_scale"].values
     for name, colour, style in (("train_loss", TRAIN, "-"), ("test_loss", TEST, DASHED)):
-        final = last_look(dataset, name).transpose("seed", "init_scale").values.clip(FLOOR)
-        mean = np.exp(np.log(final).mean(0))
-        axes.fill_between(scales, final.min(0), final.max(0), color=colour, alpha=0.2, linewidth=0)
+        final = last_look(dataset, name).transpose("seed", "init_scale").values
+        mean = gmean(final, 0).clip(FLOOR)
+        axes.fill_between(scales, *np.quantile(final, (0, 1), 0).clip(FLOOR), color=colour, alpha=0.2, linewidth=0)
         axes.plot(scales, mean, color=colour, linestyle=style, linewidth=1.6)
         where = -1 if name == "test_loss" else len(scales) // 2
         label = ("test", (-6, 8), "right") if name == "test_loss" else ("train", (0, -12), "center")
@@ -65,22 +64,22 @@ def curves(
     critical: CriticalNorm | None = None,
 ) -> None:
     """What `of_curve` reads off a quantity over α, a curve for each value of another swept `key`: the mean of the seeds
-    and their range; on a logarithmic axis the geometric mean, of what is at least `FLOOR`. `names` is the form of their
-    names, {} the value; none where empty, as in a panel beside another.
+    and their range; on a logarithmic axis the geometric mean, and what is below `FLOOR` is drawn there. `names` is the
+    form of their names, {} the value; none where empty, as in a panel beside another.
 
     `published` has [from α, to α, value] for values of the key, as hollow circles. `critical` finds w_c on each seed's
     curve, and its geometric mean is a triangle at the foot.
     """
     found = read_off(dataset, quantity, of_curve).transpose(key, "seed", "init_scale")
     scales, ticks = found["init_scale"].values, found[key].values
-    if scale == "log":
-        found = found.clip(min=FLOOR)
+    floor = FLOOR if scale == "log" else -np.inf
     for tick, colour in zip(ticks, colours(len(ticks)), strict=True):
         own = found.sel({key: tick})
-        axes.fill_between(scales, own.min("seed"), own.max("seed"), color=colour, alpha=0.2, linewidth=0)
+        seeds = own.min("seed").clip(floor), own.max("seed").clip(floor)
+        axes.fill_between(scales, *seeds, color=colour, alpha=0.2, linewidth=0)
         name = names.format(f"{tick:,g}") if names else None
         mean = own.mean("seed") if scale == "linear" else own.reduce(gmean, "seed")
-        axes.plot(scales, mean, "o-", color=colour, linewidth=1.5, ms=3, mew=0, label=name)
+        axes.plot(scales, mean.clip(floor), "o-", color=colour, linewidth=1.5, ms=3, mew=0, label=name)
         for from_x, to_x, value in published.get(float(tick), ()):
             hollow: Any = {"mfc": "white", "mec": colour, "ms": 5.5, "lw": 0.8, "zorder": 5}
             axes.plot([from_x, to_x], [value] * 2, "o-", color=colour, **hollow)
@@ -90,6 +89,9 @@ def curves(
     axes.axvline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
     axes.set(xscale="log", yscale=scale, xlabel=NORM, ylabel=label)
     plain_ticks(axes.xaxis)
+    if (found < floor).any():
+        at_foot: Any = {"xy": (0.02, 0.02), "xycoords": "axes fraction", "fontsize": 7, "color": NEUTRAL}
+        axes.annotate("what is less\nis drawn at $10^{-8}$", **at_foot)
     if scale == "linear":
         axes.set_ylim(-0.02, 1.02)
     elif np.divide(*axes.get_ylim()[::-1]) < WIDE:

@@ -41,6 +41,8 @@ def trajectories(axes: Axes, dataset: xr.Dataset, *, init_scale: float) -> None:
             at = np.searchsorted(seen["step"].values, step)
             axes.plot(norm[at], loss[at], "o", color=colour, mec="white", mew=0.6, ms=5, zorder=6)
     axes.set_xlim(None, 1.15 * float(dataset["init_scale"].max()))
+    seeds = dataset["seed"].values
+    axes.set_title(f"seed {seeds[0]} from α = {init_scale:g}, landscape of {len(seeds)} seeds", fontsize=8, pad=14)
 
 
 def predicted(

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from grok.reports.figure import RC, save
-from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
+from grok.reports.style import DASHED, LINES, NEUTRAL, TEST, TRAIN
 from grok.science.circuit_phases import PHASES, CircuitPhases
 
 COLOURS = {"restricted_loss": LINES[2], "excluded_loss": LINES[3], "trigonometric_loss": LINES[5]}
@@ -67,9 +67,7 @@ class ProgressMeasures:
 def _line(axes: Axes, record: xr.Dataset, name: str, label: str, colour: str, *, dashed: bool = False) -> None:
     """A curve with its name."""
     values = record[name].values
-    axes.plot(
-        record["step"], values, color=colour, linewidth=1.4, linestyle=(0, (4, 1.5)) if dashed else "-", label=label
-    )
+    axes.plot(record["step"], values, color=colour, linewidth=1.4, linestyle=DASHED if dashed else "-", label=label)
 
 
 def _name_phases(panels: Sequence[Axes], ends: CircuitPhases) -> None:

@@ -13,17 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
 from grok.reports.figure import RC, save
-from grok.reports.style import LINES, NEUTRAL, TEST, TRAIN
+from grok.reports.style import DASHED, LINES, NEUTRAL, TEST, TRAIN
 
 # Variable, name and style of each curve, from the front to the back.
 CURVES: dict[str, tuple[str, str, Any]] = {
     "rqi": ("RQI", LINES[2], "-"),
     "train_accuracy": ("train", TRAIN, "-"),
-    "test_accuracy": ("test", TEST, (0, (4, 1.5))),
+    "test_accuracy": ("test", TEST, DASHED),
 }
 TABLE: dict[str, tuple[str, str, Any]] = {
     "table_accuracy": ("measured", "black", "-"),
-    "predicted_accuracy": ("predicted", LINES[3], (0, (4, 1.5))),
+    "predicted_accuracy": ("predicted", LINES[3], DASHED),
 }
 LINE = 0.085  # of the axes' height, for a name beside them
 
