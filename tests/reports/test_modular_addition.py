@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import imread
 
 import grok
 from grok.reports.claims import study
-from tests.conftest import assert_drawn
+from grok.training.build import build
+from tests.conftest import assert_drawn, composed
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_the_bounds_of_the_operations_are_steps_of_their_own_grid(scale, needs_l
 
 @pytest.mark.parametrize(
     ("name", "n_claims", "n_seeds"),
-    [("power_operations", 7, 1), ("clock_and_pizza", 7, 1), ("modular_addition_constrained", 5, 2)],
+    [("power_operations", 7, 1), ("clock_and_pizza", 7, 1), ("modular_addition_constrained", 3, 2)],
 )
 def test_a_study_runs_at_smoke_scale_judges_and_draws(name, n_claims, n_seeds, command, tmp_path):
     code, said = command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
@@ -38,9 +40,7 @@ def test_a_study_runs_at_smoke_scale_judges_and_draws(name, n_claims, n_seeds, c
     sweep = tmp_path / "sweep"
     verdict = json.loads((sweep / "verdict.json").read_text())
     assert len(verdict) == n_claims and all(each["n"] == n_seeds for each in verdict)
-    judged = {each["claim"]: each["holds"] for each in verdict if each["holds"] is not None}
-    held = {"… at all looks: the largest by the smallest": True}  # the norm, at any scale
-    assert judged == (held if name == "modular_addition_constrained" else {})
+    assert all(each["holds"] is None for each in verdict)
     OF_ITS_OWN[name](grok.load(sweep), {each["claim"]: each["measured"] for each in verdict}, sweep / "figure.png")
 
 
@@ -72,9 +72,18 @@ def mechanisms(dataset, measured, figure):
 
 
 def held_norm(dataset, measured, figure):
-    """The norm is that of the start, 0.8 of the usual one."""
-    assert measured["The weight norm is 33.8"] == pytest.approx(dataset["weight_norm"].isel(step=-1).mean().item())
+    """The norm is that of the start at all looks."""
+    np.testing.assert_allclose(
+        dataset["weight_norm"], dataset["weight_norm"].isel(step=[0] * dataset.sizes["step"]), rtol=1e-5
+    )
     assert_drawn(figure)
+
+
+def test_the_norm_that_is_held_is_the_references():
+    """0.8 · 42.28 of its seed 42; of 226,816 Gaussians of these variances it varies with the seed by 0.05."""
+    training, _ = build([composed("study=modular_addition_constrained", f"seed={seed}") for seed in range(3)])
+    norms = sum(parameter.square().flatten(1).sum(1) for parameter in training.model.parameters()) ** 0.5
+    torch.testing.assert_close(norms, torch.full((3,), 33.825), rtol=0, atol=0.25)
 
 
 OF_ITS_OWN = {
