@@ -18,8 +18,8 @@ from grok.reports.embedding_paths import flow_of
 from grok.reports.study import Study
 from grok.reports.style import PHASES
 from grok.science import effective_theory as theory
-from grok.training.build import build
-from tests.conftest import assert_drawn, composed, trained_in
+from tests.conftest import assert_drawn, trained_in
+from tests.reports.planted import failing
 from tests.reports.test_pictures import opened
 
 TOY = ("task=toy_addition", "model.width=16", "optimizer.lr=0.01", "looks={per_decade:10,every:null}", "logger=none")
@@ -98,12 +98,6 @@ def as_theory_has_it() -> xr.Dataset:
     )
 
 
-def failing(declared: Study, dataset: xr.Dataset) -> set[str]:
-    """The claims that do not hold where they are judged, those of single runs that are published left out."""
-    judged = {name: claim.judge(dataset, dataset.attrs["scale"]) for name, claim in declared.claims.items()}
-    return {name for name, each in judged.items() if not name.startswith("published") and each["holds"] is False}
-
-
 @pytest.mark.parametrize("name", ["representation", "grokking_rate"])
 def test_what_theory_has_is_what_its_claims_hold_of(name, tmp_path):
     declared, dataset = study(f"effective_theory_{name}", "laptop"), as_theory_has_it()
@@ -150,6 +144,20 @@ def test_a_diagram_of_four_phases_is_what_its_claims_hold_of(name, scale, tmp_pa
         {"fast_decoder_memorises"} if name == "s3" else set()
     )  # as the files have them
     assert_drawn(declared.figure(dataset, tmp_path / "figure.png"))
+
+
+@pytest.mark.parametrize("claim", ["published_memorisation", "published_generalisation"])
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_the_repositorys_steps_at_its_cells_are_what_the_claims_on_them_hold_of(name, claim):
+    declared = study(f"effective_theory_{name}", "laptop")
+    dataset, judged = diagram(declared, np.array([["grokking"]])), declared.claims[claim]
+    x, y = judged.along
+    for at_x, at_y, step in judged.measure.keywords["published"]:
+        column, row = (np.flatnonzero(np.isclose(dataset[axis], at)) for axis, at in ((x, at_x), (y, at_y)))
+        dataset[judged.quantity].transpose(x, y, "seed")[column, row] = step
+    assert judged.judge(dataset, "laptop")["holds"]
+    dataset[judged.quantity] *= 1.5
+    assert judged.judge(dataset, "laptop")["holds"] is False
 
 
 def test_representations_that_learn_without_being_fast_are_denied():
@@ -246,16 +254,12 @@ def test_published_cells_have_circles_in_the_panel_of_their_seed(tmp_path):
     assert changed.nonzero()[1].min() > 0.65 * changed.shape[1]
 
 
-@pytest.mark.parametrize("name", DIAGRAMS)
+@pytest.mark.parametrize(
+    "name",
+    [*[f"effective_theory_{name}" for name in (*DIAGRAMS, "default", "grokking_rate")], "transformer_phase_diagram"],
+)
 def test_a_study_runs_at_smoke_scale_judges_and_draws(name, command, tmp_path):
-    assert command(f"study=effective_theory_{name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+    assert command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
     assert verdicts and all(each["holds"] is None and each["n"] > 0 for each in verdicts)
     assert_drawn(tmp_path / "sweep" / "figure.png")
-
-
-@pytest.mark.parametrize("name", ["effective_theory_default", "transformer_phase_diagram"])
-def test_the_other_studies_are_composed_and_build(name):
-    assert study(name, "laptop").claims and study(name, "paper").claims
-    training, _ = build([composed(f"study={name}", "scale=smoke")])
-    assert training.steps > 0
