@@ -29,9 +29,12 @@ from grok.training.fit import fit, products
 from grok.training.interruption import Interruption
 from grok.training.module import Training
 from grok.training.progress import Progress
+from grok.training.saving import SHARE
 from grok.training.settings import Settings
 
-RECORD_SECONDS = 60.0  # how long the records of cells that go on as others end may wait; their checkpoints do not
+# How long the records of cells that go on as others end may wait, or longer where they take more than their share of
+# the time; checkpoints do not.
+RECORD_SECONDS = 60.0
 
 Tracks = dict[Path, tuple[ExitStack, list[WandbLogger]]]  # each cell's loggers, after what ends them
 
@@ -179,13 +182,14 @@ class Group:
             return training.history.dataset(replica, _attributes(training, cells[replica], tags[replica]))
 
         def save_records() -> None:
-            ended = training.finished()
-            others_wait = ended.any() and not self.interruption() and time.monotonic() < self.record_from
+            begun_at, ended = time.monotonic(), training.finished()
+            others_wait = ended.any() and not self.interruption() and begun_at < self.record_from
             for replica, cell in enumerate(cells):
                 if ended[replica] or not others_wait:
                     save(cell, record(replica))
             if not others_wait:
-                self.record_from = time.monotonic() + RECORD_SECONDS
+                saved_at = time.monotonic()
+                self.record_from = saved_at + max(RECORD_SECONDS, (saved_at - begun_at) / SHARE)
 
         checkpoints = ReplicaCheckpoints([cell.folder for cell in cells], tags=tags, begun=begun)
         fit(
