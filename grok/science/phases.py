@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Literal, get_args
 
 import numpy as np
+from jaxtyping import Real, Shaped
 from scipy.ndimage import distance_transform_cdt
 
 Phase = Literal["comprehension", "grokking", "memorization", "confusion"]
@@ -29,24 +30,38 @@ def phase(memorization_step: int | None, generalization_step: int | None, *, gro
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
-def how_many(x: np.ndarray, y: np.ndarray, phases: np.ndarray) -> float:
+X = Real[np.ndarray, " x"]  # the ticks of a grid …
+Y = Real[np.ndarray, " y"]
+Phases = Shaped[np.ndarray, "x y"]  # … and the phases in its cells
+
+
+def how_many(x: X, y: Y, phases: Phases) -> float:
     """How many of the four phases there are on a grid [x, y]."""
     return float(len(set(phases.flatten().tolist()) & set(PHASES)))
 
 
-def share_of(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: Collection[str]) -> float:
+def share_of(x: X, y: Y, phases: Phases, *, of: Collection[str]) -> float:
     """The share of a grid [x, y] that is in one of some phases."""
     return float(np.isin(phases, [*of]).mean())
 
 
-def share_above(x: np.ndarray, y: np.ndarray, phases: np.ndarray, *, of: Collection[str]) -> float:
-    """The share of some phases' cells on a grid [x, y] whose y is above their x; NaN where none is in such a phase."""
+def share_above(x: X, y: Y, phases: Phases, *, of: Collection[str]) -> float:
+    """The share of some phases' cells on a grid [x, y] whose y is above their x, as learning rates of embeddings and
+    decoder (Liu et al. 2022, Fig. 6a); NaN where none is in such a phase."""
     own = np.isin(phases, [*of])
     return float((y > x[:, None])[own].mean()) if own.any() else math.nan
 
 
 def nearer(
-    x: np.ndarray, y: np.ndarray, seeds: np.ndarray, phases: np.ndarray, *, of: str, than: str, to: str, least: int
+    x: X,
+    y: Y,
+    seeds: Real[np.ndarray, " seed"],
+    phases: Shaped[np.ndarray, "x y seed"],
+    *,
+    of: str,
+    than: str,
+    to: str,
+    least: int,
 ) -> float:
     """How much nearer to a third phase one phase is than another, in cells: the difference of their mean distances on
     the seeds' grids [x, y, seed], all cells of all seeds together.
@@ -64,7 +79,7 @@ def nearer(
     return float(others.mean() - own.mean()) if min(own.size, others.size) >= least else math.nan
 
 
-def median_reached(x: np.ndarray, y: np.ndarray, steps: np.ndarray) -> float:
+def median_reached(x: X, y: Y, steps: Real[np.ndarray, "x y"]) -> float:
     """The median step of those cells of a grid [x, y] that come there; NaN where none does."""
     reached = steps[np.isfinite(steps)]
     return float(np.median(reached)) if reached.size else math.nan
@@ -84,6 +99,6 @@ def early_gained(*grid: np.ndarray, by: float, at: float, over: float) -> float:
     return _gained(ticks, steps <= by, at, over)
 
 
-def _gained(ticks: np.ndarray, hits: np.ndarray, at: float, over: float) -> float:
+def _gained(ticks: Real[np.ndarray, " tick"], hits: Shaped[np.ndarray, "*grid tick"], at: float, over: float) -> float:
     shares = [hits[..., np.isclose(ticks, tick)] for tick in (at, over)]
     return float(shares[0].mean() - shares[1].mean()) if all(each.size for each in shares) else math.nan
