@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from os.path import relpath
+from os.path import commonpath, relpath
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class ReplicaCheckpoints(CheckpointIO):
     ) -> None:
         self.folders, self.tags, self.begun = folders, tags, begun
         self.saved: Checkpoint | None = None
+        self.above = commonpath(folders)
+        self.names = [relpath(folder, self.above) for folder in folders]
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write every replica's part of the checkpoint. `path` has no meaning: each replica has a folder.
@@ -61,7 +63,7 @@ class ReplicaCheckpoints(CheckpointIO):
         """A replica's part of the checkpoint that was saved last."""
         assert self.saved, "it was saved"
         own = _cut(self.saved, replica)
-        together = [relpath(folder, self.folders[replica]) for folder in self.folders]  # so that a sweep can be moved
+        together = {"above": relpath(self.above, self.folders[replica]), "names": self.names}  # a sweep can be moved
         own["grok"] |= {**self.tags[replica], "together": together}
         return own
 
@@ -113,7 +115,8 @@ def _latest(folder: Path, read: Callable[[Path], Checkpoint | None]) -> Checkpoi
     upcoming = read(folder / NEXT)
     if upcoming:
         step = upcoming["grok"]["step"]
-        others = [(folder / other).resolve() for other in upcoming["grok"]["together"]]
+        together = upcoming["grok"]["together"]
+        others = [(folder / together["above"] / name).resolve() for name in together["names"]]
         there = ((read(other / NEXT), read(other / LAST)) for other in others)
         if all(any(each and each["grok"]["step"] == step for each in pair) for pair in there):
             return upcoming
