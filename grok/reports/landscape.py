@@ -120,10 +120,8 @@ def best_norm(
         few = f", {len(risen)} of {len(rises)} seeds" if len(risen) < len(rises) else ""
         axes.annotate(f"ours: {np.mean(risen):.2f}{few}", (float(np.mean(risen)), level), **beside)
     axes.axvline(published["value"], color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)
-    beside = {"xytext": (3, -2), "textcoords": "offset points", "ha": "left", "va": "top", "fontsize": 7.5}
-    axes.annotate(
-        published["name"], (published["value"], 1), **beside, xycoords=("data", "axes fraction"), color=NEUTRAL
-    )
+    beside = {"xytext": (3, 0), "textcoords": "offset points", "va": "bottom", "color": NEUTRAL, "fontsize": 7.5}
+    axes.annotate(published["name"], (published["value"], 0.03), **beside, xycoords=("data", "axes fraction"))
     axes.set(xlabel=label, ylabel="test accuracy at the best norm", ylim=(-0.02, 1.02))
 
 
