@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,8 @@ class Group:
         """
         settings = Settings.of(cells[0].config)
         device = device_of(cells[0].config)
-        with products(settings.precision, device) as product_error, self._tracked(cells) as tracks:
+        with products(settings.precision, device) as product_error, ExitStack() as at_the_end:
+            tracks: Tracks = {}
             waiting = list(cells)
             part: list[Cell] = []
             begun: list[Checkpoint] | None = None
@@ -138,7 +139,7 @@ class Group:
                 if not part:
                     numbers, begun = next(standings([cell.folder for cell in waiting]))
                     part = [waiting[number] for number in numbers]
-                begun = self._sit(part, begun, tracks, device=device, product_error=product_error)
+                begun = self._sit(part, begun, tracks, at_the_end, device=device, product_error=product_error)
                 part = [cell for cell in part if cell.folder not in self.outcomes]
                 waiting = [cell for cell in waiting if cell.folder not in self.outcomes]
 
@@ -163,14 +164,23 @@ class Group:
         self.settle(cell, Outcome("failed", error=line, ran=False), steps=steps_of(cell))
 
     def _sit(
-        self, cells: Sequence[Cell], begun: list[Checkpoint] | None, tracks: Tracks, **on: Any
+        self,
+        cells: Sequence[Cell],
+        begun: list[Checkpoint] | None,
+        tracks: Tracks,
+        at_the_end: ExitStack,
+        **on: Any,
     ) -> list[Checkpoint]:
         """Train cells that stand at the same step until one of them ends or a signal comes, and give what the others go
         on from."""
         training, data = build([cell.config for cell in cells])
+        for cell, each, checkpoint in zip(cells, data, begun or (), strict=bool(begun)):
+            check_data(cell.folder, checkpoint, each.origin)
         for number, (cell, each) in enumerate(zip(cells, data, strict=True)):
-            if begun:
-                check_data(cell.folder, begun[number], each.origin)
+            if cell.folder not in tracks:  # not before its data are there: a mistake leaves no run behind
+                own = at_the_end.enter_context(ExitStack())
+                told = self.sweep is None or not tracks
+                tracks[cell.folder] = (own, own.enter_context(tracked(cell, self.console, told=told)))
             if cell.folder not in self.sittings:
                 self._open(cell, begun[number] if begun else None, why=each.origin["why"], beside=len(cells), **on)
         tags = [
@@ -253,17 +263,6 @@ class Group:
         self.sittings[cell.folder] = [*own["sittings"], sitting]
         self.progress.skip(own["step"])
         begin(cell)
-
-    @contextmanager
-    def _tracked(self, cells: Sequence[Cell]) -> Iterator[Tracks]:
-        """Every cell's loggers with what ends them."""
-        with ExitStack() as all_of_them:
-            tracks = {}
-            for cell in cells:
-                own = all_of_them.enter_context(ExitStack())
-                loggers = own.enter_context(tracked(cell, self.console, told=self.sweep is None or cell is cells[0]))
-                tracks[cell.folder] = (own, loggers)
-            yield tracks
 
 
 def _attributes(training: Training, cell: Cell, tags: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 import grok
 from grok.checks import UserError
 from grok.training.tracking import resolve_mode
+from tests.conftest import ADDITION
 
 pytestmark = pytest.mark.usefixtures("no_account")
 
@@ -84,6 +85,13 @@ def test_a_netrc_entry_counts_as_credentials(monkeypatch, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         assert resolve_mode("auto") == "online"
+
+
+def test_a_value_that_the_task_refuses_leaves_no_run_behind(command, tmp_path):
+    wrong = ("logger=wandb", f"logger.dir={tmp_path}", "task.operation=plus", "hydra.run.dir=run")
+    code, said = command(*ADDITION, *wrong)
+    assert code == 2 and said.startswith("error: task.operation=plus")
+    assert not [*tmp_path.glob("wandb")] and not [*tmp_path.glob("run/*.*")]
 
 
 def test_forced_online_without_an_account_is_one_line(run, tmp_path):
