@@ -65,10 +65,16 @@ def _small_part(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
-    """How many claims hold, and the verdicts as a table in Markdown."""
+    """How many claims hold, of all and of each study, and the verdicts as a table in Markdown, folded."""
     hold, fail, open_ = (sum(each["holds"] is word for each in judged) for word in (True, False, None))
     lines = [
         f"{hold + fail} claims are judged: {hold} hold, {fail} do not. Of another scale than was run are {open_} more.",
+        "",
+        "| study | judged | hold |",
+        "|---|---|---|",
+        *_by_study(judged),
+        "",
+        f"<details><summary>All {len(judged)} claims</summary>",
         "",
         "| study | claim | source | published | agrees if | ours (interval over seeds) | seeds | holds |",
         "|---|---|---|---|---|---|---|---|",
@@ -79,7 +85,16 @@ def readme_table(judged: Sequence[Mapping[str, Any]]) -> str:
         said = (study, each["claim"], each["source"], each["published"])
         cells = (*said, agrees_if(each), ours(each), str(each["n"]), word)
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "</details>"])
+
+
+def _by_study(judged: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows of a table: how many claims of each study are judged, and how many hold."""
+    words: dict[str, list[bool]] = {}
+    for each in judged:
+        own = words.setdefault(f"{each['study']}, {each['scale']}", [])
+        own += [] if each["holds"] is None else [each["holds"]]
+    return [f"| {study} | {len(own)} | {sum(own)} |" for study, own in words.items()]
 
 
 def with_table(readme: str, table: str) -> str:

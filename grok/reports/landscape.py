@@ -112,11 +112,11 @@ def best_norm(
     best = read_off(dataset, "test_accuracy", highest).transpose("seed", "init_scale", key)
     shares = best[key].values
     for own in best.max("init_scale").values:
-        axes.plot(shares, own, "o-", color=TEST, linewidth=1.0, ms=3.5, mew=0, alpha=0.7)
+        axes.plot(shares, own, "o-", color="black", linewidth=1.0, ms=3.5, mew=0, alpha=0.7)
     rises = [critical_fraction(best["init_scale"].values, shares, own, level=level) for own in best.values]
     if risen := [each for each in rises if np.isfinite(each)]:
-        axes.plot(np.mean(risen), level, "D", color=TEST, mec="black", ms=6, zorder=5)
-        beside: Any = {"xytext": (7, -3), "textcoords": "offset points", "color": TEST, "fontsize": 8}
+        axes.plot(np.mean(risen), level, "D", color="black", ms=6, zorder=5)
+        beside: Any = {"xytext": (7, -3), "textcoords": "offset points", "color": "black", "fontsize": 8}
         few = f", {len(risen)} of {len(rises)} seeds" if len(risen) < len(rises) else ""
         axes.annotate(f"ours: {np.mean(risen):.2f}{few}", (float(np.mean(risen)), level), **beside)
     axes.axvline(published["value"], color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=0)

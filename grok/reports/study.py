@@ -160,7 +160,7 @@ def agrees_if(verdict: Mapping[str, Any]) -> str:
 def _table(title: str, judged: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title=title, title_justify="left", show_lines=True)
     for column in ("claim", "source", "published", "ours (interval over seeds)", "seeds", "holds?"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for each in judged:
         table.add_row(each["claim"], each["source"], each["published"], ours(each), str(each["n"]), holds(each))
     return table
