@@ -79,7 +79,9 @@ def test_a_seed_that_was_not_run_is_not_counted(dataset):
 def test_a_claim_can_be_along_a_swept_key(dataset):
     verdict = claim(where={}, along=["init_scale"], measure=argmin).judge(dataset, "paper")
     assert verdict["measured"] == 2.0 and verdict["n"] == 2  # the seed 2 lacks a cell
-    phases = claim(quantity="phase", where={}, along=["init_scale"], measure=lambda x, y: how_many(x, x, y))
+    phases = claim(
+        quantity="phase", where={}, along=["init_scale"], measure=lambda x, y: how_many(x, x[:1], y[:, None])
+    )
     assert phases.judge(dataset, "paper")["measured"] == pytest.approx((2 + 1) / 2)
 
 
