@@ -63,7 +63,7 @@ def quadruples(p: int, with_equations: bool) -> tuple[int, float, float]:
     return len(found), taken, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
 
 
-def main(steps: int = 300, few: int = 11, more: int = 33) -> None:
+def main(steps: int = 3000, few: int = 11, more: int = 33) -> None:
     table = Table(title=f"toy_addition, {steps:,} steps a cell")
     for column in ("way", "seconds (cells)", f"seconds for {CELLS} cells", "times side by side"):
         table.add_column(column)
