@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from grok.checks import UserError
-from grok.records.names import RECORD
+from grok.records.names import CONFIG, RECORD
 from grok.records.sweep import DATASET, MANIFEST, assemble
 
 
@@ -25,6 +25,8 @@ def load(path: str | Path) -> xr.Dataset:
         return assemble(path)
     file = path / (DATASET if (path / DATASET).exists() else RECORD) if path.is_dir() else path
     if not file.is_file():
+        if (file.parent / CONFIG).exists():
+            raise UserError(f"{file}: this run has not saved its record yet")
         raise UserError(
             f"{file}: no record there; give the folder of a run or of a sweep, such as runs/mnist_grok/<time>"
         )
