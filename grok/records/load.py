@@ -25,7 +25,7 @@ def load(path: str | Path) -> xr.Dataset:
         return assemble(path)
     file = path / (DATASET if (path / DATASET).exists() else RECORD) if path.is_dir() else path
     if not file.is_file():
-        if (file.parent / CONFIG).exists():
+        if file.name == RECORD and (file.parent / CONFIG).exists():
             raise UserError(f"{file}: this run has not saved its record yet")
         raise UserError(
             f"{file}: no record there; give the folder of a run or of a sweep, such as runs/mnist_grok/<time>"

@@ -29,7 +29,8 @@ def losses(axes: Axes, dataset: xr.Dataset) -> None:
     for name, colour, style in (("train_loss", TRAIN, "-"), ("test_loss", TEST, DASHED)):
         final = last_look(dataset, name).transpose("seed", "init_scale").values
         mean = gmean(final, 0).clip(FLOOR)
-        axes.fill_between(scales, *np.quantile(final, (0, 1), 0).clip(FLOOR), color=colour, alpha=0.2, linewidth=0)
+        seeds = final.min(0).clip(FLOOR), final.max(0).clip(FLOOR)
+        axes.fill_between(scales, *seeds, color=colour, alpha=0.2, linewidth=0)
         axes.plot(scales, mean, color=colour, linestyle=style, linewidth=1.6)
         where = -1 if name == "test_loss" else len(scales) // 2
         label = ("test", (-6, 8), "right") if name == "test_loss" else ("train", (0, -12), "center")

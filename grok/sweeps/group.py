@@ -174,8 +174,9 @@ class Group:
         """Train cells that stand at the same step until one of them ends or a signal comes, and give what the others go
         on from."""
         training, data = build([cell.config for cell in cells])
-        for cell, each, checkpoint in zip(cells, data, begun or (), strict=bool(begun)):
-            check_data(cell.folder, checkpoint, each.origin)
+        if begun:
+            for cell, each, checkpoint in zip(cells, data, begun, strict=True):
+                check_data(cell.folder, checkpoint, each.origin)
         for number, (cell, each) in enumerate(zip(cells, data, strict=True)):
             if cell.folder not in tracks:  # not before its data are there: a mistake leaves no run behind
                 own = at_the_end.enter_context(ExitStack())

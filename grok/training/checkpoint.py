@@ -113,14 +113,16 @@ def check_data(folder: Path, checkpoint: Checkpoint, data: Mapping[str, str]) ->
 def _latest(folder: Path, read: Callable[[Path], Checkpoint | None]) -> Checkpoint | None:
     """The checkpoint that a kill kept from its place, if all that were saved with it have that step; else the last."""
     upcoming = read(folder / NEXT)
-    if upcoming:
-        step = upcoming["grok"]["step"]
-        together = upcoming["grok"]["together"]
-        others = [(folder / together["above"] / name).resolve() for name in together["names"]]
-        there = ((read(other / NEXT), read(other / LAST)) for other in others)
-        if all(any(each and each["grok"]["step"] == step for each in pair) for pair in there):
-            return upcoming
-    return read(folder / LAST)
+    if not upcoming:
+        return read(folder / LAST)
+    together = upcoming["grok"]["together"]
+    others = [(folder / together["above"] / name).resolve() for name in together["names"]]
+
+    def has_that_step(other: Path) -> bool:
+        found = (read(other / NEXT), read(other / LAST))
+        return any(each and each["grok"]["step"] == upcoming["grok"]["step"] for each in found)
+
+    return upcoming if all(map(has_that_step, others)) else read(folder / LAST)
 
 
 def _read(path: Path) -> Checkpoint | None:

@@ -105,6 +105,8 @@ def test_loading_what_is_not_there_is_one_line(tmp_path):
     (tmp_path / "config.yaml").touch()
     with pytest.raises(UserError, match="has not saved its record yet"):
         grok.load(tmp_path)
+    with pytest.raises(UserError, match="no record there"):
+        grok.load(tmp_path / "recrod.nc")
     (tmp_path / "record.nc").write_bytes(b"no record")
     with pytest.raises(UserError, match="cannot be read as a record"):
         grok.load(tmp_path)
