@@ -16,11 +16,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from grok.checks import FailedCellsError
-from grok.command_line import mistakes_in_one_line, run
-from grok.configuration import of_the_cell
-from grok.records.names import SUMMARY
-from grok.sweeps.folder import claimed
+from grok.checks import FailedRunsError
+from grok.command_line import run, user_errors_in_one_line
+from grok.configuration import run_config
+from grok.records.file_names import SUMMARY
+from grok.sweeps.run_dir import acquire_run_dir
 from grok.training.settings import Settings
 
 CONF = Path(__file__).absolute().parent / "conf"
@@ -28,30 +28,31 @@ CONF = Path(__file__).absolute().parent / "conf"
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def main(config: DictConfig) -> None:
-    """Train the cell that Hydra composed, in the folder that Hydra chose, from where it was left.
+    """Train the run that Hydra composed, in the folder that Hydra chose, from its last checkpoint.
 
-    The cells of a sweep do not come here but to the launcher, `grok.sweeps.launching`.
+    Runs of a sweep do not pass through here: the launcher, `grok.sweeps.launch`, trains them.
     """
-    whole: Any = OmegaConf.to_container(config, resolve=True)
-    resolved = of_the_cell(whole)
+    composed: Any = OmegaConf.to_container(config, resolve=True)
+    resolved = run_config(composed)
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    with mistakes_in_one_line(), claimed(folder, resolved) as unfinished:
-        Settings.of(resolved)
-        if not unfinished:
+    with user_errors_in_one_line(), acquire_run_dir(folder, resolved) as needs_training:
+        Settings.from_config(resolved)
+        if not needs_training:
             steps = json.loads((folder / SUMMARY).read_text())["steps"]
             print(f"{folder}: finished before, at step {steps:,}; nothing to do")
             return
-        from grok.sweeps.cell import Cell  # torch and Lightning, which a mistake above need not wait for
-        from grok.sweeps.group import train_alone
+        from grok.sweeps.run import Run  # imports torch and Lightning; the mistakes above need not wait for them
+        from grok.sweeps.train import train_run
 
         command = shlex.join(["python", "train.py", *job.overrides.task])
-        cell = Cell(config=resolved, folder=folder, command=command, again=f"hydra.run.dir='{folder}'")
-        outcome = train_alone(cell)
+        outcome = train_run(
+            Run(config=resolved, folder=folder, command=command, resume_with=f"hydra.run.dir='{folder}'")
+        )
     if outcome.status == "failed":
         print(f"failed: {outcome.error}", file=sys.stderr)
-        raise FailedCellsError(outcome.error)
+        raise FailedRunsError(outcome.error)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The reference suite for grokking: networks that memorise first and generalise long after.
+"""The reference suite for grokking: networks that memorize first and generalize long after.
 
 import grok
 record = grok.load("runs/mnist_grok/2026-11-22_15-00-00")   # an xarray Dataset
-model, p = grok.load_weights("weights.npz")                 # a transformer trained elsewhere
+model, p = grok.load_weights("weights.npz")                 # a pretrained transformer
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-FROM = {"load": "grok.records.load", "load_weights": "grok.models.foreign"}
-__all__ = [*FROM]
+LAZY_IMPORTS = {"load": "grok.records.load", "load_weights": "grok.models.pretrained"}
+__all__ = [*LAZY_IMPORTS]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is, so that a configuration error answers without importing xarray or torch."""
-    if name in FROM:
-        return getattr(import_module(FROM[name]), name)
+    """Import on first use, so that a configuration error is reported without importing xarray or torch."""
+    if name in LAZY_IMPORTS:
+        return getattr(import_module(LAZY_IMPORTS[name]), name)
     raise AttributeError(f"module 'grok' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Mistakes a user can make, told in one line: the key, what was given, what is allowed."""
+"""Validation of a user's values. A mistake is one line: the key, the given value, the allowed values."""
 
 from __future__ import annotations
 
@@ -8,48 +8,71 @@ from collections.abc import Collection
 from numbers import Real
 from typing import Any
 
-MISTAKE = 2  # the exit code for a user's mistake
+EXIT_USER_ERROR = 2  # exit code for a user's mistake
 
 
 class UserError(Exception):
-    """A mistake on the command line, in a file or on the disk. Its text is one line; no traceback is shown."""
+    """A mistake on the command line, in a file or on the disk. Its text is one line, shown without a traceback."""
 
 
-class FailedCellsError(Exception):
-    """Cells of a sweep failed. The others have run, and what happened has been told."""
+class FailedRunsError(Exception):
+    """Runs of a sweep failed. The other runs have finished, and the errors have been printed."""
 
 
-def whole(key: str, value: Any, *, least: int, most: int | None = None) -> None:
-    """Refuse anything but a whole number from `least` to `most`."""
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or value < least or (most is not None and value > most):
-        limit = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
-        raise UserError(f"{key}={value}: must be a whole number {limit}")
+def check_int(key: str, value: Any, *, minimum: int, maximum: int | None = None) -> None:
+    """Require an integer from `minimum` to `maximum`.
+
+    Raises:
+        UserError: the value is not such an integer.
+    """
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    if not is_int or value < minimum or (maximum is not None and value > maximum):
+        allowed = f"of at least {minimum:,}" if maximum is None else f"from {minimum:,} to {maximum:,}"
+        raise UserError(f"{key}={value}: must be an integer {allowed}")
 
 
-def number(
-    key: str, value: Any, *, least: float | None = None, above: float | None = None, below: float | None = None
+def check_float(
+    key: str,
+    value: Any,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
 ) -> None:
-    """Refuse anything but a finite number within the bounds."""
+    """Require a finite number within the bounds; `above` and `below` are exclusive.
+
+    Raises:
+        UserError: the value is not such a number.
+    """
     is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    rules = {
-        "at least": (least, operator.ge),
+    bounds = {
+        "at least": (minimum, operator.ge),
         "above": (above, operator.gt),
+        "at most": (maximum, operator.le),
         "below": (below, operator.lt),
     }
-    limits = [(words, bound, holds) for words, (bound, holds) in rules.items() if bound is not None]
+    limits = [(words, bound, holds) for words, (bound, holds) in bounds.items() if bound is not None]
     if not is_number or not all(holds(value, bound) for _, bound, holds in limits):
         allowed = " and ".join(f"{words} {bound:g}" for words, bound, _ in limits)
         raise UserError(f"{key}={value}: must be a number {allowed}".rstrip())
 
 
-def choice(key: str, value: Any, allowed: Collection[str]) -> None:
-    """Refuse anything but one of the allowed words."""
+def check_choice(key: str, value: Any, allowed: Collection[str]) -> None:
+    """Require one of the allowed words.
+
+    Raises:
+        UserError: the value is another one.
+    """
     if value not in allowed:
         raise UserError(f"{key}={value}: must be one of {', '.join(allowed)}")
 
 
-def flag(key: str, value: Any) -> None:
-    """Refuse anything but true or false."""
+def check_bool(key: str, value: Any) -> None:
+    """Require true or false.
+
+    Raises:
+        UserError: the value is something else.
+    """
     if not isinstance(value, bool):
         raise UserError(f"{key}={value}: must be true or false")

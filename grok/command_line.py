@@ -1,4 +1,4 @@
-"""How a command ends: in one line for a user's mistake, with the traceback for ours."""
+"""How a command ends: one line for a user's mistake, a traceback for ours."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import MISTAKE, FailedCellsError, UserError
+from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError
+from grok.old_names import new_key
 
-FAILED = 1  # the exit code when a run diverged or cells of a sweep failed
+EXIT_FAILED = 1  # exit code if a run diverged or runs of a sweep failed
 FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for everything
 
 
 def run(main: Callable[[], None], *, config_folder: Path) -> int:
-    """Run a Hydra application and return its exit code; a mistake of the user's is said in one line."""
+    """Run a Hydra application; returns its exit code. A user's mistake is printed as one line."""
     if os.environ.get(FULL_ERROR) == "1":
         main()
         return 0
     if {"--help", "-h"} & set(sys.argv) and not any(argument.startswith(("task=", "study=")) for argument in sys.argv):
-        return _help(config_folder)
-    os.environ[FULL_ERROR] = "1"  # Hydra then lets its errors through to here
+        return _print_help(config_folder)
+    os.environ[FULL_ERROR] = "1"  # lets Hydra's errors pass through to here
     try:
         main()
         return 0
-    except FailedCellsError:
-        return FAILED
+    except FailedRunsError:
+        return EXIT_FAILED
     except UserError as error:
-        return _say(str(error))
+        return _print_error(str(error))
     except (HydraException, OmegaConfBaseException) as error:
-        return _say(_explain(error, sys.argv[1:], config_folder))
+        return _print_error(_explain(error, sys.argv[1:], config_folder))
     except OSError as error:
         if error.filename is None or not isinstance(error, (PermissionError, FileNotFoundError, NotADirectoryError)):
             raise
-        return _say(f"{error.filename}: {error.strerror}; hydra.run.dir must be a folder that can be written")
+        return _print_error(f"{error.filename}: {error.strerror}; hydra.run.dir must be a folder that can be written")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -53,20 +54,20 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
 
 
 @contextmanager
-def mistakes_in_one_line() -> Iterator[None]:
-    """End the process with one line on standard error when the user erred, before Hydra adds lines of its own."""
+def user_errors_in_one_line() -> Iterator[None]:
+    """End the process with one line on standard error for a user's mistake, before Hydra adds lines of its own."""
     try:
         yield
     except UserError as error:
-        raise SystemExit(_say(str(error))) from None
+        raise SystemExit(_print_error(str(error))) from None
 
 
-def _help(config_folder: Path) -> int:
-    """What there is to choose from."""
+def _print_help(config_folder: Path) -> int:
+    """Print the commands and the available configurations."""
     print(
         "python train.py task=<name> [key=value …]     train\n"
         "python train.py -m task=<name> key=a,b …        sweep\n"
-        "python train.py study=<name> [scale=laptop]     sweep, draw, and hold against what was published\n"
+        "python train.py study=<name> [scale=laptop]     sweep, draw the figure, and judge the claims\n"
     )
     for group in sorted({path.parent for path in config_folder.glob("*/*.yaml")}):
         print(f"{group.name}: {', '.join(_options(group))}")
@@ -79,9 +80,9 @@ def _options(group: Path) -> list[str]:
     return sorted(path.stem for path in group.glob("*.yaml"))
 
 
-def _say(line: str) -> int:
+def _print_error(line: str) -> int:
     print(f"error: {line}", file=sys.stderr)
-    return MISTAKE
+    return EXIT_USER_ERROR
 
 
 def _first_line(text: str) -> str:
@@ -89,33 +90,49 @@ def _first_line(text: str) -> str:
 
 
 def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str], config_folder: Path) -> str:
-    """Hydra's word for a mistake on the command line, with the key, what was given, and what is allowed."""
+    """One line for an error of Hydra's: the key, the given value, and the allowed values."""
     text = str(error)
+    if line := _renamed(arguments, text):
+        return line
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name}: must be one of {', '.join(_options(config_folder / group))}"
     if missing := re.search(r"You must specify '(\w+)'", text):
         options = [f"{missing[1]}={option}" for option in _options(config_folder / missing[1])]
-        return f"{missing[1]}: must be given; one of {', '.join(options)}"
+        return f"{missing[1]}: required; one of {', '.join(options)}"
     if ambiguous := re.search(r"Ambiguous value for argument '(.*)'", text):
-        return f"{ambiguous[1]}: several values make a sweep, by python train.py -m; a list is written [a,b]"
+        return f"{ambiguous[1]}: several values need a sweep, python train.py -m; a list is written [a,b]"
     if scale := re.search(r"Interpolation key 'study.scales.(\S+)' not found", text):
         return f"scale={scale[1]}: must be one of smoke, laptop, paper"
     if sweep := re.search(r"Sweep parameters '(.*)' requires --multirun", text):
-        return f"{sweep[1]}: several values make a sweep, by python train.py -m"
+        return f"{sweep[1]}: several values need a sweep, python train.py -m"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {_first_line(text)}"
+    return _explain_argument(text, arguments, config_folder) or _first_line(text)
+
+
+def _renamed(arguments: list[str], text: str) -> str | None:
+    """The line for an argument with an old name that Hydra's error mentions; None if there is none."""
     for argument in arguments:
-        if not argument.startswith("-") and (unreadable := _unreadable(argument)):
-            return f"{argument}: cannot be read as key=value ({unreadable})"
+        key = argument.split("=")[0].lstrip("+~")
+        if (new := new_key(key)) and key in text:
+            return f"{argument}: renamed to {new}"
+    return None
+
+
+def _explain_argument(text: str, arguments: list[str], config_folder: Path) -> str | None:
+    """The line for the argument that an error of Hydra's mentions; None if there is none."""
+    for argument in arguments:
+        if not argument.startswith("-") and (reason := _parse_error(argument)):
+            return f"{argument}: cannot be read as key=value ({reason})"
         key = argument.split("=")[0].lstrip("+~")
         if f"'{key}'" in text or f"'{argument}'" in text or f" {key}" in text:
             return _unknown_key(argument, key, arguments, config_folder) or f"{argument}: {_first_line(text)}"
-    return _first_line(text)
+    return None
 
 
-def _unreadable(argument: str) -> str | None:
-    """Why an argument is no override in Hydra's grammar; None where it is one."""
+def _parse_error(argument: str) -> str | None:
+    """Why an argument is not an override in Hydra's grammar; None if it is one."""
     try:
         OverridesParser.create().parse_override(argument)
     except HydraException as error:
@@ -124,7 +141,7 @@ def _unreadable(argument: str) -> str | None:
 
 
 def _unknown_key(argument: str, key: str, arguments: list[str], config_folder: Path) -> str | None:
-    """What is allowed beside a key that does not exist; None where it does exist."""
+    """The line for a key that does not exist, with the allowed keys; None if it exists."""
     groups = {path.name for path in config_folder.iterdir() if path.is_dir()}
     GlobalHydra.instance().clear()
     try:

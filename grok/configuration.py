@@ -1,16 +1,17 @@
-"""Resolved configurations: what of one makes a cell, its values by their keys, and where two of them differ."""
+"""Resolved configurations: the part that defines a run, values by dotted key, and differences between two."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-OF_THE_SWEEP = ("cluster", "hydra", "scale", "study")  # what no cell's numbers depend on
+# removed from a run's configuration, after interpolations are resolved
+SWEEP_GROUPS = ("cluster", "hydra", "scale", "study")
 
 
-def of_the_cell(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a composed configuration that makes a cell."""
-    return {key: value for key, value in config.items() if key not in OF_THE_SWEEP}
+def run_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a composed configuration that defines a run."""
+    return {key: value for key, value in config.items() if key not in SWEEP_GROUPS}
 
 
 def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
@@ -23,7 +24,7 @@ def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
 
 
 def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of a nested configuration by its dotted key; an empty mapping is a value."""
+    """Every value of a nested configuration with its dotted key; an empty mapping is a value."""
     for name, value in config.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, f"{prefix}{name}.")
@@ -32,7 +33,7 @@ def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def value_at(config: Any, key: str) -> Any:
-    """The value at a dotted key, None where there is none."""
+    """The value at a dotted key; None if there is none."""
     for name in key.split("."):
         config = config.get(name) if isinstance(config, dict) else None
     return config

@@ -1,12 +1,11 @@
-"""What the tests share: composed configurations, and runs of them in this process."""
+"""Shared by the tests: composed configurations, and runs of them in this process."""
 
 from __future__ import annotations
 
 import os
 
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # before torch is imported, here and in child processes: tiny networks gain nothing from more
-)
+# Before torch is imported, here and in child processes: tiny networks gain nothing from more threads.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from matplotlib.image import imread
 from omegaconf import OmegaConf, open_dict
 
-from grok.records.names import LAST
+from grok.records.file_names import CHECKPOINT
 
 ROOT = Path(__file__).parent.parent
 TINY = (
@@ -29,7 +28,7 @@ TINY = (
     "task.n_test=20",
     "model.width=16",
     "batch_size=8",
-    "looks.every=null",
+    "evaluate.every=null",
     "logger=none",
 )
 ADDITION = (
@@ -39,13 +38,13 @@ ADDITION = (
     "model.heads=2",
     "model.d_mlp=64",
     "steps=60",
-    "looks={per_decade:4,every:null}",
+    "evaluate={per_decade:4,every:null}",
     "logger=none",
 )
 
 
 def pytest_collection_finish() -> None:
-    """Let the process from which `tests.process` forks commands import everything while the first tests run."""
+    """Start the process from which `tests.process` forks, which imports everything while the first tests run."""
     if "tests.process" in sys.modules:
         forkserver.ensure_running()
 
@@ -64,25 +63,25 @@ def checkpoint(folder: Path) -> dict[str, Any]:
     """The last checkpoint in a run's folder."""
     import torch
 
-    return torch.load(folder / LAST, weights_only=True)
+    return torch.load(folder / CHECKPOINT, weights_only=True)
 
 
 def trained_in(folder: Path, *overrides: str) -> Path:
     """The folder, with the run of `python train.py <overrides>` trained in it."""
-    from grok.sweeps.cell import Cell
-    from grok.sweeps.folder import claimed
-    from grok.sweeps.group import train_alone
+    from grok.sweeps.run import Run
+    from grok.sweeps.run_dir import acquire_run_dir
+    from grok.sweeps.train import train_run
 
     config = composed(*overrides)
-    with claimed(folder, config) as unfinished:
-        if unfinished:
-            train_alone(Cell(config=config, folder=folder, command="a test", again="the same folder"))
+    with acquire_run_dir(folder, config) as needs_training:
+        if needs_training:
+            train_run(Run(config=config, folder=folder, command="a test", resume_with="the same folder"))
     return folder
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Path]:
-    """Train a tiny teacher–student network with more overrides, in a folder under the test's own; gives the folder."""
+    """Train a tiny teacher–student network with more overrides in a subfolder of the test's; returns the folder."""
 
     def trained(*overrides: str, folder: str = "run") -> Path:
         return trained_in(tmp_path / folder, *TINY, *overrides)
@@ -92,7 +91,7 @@ def run(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def add(tmp_path: Path) -> Callable[..., Path]:
-    """Train a small transformer to add modulo 23 with more overrides, in a folder under the test's own; gives it."""
+    """Train a small transformer on addition modulo 23 with more overrides; returns its folder."""
 
     def trained(*overrides: str, folder: str = "run") -> Path:
         return trained_in(tmp_path / folder, *ADDITION, *overrides)
@@ -102,8 +101,10 @@ def add(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """`python train.py` in this process and the test's folder: exit code and standard error. What it said on standard
-    output is in `command.output`."""
+    """`python train.py` in this process and the test's folder; returns exit code and standard error.
+
+    Standard output is in `command.output`.
+    """
     import train
     from grok.command_line import run
 
@@ -114,22 +115,22 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             code = run(train.main, config_folder=train.CONF)
         except SystemExit as error:
             code = error.code
-        called.output, said = capsys.readouterr()  # type: ignore[attr-defined]
-        return code, said
+        called.output, error_output = capsys.readouterr()  # type: ignore[attr-defined]
+        return code, error_output
 
     return called
 
 
 @pytest.fixture
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As on a machine where nobody has logged in to W&B."""
+    """The environment of a machine without a W&B login."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def assert_drawn(file: Path, *, at_least: int = 500, drawn: float = 0.005) -> None:
-    """The picture has more than so many pixels either way, and more than such a share of them is not white."""
+def assert_drawn(file: Path, *, min_pixels: int = 500, min_share: float = 0.005) -> None:
+    """The figure has more than `min_pixels` in each direction, and more than `min_share` of them are not white."""
     pixels = imread(file)[..., :3]
-    assert min(pixels.shape[:2]) > at_least and (pixels < 0.9).any(-1).mean() > drawn, f"{file.name} is blank"
+    assert min(pixels.shape[:2]) > min_pixels and (pixels < 0.9).any(-1).mean() > min_share, f"{file.name} is blank"

@@ -1,7 +1,7 @@
-"""`python train.py` in a process of its own, to be asked, killed and waited for.
+"""`python train.py` in its own process, to be queried, killed and waited for.
 
-It is forked from a process that has imported everything, and so trains at once: what a kill leaves has nothing to do
-with imports, which take longer than all that these tests train.
+The process is forked from one that has imported everything, so it trains at once: the effect of a kill does not depend
+on imports, which take longer than these tests train.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-LIMIT = 150  # seconds: a launcher whose job was lost would wait for ever
+LIMIT = 150  # seconds: a launcher whose job was lost would wait forever
 
-forkserver.set_forkserver_preload(["grok.sweeps.launching", "hydra.main", "pytest"])
+forkserver.set_forkserver_preload(["grok.sweeps.launch", "hydra.main", "pytest"])
 
 
-class Command:
-    """The command with these arguments, begun in a folder; what it says is kept until it has ended."""
+class TrainProcess:
+    """The command with these arguments, started in a folder; its output is kept until it has ended."""
 
     def __init__(self, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
-        self.said = tempfile.NamedTemporaryFile()  # noqa: SIM115 – it lasts as long as the command
-        given = (arguments, cwd, dict(environment or os.environ), self.said.name)
-        self.process = multiprocessing.get_context("forkserver").Process(target=_run, args=given, daemon=True)
+        self.output = tempfile.NamedTemporaryFile()  # noqa: SIM115 – it lasts as long as the command
+        args = (arguments, cwd, dict(environment or os.environ), self.output.name)
+        self.process = multiprocessing.get_context("forkserver").Process(target=_run, args=args, daemon=True)
         self.process.start()
 
     def is_running(self) -> bool:
@@ -39,23 +39,23 @@ class Command:
         if self.is_running() and self.process.pid:
             os.kill(self.process.pid, number)
 
-    def ended(self, *, within: float = LIMIT) -> tuple[int | None, str]:
-        """Wait until it has ended: its exit code, and all that it said on both streams."""
+    def wait(self, *, within: float = LIMIT) -> tuple[int | None, str]:
+        """Wait until it has ended; returns its exit code and its output on both streams."""
         self.process.join(within)
         in_time = not self.is_running()
         self.process.kill()
         self.process.join()
-        said = self.said.read().decode()
-        assert in_time, f"still there after {within} s\n{said}"
-        return self.process.exitcode, said
+        output = self.output.read().decode()
+        assert in_time, f"still running after {within} s\n{output}"
+        return self.process.exitcode, output
 
 
-def _run(arguments: tuple[str, ...], cwd: Path, environment: Mapping[str, str], said: str) -> None:
-    """What `python train.py` does, here: our own process, whose streams go to a file."""
-    with Path(said).open("ab", buffering=0) as output:
+def _run(arguments: tuple[str, ...], cwd: Path, environment: Mapping[str, str], output: str) -> None:
+    """Run `python train.py` in this process, with both streams redirected to a file."""
+    with Path(output).open("ab", buffering=0) as file:
         for stream in (sys.stdout, sys.stderr):
-            os.dup2(output.fileno(), stream.fileno())
-    os.environ.clear()  # it was that of the process that it was forked from
+            os.dup2(file.fileno(), stream.fileno())
+    os.environ.clear()  # it was that of the process from which this one was forked
     os.environ.update(environment)
     os.chdir(cwd)
     sys.argv = [str(ROOT / "train.py"), *arguments]

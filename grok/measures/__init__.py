@@ -1,1 +1,1 @@
-"""Quantities computed from weights and data while training: thin adapters over `grok.science`."""
+"""Measures: quantities computed from weights and data during training; thin adapters over `grok.science`."""

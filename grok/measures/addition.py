@@ -1,4 +1,4 @@
-"""What the measures of modular addition read of a look: the transformer, all pairs in their order, the answers."""
+"""What the measures of modular addition read from a snapshot: the transformer, all pairs, their residues and logits."""
 
 from __future__ import annotations
 
@@ -7,70 +7,75 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from grok.checks import UserError
-from grok.measures.look import Evaluation, Look
+from grok.measures.snapshot import Evaluation, Snapshot
 from grok.models.transformer import Transformer
-from grok.science.symmetricity import by_sum_and_difference
+from grok.science.modular.symmetricity import by_sum_and_difference
 from grok.tasks.task import Task
 
 OPERATIONS = ("add", "subtract")
-LARGEST = 599  # the largest p: the logits of all pairs and what is made of them take 28 p³ bytes a replica, 6 GB there
+# The largest p. The logits of all pairs and what is computed from them take 28 p³ bytes per replica: 6 GB at p = 599.
+MAX_P = 599
 
 
-def adds_by_transformer(task: Task, model: nn.Module) -> None:
-    """Refuse what has no such circuit to be read.
+def validate_addition(task: Task, model: nn.Module) -> None:
+    """Require a transformer that adds or subtracts modulo an odd p.
 
     Raises:
-        UserError: the model is no transformer, the task's operation neither adds nor subtracts modulo an odd number, or
-            that is so large that the logits of all pairs fill a memory.
+        UserError: another model or operation, an even p, or a p whose logits of all pairs would not fit into memory.
     """
     operation, p = getattr(task, "operation", type(task).__name__), getattr(task, "p", 0)
-    if not isinstance(model, Transformer) or operation not in OPERATIONS or p % 2 == 0 or p > LARGEST:
+    if not isinstance(model, Transformer) or operation not in OPERATIONS or p % 2 == 0 or p > MAX_P:
         raise UserError(
-            f"reads a transformer that adds or subtracts modulo an odd p up to {LARGEST}, not {type(model).__name__} "
-            f"on {operation} with p={p}; measure=[performance,weight_norm] does without"
+            f"reads a transformer that adds or subtracts modulo an odd p up to {MAX_P}, not {type(model).__name__} "
+            f"on {operation} with p={p}; choose measure=[performance,weight_norm]"
         )
 
 
-def transformer(look: Look) -> Transformer:
-    """The look's model, which has neurons, heads and an embedding to be read."""
-    assert isinstance(look.model, Transformer), "checked before training"
-    return look.model
+def transformer(snapshot: Snapshot) -> Transformer:
+    """The snapshot's model."""
+    assert isinstance(snapshot.model, Transformer), "validated before training"
+    return snapshot.model
 
 
-def residues(look: Look) -> Int[Tensor, " pair"]:
-    """The residue through which each pair (row a · p + b) is read, which is its result: a + b, or a − b."""
-    _, results = look.task.truth()  # type: ignore[attr-defined]
-    found: Tensor = results.to(look.train.rows.device)
-    return found
+def residues(snapshot: Snapshot) -> Int[Tensor, " pair"]:
+    """The true result of each pair: a + b or a − b modulo p, at index a · p + b."""
+    _, results = snapshot.task.full_table()  # type: ignore[attr-defined]
+    on_device: Tensor = results.to(snapshot.train.indices.device)
+    return on_device
 
 
-def all_pairs(look: Look) -> Int[Tensor, "replica pair 2"]:
-    """All pairs in their order, as the inputs of every replica."""
-    pairs, _ = look.task.truth()  # type: ignore[attr-defined]
-    inputs: Tensor = pairs.to(look.train.rows.device).expand(len(look.train.rows), -1, -1)
+def all_pairs(snapshot: Snapshot) -> Int[Tensor, "replica pair 2"]:
+    """All pairs in order, as the inputs of every replica."""
+    pairs, _ = snapshot.task.full_table()  # type: ignore[attr-defined]
+    inputs: Tensor = pairs.to(snapshot.train.indices.device).expand(len(snapshot.train.indices), -1, -1)
     return inputs
 
 
-def pair_numbers(look: Look, part: Evaluation) -> Int[Tensor, "replica example"]:
-    """The number of each example's pair in the table: tables of replicas' own, laid end to end, have rows beyond."""
-    return part.rows % (look.train.rows.shape[1] + look.test.rows.shape[1])
+def pair_indices(snapshot: Snapshot, part: Evaluation) -> Int[Tensor, "replica example"]:
+    """The index a · p + b of each example's pair.
+
+    Replicas with different labels have concatenated tables, so their indices can exceed the number of pairs.
+    """
+    return part.indices % (snapshot.train.indices.shape[1] + snapshot.test.indices.shape[1])
 
 
-def on_all_pairs(look: Look) -> Float[Tensor, "replica pair class"]:
-    """The outputs for all pairs in their order, from those for training and test examples."""
-    outputs = torch.cat([outputs_of(look.train), outputs_of(look.test)], 1)
-    rows = torch.cat([pair_numbers(look, look.train), pair_numbers(look, look.test)], 1)
-    return torch.empty_like(outputs).scatter_(1, rows.unsqueeze(-1).expand_as(outputs), outputs)
+def logits_of_all_pairs(snapshot: Snapshot) -> Float[Tensor, "replica pair class"]:
+    """The logits of all pairs in order, assembled from those of training and test examples."""
+    outputs = torch.cat([outputs_of(snapshot.train), outputs_of(snapshot.test)], 1)
+    indices = torch.cat([pair_indices(snapshot, snapshot.train), pair_indices(snapshot, snapshot.test)], 1)
+    return torch.empty_like(outputs).scatter_(1, indices.unsqueeze(-1).expand_as(outputs), outputs)
 
 
 def outputs_of(evaluation: Evaluation) -> Float[Tensor, "replica example class"]:
-    """The outputs that an evaluation keeps for measures that need them."""
-    assert evaluation.outputs is not None, "a measure that needs outputs says so"
+    """The model's outputs; only for measures with `needs_outputs`."""
+    assert evaluation.outputs is not None, "the measure must set needs_outputs"
     return evaluation.outputs
 
 
-def by_answer(look: Look, correct: Float[Tensor, "replica pair"]) -> Float[Tensor, "replica p p"]:
-    """The pairs' correct logits at [answer, distance]: of a + b and a − b the one is the answer, the other tells how
-    far a and what is added to it are apart."""
+def logits_by_answer(snapshot: Snapshot, correct: Float[Tensor, "replica pair"]) -> Float[Tensor, "replica p p"]:
+    """The correct logits of all pairs at [answer, distance].
+
+    For addition the answer is a + b and the distance a − b; for subtraction the reverse.
+    """
     table = by_sum_and_difference(correct)
-    return table if look.task.operation == "add" else table.mT  # type: ignore[attr-defined]
+    return table if snapshot.task.operation == "add" else table.mT  # type: ignore[attr-defined]

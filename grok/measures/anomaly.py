@@ -1,73 +1,76 @@
-"""Which frequencies make up an example's logit, and whether the odd ones are those with wrong labels."""
+"""Frequency contributions to each example's logit, and whether an anomaly score detects wrong labels."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from grok.measures.addition import adds_by_transformer, outputs_of, pair_numbers, residues
-from grok.measures.look import Look
+from grok.measures.addition import outputs_of, pair_indices, residues, validate_addition
+from grok.measures.snapshot import Snapshot
 from grok.records.history import History
-from grok.records.labelled import Labelled
-from grok.science import attribution
+from grok.records.quantity import Quantity
+from grok.science.modular import attribution
 
-PREDICTIONS = 4096  # test examples whose profiles are kept, the first of the split's order: of 56 frequencies 450 kB
+# The profiles of this many test examples are recorded, the first in the order of the split: 450 kB for 56 frequencies.
+MAX_PREDICTIONS = 4096
 
 
 class Anomaly:
-    """The AUROC of the anomaly score for training labels that are wrong (`task.corrupted`); at the last look, the score
-    and the contributions of every training example, to its label's logit, and of test examples, to the logit of the
-    class that is predicted: by which mechanism it came to that."""
+    """The AUROC of the anomaly score as a detector of wrong training labels (`task.label_noise`).
+
+    The last evaluation adds the score and the frequency contributions of each example: of all training examples for the
+    label's logit, and of test examples for the predicted class's logit. They show the mechanism behind a prediction.
+    """
 
     needs_outputs = True
     needs_float64 = True
-    check = staticmethod(adds_by_transformer)
+    validate = staticmethod(validate_addition)
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
-        parts = attribution.contributions(outputs_of(look.train), look.train.targets)
-        planted = look.train.targets != residues(look)[pair_numbers(look, look.train)]
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
+        contributions = attribution.contributions(outputs_of(snapshot.train), snapshot.train.targets)
+        is_wrong = snapshot.train.targets != residues(snapshot)[pair_indices(snapshot, snapshot.train)]
         return {
-            "anomaly_auroc": Labelled(
-                attribution.auroc(attribution.anomaly(attribution.profile(parts)), planted),
+            "anomaly_auroc": Quantity(
+                attribution.auroc(attribution.anomaly(attribution.profile(contributions)), is_wrong),
                 "AUROC of the anomaly score for wrong labels",
                 chart="anomaly",
             ),
-            "contribution": Labelled(
-                parts.mean(-2),
+            "contribution": Quantity(
+                contributions.mean(-2),
                 "contribution to the label's logit",
                 dims=("frequency",),
-                coordinates={"frequency": range(1, parts.shape[-1] + 1)},
+                coordinates={"frequency": range(1, contributions.shape[-1] + 1)},
             ),
         }
 
-    def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        train, test = look.train, outputs_of(look.test)[:, :PREDICTIONS]
-        predicted, kept, title = test.argmax(-1), slice(test.shape[1]), "number a · p + b of the pair"
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        train, test = snapshot.train, outputs_of(snapshot.test)[:, :MAX_PREDICTIONS]
+        predicted, first, title = test.argmax(-1), slice(test.shape[1]), "index a · p + b of the pair"
+        is_correct = snapshot.test.correct[:, first].to(torch.int8)
         return {
-            "training_pair": _of_each("training_example", pair_numbers(look, train), title),
+            "training_pair": _per_example("training_example", pair_indices(snapshot, train), title),
             **_profiles("training_example", "anomaly_score", "example_contribution", outputs_of(train), train.targets),
-            "test_pair": _of_each("test_example", pair_numbers(look, look.test)[:, kept], title),
-            "prediction": _of_each("test_example", predicted, "class that is predicted"),
-            "prediction_is_correct": _of_each(
-                "test_example", look.test.correct[:, kept].to(torch.int8), "whether the prediction is correct"
-            ),
+            "test_pair": _per_example("test_example", pair_indices(snapshot, snapshot.test)[:, first], title),
+            "prediction": _per_example("test_example", predicted, "predicted class"),
+            "prediction_is_correct": _per_example("test_example", is_correct, "whether the prediction is correct"),
             **_profiles("test_example", "prediction_anomaly_score", "prediction_contribution", test, predicted),
         }
 
 
-def _of_each(example: str, values: Tensor, title: str) -> Labelled:
-    """A number of each example of a part of the data."""
-    return Labelled(values, title, dims=(example,), coordinates={example: range(values.shape[1])})
+def _per_example(example: str, values: Tensor, title: str) -> Quantity:
+    """One number per example, along the axis `example`."""
+    return Quantity(values, title, dims=(example,), coordinates={example: range(values.shape[1])})
 
 
-def _profiles(example: str, score: str, contribution: str, outputs: Tensor, classes: Tensor) -> dict[str, Labelled]:
-    """What each frequency adds to each example's logit of a class, and how unusual its profile is among the others'."""
-    parts = attribution.contributions(outputs, classes)
-    _, n_examples, n_frequencies = parts.shape
+def _profiles(example: str, score: str, contribution: str, outputs: Tensor, classes: Tensor) -> dict[str, Quantity]:
+    """Each frequency's contribution to the logit of each example's class, and the anomaly score of each example."""
+    contributions = attribution.contributions(outputs, classes)
+    _, n_examples, n_frequencies = contributions.shape
+    scores = attribution.anomaly(attribution.profile(contributions))
     return {
-        score: _of_each(example, attribution.anomaly(attribution.profile(parts)), "anomaly score of the example"),
-        contribution: Labelled(
-            parts.half(),
+        score: _per_example(example, scores, "anomaly score of the example"),
+        contribution: Quantity(
+            contributions.half(),
             "contribution of each frequency to the example's logit",
             dims=(example, "frequency"),
             coordinates={example: range(n_examples), "frequency": range(1, n_frequencies + 1)},

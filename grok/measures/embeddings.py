@@ -1,4 +1,4 @@
-"""The embedding itself: where each token lies, on a line, in a plane, or on its first two principal axes."""
+"""The embedding itself: the coordinates of each token, or those on its first two principal axes."""
 
 from __future__ import annotations
 
@@ -6,50 +6,55 @@ import torch
 from torch import Tensor, nn
 
 from grok.checks import UserError
-from grok.measures.look import Look
+from grok.measures.snapshot import Snapshot
 from grok.records.history import History
-from grok.records.labelled import Labelled
+from grok.records.quantity import Quantity
 from grok.tasks.task import Task
 
-SHOWN = 2  # dimensions that are recorded
+MAX_DIMENSIONS = 2  # dimensions that are recorded
 
 
 class Embeddings:
-    """Every token's place at every look; of more than two dimensions, those in which the embedding of the last look
-    varies most, as in the animations of Liu et al. 2022."""
+    """Every token's embedding at every evaluation step.
+
+    An embedding of more than two dimensions is projected onto the two principal axes of the last evaluation, as in the
+    animations of Liu et al. 2022.
+    """
 
     @staticmethod
-    def check(task: Task, model: nn.Module) -> None:
-        """Refuse a model without an embedding.
+    def validate(task: Task, model: nn.Module) -> None:
+        """Require a model with an embedding.
 
         Raises:
-            UserError: that is so.
+            UserError: the model has no embedding.
         """
         if not hasattr(model, "token_embedding"):
-            raise UserError(f"reads an embedding, which {type(model).__name__} has not; leave it out of measure=[…]")
+            raise UserError(
+                f"reads a token embedding, which {type(model).__name__} lacks; choose other measures in measure=[…]"
+            )
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
-        embedding: Tensor = look.model.token_embedding.detach().cpu().clone()  # type: ignore[operator]
-        if embedding.shape[2] <= SHOWN:
-            return {"embedding": _labelled(embedding)}
-        return {"whole_embedding": Labelled(embedding, "embedding", dims=("token", "of_all"), recorded=False)}
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
+        embedding: Tensor = snapshot.model.token_embedding.detach().cpu().clone()  # type: ignore[operator]
+        if embedding.shape[2] <= MAX_DIMENSIONS:
+            return {"embedding": _embedding_quantity(embedding)}
+        return {"full_embedding": Quantity(embedding, "embedding", dims=("token", "of_all"), recorded=False)}
 
-    def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        if "whole_embedding" not in history.columns:
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        if "full_embedding" not in history.columns:
             return {}
-        every = torch.stack(history.columns["whole_embedding"], 1).double()
-        every = every - every.mean(2, keepdim=True)
-        final = every[:, -1].nan_to_num()
-        axes = torch.linalg.svd(final, full_matrices=False).Vh[:, :SHOWN]
-        return {"embedding": _labelled((every @ axes.mT.unsqueeze(1)).float(), "step")}
+        embeddings = torch.stack(history.columns["full_embedding"], 1).double()
+        centered = embeddings - embeddings.mean(2, keepdim=True)
+        final = centered[:, -1].nan_to_num()
+        axes = torch.linalg.svd(final, full_matrices=False).Vh[:, :MAX_DIMENSIONS]
+        return {"embedding": _embedding_quantity((centered @ axes.mT.unsqueeze(1)).float(), "step")}
 
 
-def _labelled(places: Tensor, *before: str) -> Labelled:
-    """Places [replica, …, token, dimension]."""
-    tokens, dimensions = (range(n) for n in places.shape[-2:])
-    return Labelled(
-        places,
+def _embedding_quantity(values: Tensor, *leading_dims: str) -> Quantity:
+    """The quantity of embeddings [replica, *leading_dims, token, dimension]."""
+    tokens, dimensions = (range(n) for n in values.shape[-2:])
+    return Quantity(
+        values,
         "embedding",
-        dims=(*before, "token", "dimension"),
+        dims=(*leading_dims, "token", "dimension"),
         coordinates={"token": tokens, "dimension": dimensions},
     )

@@ -1,58 +1,58 @@
-"""What attention and neurons do at the end, over all pairs: maps, too large to be kept of every look."""
+"""Attention and neuron activations over all pairs at the last evaluation, as maps too large for every snapshot."""
 
 from __future__ import annotations
 
-from grok.measures.addition import adds_by_transformer, all_pairs, transformer
-from grok.measures.look import Look
+from grok.measures.addition import all_pairs, transformer, validate_addition
+from grok.measures.snapshot import Snapshot
 from grok.records.history import History
-from grok.records.labelled import Labelled
-from grok.science import neurons
+from grok.records.quantity import Quantity
+from grok.science.modular import neurons
 
-NEURONS = 6  # that are mapped: the best of each of the frequencies that explain a neuron best
+N_NEURONS = 6  # mapped neurons: the best one of each of the frequencies that explain a neuron best
 
 
 class Maps:
-    """At the last look alone: what each head attends to, and the activations of some neurons, for every pair (a, b).
+    """Only at the last evaluation: each head's attention and some neurons' activations, for every pair (a, b).
 
-    A mapped neuron is the one that its frequency explains best, and that may be little: `neuron_map_share` says how
-    much of its variance.
+    Each mapped neuron is the one that its frequency explains best. `neuron_map_share` is the explained share of the
+    neuron's variance, which may be small.
     """
 
     needs_float64 = True
-    check = staticmethod(adds_by_transformer)
+    validate = staticmethod(validate_addition)
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         return {}
 
-    def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        model, pairs = transformer(look), all_pairs(look)
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        model, pairs = transformer(snapshot), all_pairs(snapshot)
         p = model.embedding.n_tokens
         patterns = model.patterns(pairs)  # [replica, pair, head, position]
         heads, positions = patterns.shape[-2:]
         activations = model.neurons(pairs)
         shares = neurons.share_by_frequency(activations)
-        n_maps = min(NEURONS, shares.shape[1])
+        n_maps = min(N_NEURONS, shares.shape[1])
         share, best = shares.amax(-1).topk(n_maps, dim=-1)
         chosen = shares.argmax(-1).gather(-1, best)
         mapped = activations.mT.gather(1, chosen.unsqueeze(-1).expand(-1, -1, pairs.shape[1]))
         pair, maps = {"a": range(p), "b": range(p)}, {"map": range(n_maps)}
         return {
-            "attention_pattern": Labelled(
+            "attention_pattern": Quantity(
                 patterns.permute(0, 2, 3, 1).unflatten(-1, (p, p)),
                 "attention where the answer is read",
                 dims=("head", "position", "a", "b"),
                 coordinates={"head": range(heads), "position": ("a", "b", "=")[:positions], **pair},
             ),
-            "neuron_map": Labelled(
+            "neuron_map": Quantity(
                 mapped.unflatten(-1, (p, p)),
                 "activation of a neuron",
                 dims=("map", "a", "b"),
                 coordinates={**maps, **pair},
             ),
-            "neuron_map_frequency": Labelled(
+            "neuron_map_frequency": Quantity(
                 best + 1, "frequency of the mapped neuron", dims=("map",), coordinates=maps
             ),
-            "neuron_map_share": Labelled(
-                share, "share of the mapped neuron that its frequency explains", dims=("map",), coordinates=maps
+            "neuron_map_share": Quantity(
+                share, "share of the mapped neuron's variance at its frequency", dims=("map",), coordinates=maps
             ),
         }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from grok.measures.look import Look
-from grok.records.labelled import Labelled
+from grok.measures.snapshot import Snapshot
+from grok.records.quantity import Quantity
 
 
 class Performance:
-    """Mean loss and the share of correct examples, by their weights; every task is measured by these."""
+    """Weighted mean loss and accuracy. Every task has these quantities."""
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         values = {}
-        for part, evaluation in (("train", look.train), ("test", look.test)):
+        for part, evaluation in (("train", snapshot.train), ("test", snapshot.test)):
             accuracy, loss = evaluation.mean(evaluation.correct), evaluation.mean(evaluation.loss)
-            values[f"{part}_accuracy"] = Labelled(accuracy, f"{part} accuracy", chart="accuracy")
-            values[f"{part}_loss"] = Labelled(loss, f"{part} loss", chart="loss", log_scale=True)
+            values[f"{part}_accuracy"] = Quantity(accuracy, f"{part} accuracy", chart="accuracy")
+            values[f"{part}_loss"] = Quantity(loss, f"{part} loss", chart="loss", log_scale=True)
         return values

@@ -1,4 +1,4 @@
-"""Quanta discovery from gradients (QDG; Michaud et al. 2023, Sec. 5 and App.) on a network whose quanta are known."""
+"""Quanta discovery from gradients (QDG; Michaud et al. 2023, Sec. 5 and App.) on a network with known quanta."""
 
 from __future__ import annotations
 
@@ -10,54 +10,56 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from grok.checks import UserError, number, whole
-from grok.measures.look import Look
-from grok.measures.quanta_samples import Samples, learned_samples, perceptron, similarities
+from grok.checks import UserError, check_float, check_int
+from grok.measures.quanta_samples import Samples, learned_samples, network_weights, similarities
+from grok.measures.snapshot import Snapshot
 from grok.models.controlled_mlp import ControlledMlp
+from grok.random_streams import RandomStreams
 from grok.records.history import History
-from grok.records.labelled import Labelled
-from grok.science import quanta_discovery as qdg
-from grok.science.parity_gradients import TRUTHS, Perceptron, true_clusters
-from grok.streams import Streams
+from grok.records.quantity import Quantity
+from grok.science.quanta import discovery as qdg
+from grok.science.quanta.parity_gradients import TRUTHS, TwoLayerWeights, true_clusters
 from grok.tasks.sparse_parity import SparseParity
 from grok.tasks.task import Task
 
-SHOWN = 300  # samples whose similarities are kept
-RANKS = 150  # log-spaced ranks at most, at which sizes are kept
-SEED = 0  # of eigensolver and k-means, for all networks
-NAMED = "measure.quanta_discovery"
-# Titles and axes of the quantities.
+N_SHOWN = 300  # samples in the recorded similarity matrix
+MAX_RANKS = 150  # maximum number of log-spaced ranks at which cluster sizes are recorded
+SEED = 0  # of the eigensolver and k-means, for all networks
+KEY_PREFIX = "measure.quanta_discovery"
+# Title and axes of each quantity.
 QUANTITIES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "quanta_samples": ("samples of almost no loss whose gradients are compared", ()),
-    "quanta_subtasks": ("subtasks that they are of", ()),
-    "quanta_agreement": ("adjusted Rand index of clusters and truth", ("truth", "clusters")),
-    "quanta_agreement_at_subtasks": ("adjusted Rand index, as many clusters as subtasks", ("truth",)),
-    "quanta_similarity_gap": ("mean similarity within subtasks, less that between them", ()),
+    "quanta_samples": ("learned samples whose gradients are compared", ()),
+    "quanta_subtasks": ("subtasks among the samples", ()),
+    "quanta_agreement": ("adjusted Rand index of clusters and ground truth", ("truth", "clusters")),
+    "quanta_agreement_at_subtasks": ("adjusted Rand index, one cluster per subtask", ("truth",)),
+    "quanta_similarity_gap": ("mean similarity within subtasks minus that between subtasks", ()),
     "quanta_cluster_size": ("size of the cluster", ("clusters", "rank")),
     "quanta_envelope": ("size of the largest cluster at this rank", ("rank",)),
     "quanta_envelope_exponent": ("exponent of the envelope", ()),
-    "quanta_envelope_equal": ("size of the largest cluster at this rank, subtasks equally frequent", ("rank",)),
-    "quanta_envelope_equal_exponent": ("exponent of the envelope, subtasks equally frequent", ()),
-    "quanta_envelope_null": ("size of the largest cluster at this rank, clusters drawn at random", ("rank",)),
-    "quanta_envelope_null_exponent": ("exponent of the envelope, clusters drawn at random", ()),
+    "quanta_envelope_equal": ("size of the largest cluster at this rank, equally frequent subtasks", ("rank",)),
+    "quanta_envelope_equal_exponent": ("exponent of the envelope, equally frequent subtasks", ()),
+    "quanta_envelope_null": ("size of the largest cluster at this rank, random clusters", ("rank",)),
+    "quanta_envelope_null_exponent": ("exponent of the envelope, random clusters", ()),
     "quanta_fitted_ranks": ("ranks over which the exponent is fitted", ("end",)),
     "quanta_true_size": ("samples of the subtask", ("rank",)),
     "quanta_true_exponent": ("exponent of the subtasks' frequencies, −(α + 1)", ()),
     "quanta_similarity": ("similarity of two gradients", ("sample", "other_sample")),
-    "quanta_sample_subtask": ("the sample's subtask", ("sample",)),
-    "quanta_sample_cluster": ("rank of the sample's cluster, as many as subtasks", ("sample",)),
+    "quanta_sample_subtask": ("subtask of the sample", ("sample",)),
+    "quanta_sample_cluster": ("rank of the sample's cluster, one cluster per subtask", ("sample",)),
 }
 
 
 class QuantaDiscovery:
-    """At the last look alone, of each replica: whether samples that it has learned cluster by subtask.
+    """Only at the last evaluation, for each replica: whether samples that it has learned cluster by subtask.
 
-    Samples are new examples with a loss `below` so many nats, as frequent as in training; gradients are by all
-    parameters, in double precision (where a loss is below 1e-16, that has one of the two error signals as 0: with both
-    we found the same). Beside the envelope of the clusters' sizes are two controls: that of the same network with
-    samples whose subtasks are equally frequent, and that of clusters drawn at random. Most of the time is for clusters,
-    which are made twice: 25 s of one thread and 0.8 GB a replica for 2,500 samples and counts to 375; 27 minutes
-    and 3.0 GB for 10,000 and counts to 1,500 (see `spectral_clusterings`).
+    Samples are new examples with a loss below `max_loss` nats, as frequent as in training. Gradients are with respect
+    to all parameters, in double precision. At a loss below 1e-16, one of the two error signals rounds to 0; with both
+    signals we found the same result.
+
+    Two controls accompany the envelope of the cluster sizes: the same network with equally frequent subtasks, and
+    random clusters. Most of the time goes into clustering, which runs twice. For 2,500 samples and up to 375 clusters a
+    replica takes 25 s on one thread and 0.8 GB; for 10,000 samples and up to 1,500 clusters, 27 minutes and 3.0 GB (see
+    `spectral_clusterings`).
     """
 
     needs_float64 = True
@@ -66,96 +68,107 @@ class QuantaDiscovery:
         self,
         *,
         n_samples: int,
-        below: float,
-        counts: Sequence[int],
+        max_loss: float,
+        cluster_counts: Sequence[int],
         n_init: int,
-        all_starts_to: int,
+        full_n_init_up_to: int,
         from_rank: int,
         to_rank: int,
     ) -> None:
-        whole(f"{NAMED}.n_samples", n_samples, least=3)
-        number(f"{NAMED}.below", below, above=0)
-        for count in counts:
-            whole(f"{NAMED}.counts", count, least=1, most=n_samples - 1)
-        if not counts or [*counts] != sorted({*counts}):
-            raise UserError(f"{NAMED}.counts={[*counts]}: must be numbers of clusters, each larger than the last")
-        whole(f"{NAMED}.n_init", n_init, least=1)
-        whole(f"{NAMED}.all_starts_to", all_starts_to, least=1)
-        whole(f"{NAMED}.to_rank", to_rank, least=2, most=counts[-1])
-        whole(f"{NAMED}.from_rank", from_rank, least=1, most=to_rank - 1)
-        self.n_samples, self.below, self.counts = n_samples, below, counts
-        self.starts = {"n_init": n_init, "all_starts_to": all_starts_to}
-        self.range = {"from_rank": from_rank, "to_rank": to_rank}
-        self.ranks = np.unique(np.geomspace(1, counts[-1], RANKS).round().astype(int))
-        shown = range(min(SHOWN, n_samples))
-        axes: Mapping[str, Sequence[str | int]] = {"truth": TRUTHS, "clusters": counts, "rank": self.ranks.tolist()}
-        self.ticks = {**axes, "end": ("first", "last"), "sample": shown, "other_sample": shown}
+        check_int(f"{KEY_PREFIX}.n_samples", n_samples, minimum=3)
+        check_float(f"{KEY_PREFIX}.max_loss", max_loss, above=0)
+        for count in cluster_counts:
+            check_int(f"{KEY_PREFIX}.cluster_counts", count, minimum=1, maximum=n_samples - 1)
+        if not cluster_counts or [*cluster_counts] != sorted({*cluster_counts}):
+            raise UserError(f"{KEY_PREFIX}.cluster_counts={[*cluster_counts]}: must be a list of increasing integers")
+        check_int(f"{KEY_PREFIX}.n_init", n_init, minimum=1)
+        check_int(f"{KEY_PREFIX}.full_n_init_up_to", full_n_init_up_to, minimum=1)
+        check_int(f"{KEY_PREFIX}.to_rank", to_rank, minimum=2, maximum=cluster_counts[-1])
+        check_int(f"{KEY_PREFIX}.from_rank", from_rank, minimum=1, maximum=to_rank - 1)
+        self.n_samples, self.max_loss, self.cluster_counts = n_samples, max_loss, cluster_counts
+        self.n_inits = {"n_init": n_init, "full_n_init_up_to": full_n_init_up_to}
+        self.fit_range = {"from_rank": from_rank, "to_rank": to_rank}
+        self.ranks = np.unique(np.geomspace(1, cluster_counts[-1], MAX_RANKS).round().astype(int))
+        shown = range(min(N_SHOWN, n_samples))
+        self.ticks: Mapping[str, Sequence[str | int]] = {
+            "truth": TRUTHS,
+            "clusters": cluster_counts,
+            "rank": self.ranks.tolist(),
+            "end": ("first", "last"),
+            "sample": shown,
+            "other_sample": shown,
+        }
 
     @staticmethod
-    def check(task: Task, model: nn.Module) -> None:
-        """Refuse another network or task, and one that draws no new examples.
+    def validate(task: Task, model: nn.Module) -> None:
+        """Require a controlled_mlp that learns sparse parity from new examples in every step.
 
         Raises:
-            UserError: that is so.
+            UserError: another model or task, or a fixed training set.
         """
         if not (isinstance(model, ControlledMlp) and isinstance(task, SparseParity) and task.n_train is None):
             raise UserError(
                 "reads a controlled_mlp that learns sparse_parity from new examples (task.n_train=null), not "
                 f"{type(model).__name__} on {type(task).__name__} with n_train={getattr(task, 'n_train', None)}; "
-                "measure=[performance,weight_norm] does without"
+                "choose measure=[performance,weight_norm]"
             )
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         return {}
 
-    def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        found = [self._of_replica(look.model, replica, *source) for replica, source in enumerate(look.sources)]
-        made = {}
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        by_replica = [
+            self._replica_values(snapshot.model, replica, *source) for replica, source in enumerate(snapshot.replicas)
+        ]
+        quantities = {}
         for name, (title, dims) in QUANTITIES.items():
-            nothing = np.full([len(self.ticks[dim]) for dim in dims], math.nan)
-            values = torch.from_numpy(np.stack([each.get(name, nothing) for each in found]).astype(float))
+            missing = np.full([len(self.ticks[dim]) for dim in dims], math.nan)
+            values = torch.from_numpy(np.stack([each.get(name, missing) for each in by_replica]).astype(float))
             values = values.half() if name == "quanta_similarity" else values
-            made[name] = Labelled(values, title, dims=dims, coordinates={dim: self.ticks[dim] for dim in dims})
-        return made
+            quantities[name] = Quantity(values, title, dims=dims, coordinates={dim: self.ticks[dim] for dim in dims})
+        return quantities
 
-    def _of_replica(self, model: nn.Module, replica: int, task: Task, streams: Streams) -> dict[str, np.ndarray]:
-        """The quantities of one replica; those of clusters are missing where it has learned too little."""
-        assert isinstance(model, ControlledMlp) and isinstance(task, SparseParity), "checked before training"
-        network = perceptron(model, replica)
+    def _replica_values(
+        self, model: nn.Module, replica: int, task: Task, streams: RandomStreams
+    ) -> dict[str, np.ndarray]:
+        """The quantities of one replica, without those of clusters if it has learned too little."""
+        assert isinstance(model, ControlledMlp) and isinstance(task, SparseParity), "validated before training"
+        network = network_weights(model, replica)
 
         def learned(*, equally: bool) -> Samples:
-            return learned_samples(network, task, streams, n=self.n_samples, below=self.below, equally=equally)
+            return learned_samples(network, task, streams, n=self.n_samples, max_loss=self.max_loss, equally=equally)
 
         samples = learned(equally=False)
-        about = {"quanta_samples": np.array(len(samples.targets)), "quanta_true_exponent": np.array(-(task.alpha + 1))}
-        n_subtasks = len(samples.subtasks.unique())
-        if len(samples.targets) < self.n_samples or n_subtasks >= self.n_samples:
-            return about
-        controls = self._random(streams) | self._equal(network, task, learned(equally=True))
-        own_bits = samples.bits.gather(1, task.subsets(streams).to(samples.bits.device)[samples.subtasks])
-        truths = true_clusters(samples.subtasks, own_bits, samples.targets)
+        n_samples, n_subtasks = len(samples.targets), len(samples.subtasks.unique())
+        counts = {"quanta_samples": np.array(n_samples), "quanta_true_exponent": np.array(-(task.alpha + 1))}
+        if n_samples < self.n_samples or n_subtasks >= self.n_samples:
+            return counts
+        controls = self._random_control(streams) | self._equal_control(network, task, learned(equally=True))
+        subset_bits = samples.bits.gather(1, task.subsets(streams).to(samples.bits.device)[samples.subtasks])
+        truths = true_clusters(samples.subtasks, subset_bits, samples.targets)
         similarity = similarities(network, task, samples)
-        clusterings = self._clusterings(similarity, counts=sorted({*self.counts, n_subtasks}))
-        sizes = self._sizes(truths["subtask"], [clusterings[count] for count in self.counts]) | controls
-        shown = _shown(similarity, truths["subtask"], clusterings[n_subtasks])
-        return about | self._agreement(truths, clusterings, n_subtasks) | sizes | shown
+        clusterings = self._clusterings(similarity, counts=sorted({*self.cluster_counts, n_subtasks}))
+        sizes = self._sizes(truths["subtask"], [clusterings[count] for count in self.cluster_counts]) | controls
+        matrix = _similarity_matrix(similarity, truths["subtask"], clusterings[n_subtasks])
+        return counts | self._agreement(truths, clusterings, n_subtasks) | sizes | matrix
 
-    def _random(self, streams: Streams) -> dict[str, np.ndarray]:
-        """The envelope of clusters drawn at random."""
+    def _random_control(self, streams: RandomStreams) -> dict[str, np.ndarray]:
+        """The envelope of random clusters."""
         generator = streams.generator("quanta_discovery_null")
-        return self._envelope("quanta_envelope_null", qdg.random_clusterings(self.n_samples, self.counts, generator))
+        clusterings = qdg.random_clusterings(self.n_samples, self.cluster_counts, generator)
+        return self._envelope("quanta_envelope_null", clusterings)
 
-    def _equal(self, network: Perceptron, task: SparseParity, samples: Samples) -> dict[str, np.ndarray]:
-        """The envelope where no subtask is more frequent than another, if there are samples enough."""
+    def _equal_control(self, network: TwoLayerWeights, task: SparseParity, samples: Samples) -> dict[str, np.ndarray]:
+        """The envelope for equally frequent subtasks; empty if there are too few samples."""
         if len(samples.targets) < self.n_samples:
             return {}
-        clusterings = self._clusterings(similarities(network, task, samples), counts=self.counts)
+        clusterings = self._clusterings(similarities(network, task, samples), counts=self.cluster_counts)
         return self._envelope("quanta_envelope_equal", [*clusterings.values()])
 
     def _clusterings(
         self, similarity: Float[np.ndarray, "sample sample"], *, counts: Sequence[int]
     ) -> dict[int, Int[np.ndarray, " sample"]]:
-        return qdg.spectral_clusterings(similarity, counts=counts, **self.starts, seed=SEED)
+        return qdg.spectral_clusterings(similarity, counts=counts, **self.n_inits, seed=SEED)
 
     def _agreement(
         self,
@@ -163,51 +176,52 @@ class QuantaDiscovery:
         clusterings: Mapping[int, Int[np.ndarray, " sample"]],
         n_subtasks: int,
     ) -> dict[str, np.ndarray]:
-        """How the clusters agree with each of the truths."""
+        """The agreement of the clusters with each ground truth."""
 
-        def with_truths(count: int) -> list[float]:
+        def indices(count: int) -> list[float]:
             return [qdg.agreement(clusterings[count], truth) for truth in truths.values()]
 
         return {
             "quanta_subtasks": np.array(n_subtasks),
-            "quanta_agreement": np.array([with_truths(count) for count in self.counts]).T,
-            "quanta_agreement_at_subtasks": np.array(with_truths(n_subtasks)),
+            "quanta_agreement": np.array([indices(count) for count in self.cluster_counts]).T,
+            "quanta_agreement_at_subtasks": np.array(indices(n_subtasks)),
         }
 
     def _sizes(
         self, subtasks: Int[np.ndarray, " sample"], clusterings: Sequence[Int[np.ndarray, " sample"]]
     ) -> dict[str, np.ndarray]:
-        """Sizes by rank, and their envelope."""
+        """Cluster sizes by rank, and their envelope."""
         return self._envelope("quanta_envelope", clusterings) | {
-            "quanta_cluster_size": np.stack([self._kept(qdg.sizes_by_rank(clusters)) for clusters in clusterings]),
-            "quanta_fitted_ranks": np.array([*self.range.values()]),
-            "quanta_true_size": self._kept(qdg.sizes_by_rank(subtasks)),
+            "quanta_cluster_size": np.stack([self._at_ranks(qdg.sizes_by_rank(each)) for each in clusterings]),
+            "quanta_fitted_ranks": np.array([*self.fit_range.values()]),
+            "quanta_true_size": self._at_ranks(qdg.sizes_by_rank(subtasks)),
         }
 
     def _envelope(self, name: str, clusterings: Sequence[Int[np.ndarray, " sample"]]) -> dict[str, np.ndarray]:
-        """The envelope of the sizes, and its exponent."""
+        """The envelope of the cluster sizes, and its exponent."""
         sizes = qdg.envelope(clusterings)
-        return {name: self._kept(sizes), f"{name}_exponent": np.array(qdg.envelope_exponent(sizes, **self.range))}
+        exponent = qdg.envelope_exponent(sizes, **self.fit_range)
+        return {name: self._at_ranks(sizes), f"{name}_exponent": np.array(exponent)}
 
-    def _kept(self, sizes: Int[np.ndarray, " cluster"]) -> Int[np.ndarray, " rank"]:
-        """The sizes at the ranks that are kept; 0 beyond the last cluster."""
-        found: np.ndarray = np.pad(sizes, (0, max(0, self.counts[-1] - sizes.size)))[self.ranks - 1]
-        return found
+    def _at_ranks(self, sizes: Int[np.ndarray, " cluster"]) -> Int[np.ndarray, " rank"]:
+        """The sizes at the recorded ranks; 0 beyond the last cluster."""
+        values: np.ndarray = np.pad(sizes, (0, max(0, self.cluster_counts[-1] - sizes.size)))[self.ranks - 1]
+        return values
 
 
-def _shown(
+def _similarity_matrix(
     similarity: Float[np.ndarray, "sample sample"],
     subtasks: Int[np.ndarray, " sample"],
     clusters: Int[np.ndarray, " sample"],
 ) -> dict[str, np.ndarray]:
-    """How alike samples are: those of one subtask and of two, and the first `SHOWN`, by cluster and then subtask.
+    """The similarity gap between subtasks, and the similarities of the first `N_SHOWN` samples.
 
-    The paper draws them by subtask alone, which hides what the clusters are.
+    These samples are sorted by cluster, then by subtask. The paper sorts by subtask alone, which hides the clusters.
     """
     order = qdg.rank_order(clusters)
     ranks = np.empty_like(order)
     ranks[order] = np.cumsum(np.diff(clusters[order], prepend=clusters[order[0]]) != 0) + 1
-    first = np.lexsort((subtasks[:SHOWN], ranks[:SHOWN]))
+    first = np.lexsort((subtasks[:N_SHOWN], ranks[:N_SHOWN]))
     return {
         "quanta_similarity_gap": np.array(qdg.similarity_gap(similarity, subtasks)),
         "quanta_similarity": similarity[np.ix_(first, first)],

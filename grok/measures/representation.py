@@ -1,4 +1,4 @@
-"""How far the embedding is the structure that the effective theory has it flow to (Liu et al. 2022, Sec. 3)."""
+"""How close the embedding is to the structure that the effective theory predicts (Liu et al. 2022, Sec. 3)."""
 
 from __future__ import annotations
 
@@ -10,149 +10,160 @@ from jaxtyping import Bool, Float64, Int
 from torch import Tensor, nn
 
 from grok.checks import UserError
-from grok.measures.addition import pair_numbers
-from grok.measures.look import Look
+from grok.measures.addition import pair_indices
+from grok.measures.snapshot import Snapshot
 from grok.models.embedding_decoder import EmbeddingDecoder
 from grok.records.history import History
-from grok.records.labelled import Labelled
-from grok.science import effective_theory, parallelograms, representation_quality
-from grok.science.curves import first_reaching
-from grok.science.principal_components import circularity, effective_dimension, principal_components
+from grok.records.quantity import Quantity
+from grok.science.effective_theory import effective_loss, parallelograms, representation_quality
+from grok.science.modular.principal_components import circularity, effective_dimension, principal_components
+from grok.science.statistics.curves import first_reaching
 from grok.tasks.task import Task
 from grok.tasks.toy_addition import ToyAddition
 
-REACHED = 0.95  # RQI from which the representation is taken to be there (toy/train_add.py)
-LARGEST = 100  # the largest p of sums: the equations of P₀ take .67 p⁴ bytes, and as much a replica, 67 MB there
+RQI_THRESHOLD = 0.95  # RQI from which the representation counts as formed (toy/train_add.py)
+# The largest p of sums. The equations of P₀ take .67 p⁴ bytes, and as much again per replica: 67 MB at p = 100.
+MAX_P = 100
 
 
 class Representation:
-    """RQI, the accuracy that it predicts, and the effective loss at every look; at the last one, what the training set
-    alone allows. In float64 on the CPU, as the networks are small.
+    """RQI, the accuracy that it predicts, and the effective loss; at the last evaluation, the limits set by the
+    training set alone. In float64 on the CPU, because the networks are small.
 
-    Products on S₃ have the indices of matrices, and none of what needs equations that are linear; there RQI is 1, too,
-    of matrices that have collapsed to one. Sums modulo p have a ring for a representation, which has no parallelogram
-    and on which the theory of lines says nothing: of these, for odd p, how much of a ring the first two principal
-    components are.
+    - Sums have all quantities.
+    - Products on S₃ have RQI and predicted accuracy, computed from products of matrices. Quantities that need linear
+      equations are missing. RQI is also 1 for matrices that have collapsed to a single one.
+    - Sums modulo p are represented by a ring. It has no parallelograms, and the linear theory does not apply to it. For
+      odd p the circularity of the first two principal components is recorded instead.
     """
 
     @staticmethod
-    def check(task: Task, model: nn.Module) -> None:
-        """Refuse what has no parallelograms.
+    def validate(task: Task, model: nn.Module) -> None:
+        """Require toy addition by an embedding decoder.
 
         Raises:
-            UserError: the task is not toy addition by embeddings, or has too many parallelograms.
+            UserError: another task or model, or a task with too many parallelograms.
         """
         if not isinstance(task, ToyAddition) or not isinstance(model, EmbeddingDecoder):
             raise UserError(
                 f"reads embedding_decoder on toy_addition, not {type(model).__name__} on {type(task).__name__}; "
-                "measure=[performance,weight_norm] does without"
+                "choose measure=[performance,weight_norm]"
             )
-        if task.operation == "add" and task.p > LARGEST:
-            raise UserError(f"reads sums of at most {LARGEST} numbers, not task.p={task.p}")
+        if task.operation == "add" and task.p > MAX_P:
+            raise UserError(f"reads sums of at most {MAX_P} numbers, not task.p={task.p}")
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
-        embedding, operation = _embedding(look), _task(look).operation
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
+        embedding, operation = _embedding(snapshot), _task(snapshot).operation
         components, shares = principal_components(embedding)
-        found = {
-            "table_accuracy": _accuracy(_correct(look), "measured"),
-            "effective_dimension": Labelled(effective_dimension(shares), "effective dimension", chart="dimension"),
+        quantities = {
+            "full_table_accuracy": _accuracy(_correct_pairs(snapshot), "measured"),
+            "effective_dimension": Quantity(effective_dimension(shares), "effective dimension", chart="dimension"),
         }
         if operation == "add_modulo":
-            return found | (_ring(components) if embedding.shape[-1] > 1 else {})
-        return found | _parallelograms(look, embedding, linear=operation == "add")
+            return quantities | (_ring(components) if embedding.shape[-1] > 1 else {})
+        return quantities | _parallelograms(snapshot, embedding, linear=operation == "add")
 
-    def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        operation = _task(look).operation
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        operation = _task(snapshot).operation
         if operation == "add_modulo":
             return {}
-        steps, values = np.array(history.steps), torch.stack(history.columns["rqi"], 1).numpy()
-        reached = [first_reaching(steps, own, level=REACHED) for own in values]
+        steps, rqi = np.array(history.steps), torch.stack(history.columns["rqi"], 1).numpy()
+        reached = [first_reaching(steps, curve, level=RQI_THRESHOLD) for curve in rqi]
         step = torch.tensor([each if math.isfinite(each) else math.nan for each in reached], dtype=torch.float64)
-        found = {"rqi_step": Labelled(step, f"step from which RQI is {REACHED:g}", "step")}
-        return found | (_allowed(look) if operation == "add" else {})
+        quantities = {"rqi_step": Quantity(step, f"first step with RQI at least {RQI_THRESHOLD:g}", "step")}
+        return quantities | (_training_set_limits(snapshot) if operation == "add" else {})
 
 
-def _parallelograms(look: Look, embedding: Float64[Tensor, "replica p d"], *, linear: bool) -> dict[str, Labelled]:
-    """Which of P₀ there are, and what they predict: of sums, or of products of matrices."""
-    (pairs, quadruples), known = _table(look), _known(look)
-    of = representation_quality.deviations if linear else representation_quality.product_deviations
-    limit = representation_quality.MEAN_SQUARE if linear else representation_quality.MEAN_SQUARE_OF_PRODUCTS
-    deviations = of(embedding, pairs, quadruples)
-    kept = representation_quality.by_mean_square(deviations, below=limit)
-    found = {
-        "rqi": _share(kept, "representation quality index"),
-        "predicted_accuracy": _accuracy(parallelograms.reached(quadruples, kept, known), "predicted"),
+def _parallelograms(
+    snapshot: Snapshot, embedding: Float64[Tensor, "replica p d"], *, linear: bool
+) -> dict[str, Quantity]:
+    """RQI and predicted accuracy of sums (`linear`) or of products of matrices; for sums also the effective loss."""
+    (pairs, quadruples), training_pairs = _table(snapshot), _training_pairs(snapshot)
+    if linear:
+        deviations = representation_quality.deviations(embedding, pairs, quadruples)
+        threshold = representation_quality.MEAN_SQUARE
+    else:
+        deviations = representation_quality.product_deviations(embedding, pairs, quadruples)
+        threshold = representation_quality.MEAN_SQUARE_OF_PRODUCTS
+    present = representation_quality.satisfied_by_mean_square(deviations, below=threshold)
+    reachable = parallelograms.reachable_pairs(quadruples, present, training_pairs)
+    quantities = {
+        "rqi": _quality_index(present, "representation quality index"),
+        "predicted_accuracy": _accuracy(reachable, "predicted"),
     }
     if linear:
-        near = representation_quality.by_distance(deviations, distance=representation_quality.DISTANCE)
-        loss = effective_theory.effective_loss(embedding, _gram(look)[0])
-        found["rqi_by_distance"] = _share(near, "representation quality index, by distance")
-        found["effective_loss"] = Labelled(loss, "effective loss", chart="effective loss", log_scale=True)
-    return found
+        near = representation_quality.satisfied_by_distance(deviations, distance=representation_quality.DISTANCE)
+        loss = effective_loss.effective_loss(embedding, _gram(snapshot)[0])
+        quantities["rqi_by_distance"] = _quality_index(near, "representation quality index, by distance")
+        quantities["effective_loss"] = Quantity(loss, "effective loss", chart="effective loss", log_scale=True)
+    return quantities
 
 
-def _ring(components: Float64[Tensor, "replica p component"]) -> dict[str, Labelled]:
-    """How close the first two components are to waves round a circle; nothing for even p: one wave has no sine then."""
+def _ring(components: Float64[Tensor, "replica p component"]) -> dict[str, Quantity]:
+    """The circularity of the first two components; empty for even p, where the highest frequency has no sine."""
     if components.shape[-2] % 2 == 0:
         return {}
-    return {"circularity": Labelled(circularity(components, first=2), "circularity", chart="representation")}
+    return {"circularity": Quantity(circularity(components, first=2), "circularity", chart="representation")}
 
 
-def _allowed(look: Look) -> dict[str, Labelled]:
-    """What the training set alone says: what it allows at best, and how fast."""
-    quadruples, known = _table(look)[1], _known(look)
-    matrix, rows = _gram(look)
-    implied = effective_theory.implied(rows, matrix)
-    best = parallelograms.reached(quadruples, implied, known)
-    rate = effective_theory.slowest_rate(matrix, free=effective_theory.LINEAR)
-    n_known = parallelograms.inside(quadruples, known).sum(-1)
+def _training_set_limits(snapshot: Snapshot) -> dict[str, Quantity]:
+    """The best RQI and accuracy that the training set allows, and the slowest rate toward them."""
+    quadruples, training_pairs = _table(snapshot)[1], _training_pairs(snapshot)
+    gram, equations = _gram(snapshot)
+    implied = effective_loss.implied_parallelograms(equations, gram)
+    reachable = parallelograms.reachable_pairs(quadruples, implied, training_pairs)
+    rate = effective_loss.slowest_rate(gram, n_free=effective_loss.LINEAR_NULLITY)
+    n_within = parallelograms.within_training_set(quadruples, training_pairs).sum(-1)
     return {
-        "ideal_rqi": Labelled(representation_quality.quality_index(implied), "RQI that the training set allows"),
-        "ideal_accuracy": Labelled(best.double().mean(-1), "accuracy on the table that the training set allows"),
-        "nullity": Labelled(effective_theory.nullity(matrix), "nullity of the training set's equations"),
-        "slowest_rate": Labelled(rate, "λ₃ of AᵀA"),
-        "slowest_mean_rate": Labelled(rate / n_known.clamp_min(1), "λ₃ of AᵀA / |P₀(D)|"),
+        "ideal_rqi": Quantity(representation_quality.quality_index(implied), "RQI that the training set allows"),
+        "ideal_accuracy": Quantity(
+            reachable.double().mean(-1), "accuracy on the full table that the training set allows"
+        ),
+        "nullity": Quantity(effective_loss.nullity(gram), "nullity of the training set's equations"),
+        "slowest_rate": Quantity(rate, "λ₃ of AᵀA"),
+        "slowest_mean_rate": Quantity(rate / n_within.clamp_min(1), "λ₃ of AᵀA / |P₀(D)|"),
     }
 
 
-def _embedding(look: Look) -> Float64[Tensor, "replica p d"]:
-    found: Tensor = look.model.token_embedding.detach().cpu().double()  # type: ignore[operator]
-    return found
+def _embedding(snapshot: Snapshot) -> Float64[Tensor, "replica p d"]:
+    embedding: Tensor = snapshot.model.token_embedding.detach().cpu().double()  # type: ignore[operator]
+    return embedding
 
 
-def _table(look: Look) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, "parallelogram 2"]]:
-    """The task's pairs, and P₀."""
-    return _task(look).truth()[0], _task(look).parallelograms()
+def _table(snapshot: Snapshot) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, "parallelogram 2"]]:
+    """The task's pairs, and its parallelograms P₀."""
+    return _task(snapshot).full_table()[0], _task(snapshot).parallelograms()
 
 
-def _task(look: Look) -> ToyAddition:
-    assert isinstance(look.task, ToyAddition), "checked before training"
-    return look.task
+def _task(snapshot: Snapshot) -> ToyAddition:
+    assert isinstance(snapshot.task, ToyAddition), "validated before training"
+    return snapshot.task
 
 
-def _known(look: Look) -> Bool[Tensor, "replica pair"]:
-    """Which pairs each replica trains on."""
-    found = torch.zeros(len(look.train.rows), len(_table(look)[0]), dtype=torch.bool)
-    return found.scatter_(1, pair_numbers(look, look.train).cpu(), True)
+def _training_pairs(snapshot: Snapshot) -> Bool[Tensor, "replica pair"]:
+    """Which pairs are in each replica's training set."""
+    is_training = torch.zeros(len(snapshot.train.indices), len(_table(snapshot)[0]), dtype=torch.bool)
+    return is_training.scatter_(1, pair_indices(snapshot, snapshot.train).cpu(), True)
 
 
-def _correct(look: Look) -> Bool[Tensor, "replica pair"]:
-    """Which pairs of the whole table each replica has right."""
-    rows = torch.cat([pair_numbers(look, part).cpu() for part in (look.train, look.test)], 1)
-    correct = torch.cat([part.correct.cpu() for part in (look.train, look.test)], 1)
-    return torch.zeros_like(correct).scatter_(1, rows, correct)
+def _correct_pairs(snapshot: Snapshot) -> Bool[Tensor, "replica pair"]:
+    """Which pairs of the full table each replica answers correctly."""
+    indices = torch.cat([pair_indices(snapshot, part).cpu() for part in (snapshot.train, snapshot.test)], 1)
+    correct = torch.cat([part.correct.cpu() for part in (snapshot.train, snapshot.test)], 1)
+    return torch.zeros_like(correct).scatter_(1, indices, correct)
 
 
-def _gram(look: Look) -> tuple[Float64[Tensor, "replica p p"], Float64[Tensor, "parallelogram p"]]:
+def _gram(snapshot: Snapshot) -> tuple[Float64[Tensor, "replica p p"], Float64[Tensor, "parallelogram p"]]:
     """AᵀA of each replica's P₀(D), and the equations of P₀."""
-    pairs, quadruples = _table(look)
-    rows = parallelograms.equations(pairs, quadruples, _embedding(look).shape[1])
-    return effective_theory.gram(rows, parallelograms.inside(quadruples, _known(look))), rows
+    pairs, quadruples = _table(snapshot)
+    equations = parallelograms.equations(pairs, quadruples, _embedding(snapshot).shape[1])
+    within = parallelograms.within_training_set(quadruples, _training_pairs(snapshot))
+    return effective_loss.equation_gram(equations, within), equations
 
 
-def _share(kept: Bool[Tensor, "replica parallelogram"], title: str) -> Labelled:
-    return Labelled(representation_quality.quality_index(kept), title, chart="representation")
+def _quality_index(present: Bool[Tensor, "replica parallelogram"], title: str) -> Quantity:
+    return Quantity(representation_quality.quality_index(present), title, chart="representation")
 
 
-def _accuracy(pairs: Bool[Tensor, "replica pair"], how: str) -> Labelled:
-    return Labelled(pairs.double().mean(-1), f"{how} accuracy on the table", chart="accuracy on the table")
+def _accuracy(pairs: Bool[Tensor, "replica pair"], kind: str) -> Quantity:
+    return Quantity(pairs.double().mean(-1), f"{kind} accuracy on the full table", chart="accuracy on the full table")

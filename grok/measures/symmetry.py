@@ -1,4 +1,4 @@
-"""Whether a logit's gradients by its two operands agree: Clock or Pizza (Zhong et al. 2023)."""
+"""Gradient symmetricity: whether a logit's gradients by its two operands agree (Clock or Pizza, Zhong et al. 2023)."""
 
 from __future__ import annotations
 
@@ -9,58 +9,61 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from grok.measures.addition import adds_by_transformer, transformer
-from grok.measures.look import Look
+from grok.measures.addition import transformer, validate_addition
+from grok.measures.snapshot import Snapshot
 from grok.models.transformer import Transformer
 from grok.records.history import History
-from grok.records.labelled import Labelled
-from grok.science.symmetricity import gradient_symmetricity
+from grok.records.quantity import Quantity
+from grok.science.modular.symmetricity import gradient_symmetricity
 
-TRIPLES = 100  # (a, b, c) that are sampled, as in the paper's code
-SHUFFLED = 127  # the largest p whose p³ triples are shuffled for it: 3 s; published are p = 59 and 113
+N_TRIPLES = 100  # sampled (a, b, c), as in the paper's code
+MAX_SHUFFLED_P = 127  # the largest p whose p³ triples are shuffled, in 3 s; p = 59 and 113 are published
 
 
 class Symmetry:
-    """At the last look alone: gradient symmetricity, on the paper's triples.
+    """Only at the last evaluation: gradient symmetricity on the paper's triples.
 
-    It tells Clock from Pizza where a network adds. To subtract, either must turn b's ring round, and the gradients by a
-    and b differ by that.
+    It distinguishes Clock from Pizza for addition. For subtraction both must reverse the ring of b, so the gradients by
+    a and b differ for that reason alone.
     """
 
-    check = staticmethod(adds_by_transformer)
+    validate = staticmethod(validate_addition)
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         return {}
 
-    def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        model = transformer(look)
-        triples = sampled(model.embedding.n_tokens).to(look.train.rows.device)
-        found = [gradient_symmetricity(*gradients(model, r, triples)) for r in range(len(look.train.rows))]
-        return {"gradient_symmetricity": Labelled(torch.stack(found), "gradient symmetricity")}
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        model = transformer(snapshot)
+        triples = sample_triples(model.embedding.n_tokens).to(snapshot.train.indices.device)
+        n_replicas = len(snapshot.train.indices)
+        values = [gradient_symmetricity(*embedding_gradients(model, r, triples)) for r in range(n_replicas)]
+        return {"gradient_symmetricity": Quantity(torch.stack(values), "gradient symmetricity")}
 
 
 @lru_cache(maxsize=2)
-def sampled(p: int) -> Int[Tensor, "triple 3"]:
-    """The first of all (a, b, c) in their order, shuffled by `random.Random(42)`: those of the paper's code; beyond
-    `SHUFFLED`, as many that are drawn from all of them without laying them out."""
-    every, generator = range(p**3), random.Random(42)
-    if p <= SHUFFLED:
-        order = [*every]
+def sample_triples(p: int) -> Int[Tensor, "triple 3"]:
+    """`N_TRIPLES` of all (a, b, c): those of the paper's code, the first after a shuffle by `random.Random(42)`.
+
+    For p above `MAX_SHUFFLED_P` they are sampled without replacement, without a list of all triples.
+    """
+    indices, generator = range(p**3), random.Random(42)
+    if p <= MAX_SHUFFLED_P:
+        order = [*indices]
         generator.shuffle(order)
-        triple = torch.tensor(order[:TRIPLES])
+        sampled = torch.tensor(order[:N_TRIPLES])
     else:
-        triple = torch.tensor(generator.sample(every, TRIPLES))
-    return torch.stack([triple // p**2, triple // p % p, triple % p], 1)
+        sampled = torch.tensor(generator.sample(indices, N_TRIPLES))
+    return torch.stack([sampled // p**2, sampled // p % p, sampled % p], 1)
 
 
 @torch.enable_grad()
-def gradients(
+def embedding_gradients(
     model: Transformer, replica: int, triples: Int[Tensor, "triple 3"]
 ) -> tuple[Float[Tensor, "triple width"], Float[Tensor, "triple width"]]:
     """∂L_c / ∂E_a and ∂L_c / ∂E_b of one replica.
 
-    Each triple is a replica with an embedding of its own, in which b is moved to a row that is not a's: so the two
-    gradients are told apart where a = b.
+    Each triple gets its own copy of the embedding, with b's embedding moved to row a + 1. So the two gradients are
+    separate even if a = b.
     """
     n, (a, b, c) = len(triples), triples.unbind(1)
     weights = {
@@ -68,10 +71,10 @@ def gradients(
         for name, each in (*model.named_parameters(), *model.named_buffers())
     }
     table = weights["embedding.tokens"].clone()
-    each, beside = torch.arange(n, device=a.device), (a + 1) % model.embedding.n_tokens
-    table[each, beside] = weights["embedding.tokens"][each, b]
+    index, b_row = torch.arange(n, device=a.device), (a + 1) % model.embedding.n_tokens
+    table[index, b_row] = weights["embedding.tokens"][index, b]
     table.requires_grad_()
-    inputs = torch.stack([a, beside], 1).unsqueeze(1)
+    inputs = torch.stack([a, b_row], 1).unsqueeze(1)
     logits = torch.func.functional_call(model, weights | {"embedding.tokens": table}, inputs)
-    (found,) = torch.autograd.grad(logits[each, 0, c].sum(), table)
-    return found[each, a], found[each, beside]
+    (gradients,) = torch.autograd.grad(logits[index, 0, c].sum(), table)
+    return gradients[index, a], gradients[index, b_row]

@@ -1,38 +1,41 @@
-"""A short vector that stands for all weights, so that distances between any two looks can be told afterwards."""
+"""A short sketch of all weights, from which the distance between any two snapshots can be computed later."""
 
 from __future__ import annotations
 
 import torch
 
-from grok.measures.look import Look
+from grok.measures.snapshot import Snapshot
 from grok.records.history import History
-from grok.records.labelled import Labelled
-from grok.science import sketches
+from grok.records.quantity import Quantity
+from grok.science.numerics import sketches
 
-LENGTH = 2048  # distances are right to 1 / √(2 · LENGTH) = 1.6 % (a standard deviation)
+SKETCH_LENGTH = 2048  # relative std of distances: 1 / √(2 · SKETCH_LENGTH) = 1.6 %
 
 
 class WeightSketch:
-    """A count sketch of each replica's weights; at the last look, how far those of every look were from the last ones.
-    Signs and places are the same at every look and for every replica: they are part of the measure."""
+    """A count sketch of each replica's weights.
+
+    The last evaluation adds the distance of each snapshot's weights to the last ones. The random places and signs are
+    part of the measure: the same for every snapshot and every replica.
+    """
 
     def __init__(self) -> None:
-        self.drawn: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.places_and_signs: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def __call__(self, look: Look) -> dict[str, Labelled]:
-        weights = torch.cat([parameter.detach().flatten(1) for parameter in look.model.parameters()], 1)
-        if self.drawn is None:
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
+        weights = torch.cat([parameter.detach().flatten(1) for parameter in snapshot.model.parameters()], 1)
+        if self.places_and_signs is None:
             generator = torch.Generator().manual_seed(0)
-            place, sign = sketches.drawn(weights.shape[1], length=LENGTH, generator=generator)
-            self.drawn = place.to(weights.device), sign.to(weights)
-        sketch = sketches.count_sketch(weights, *self.drawn, length=LENGTH)
+            place, sign = sketches.random_places_and_signs(weights.shape[1], length=SKETCH_LENGTH, generator=generator)
+            self.places_and_signs = place.to(weights.device), sign.to(weights)
+        sketch = sketches.count_sketch(weights, *self.places_and_signs, length=SKETCH_LENGTH)
         return {
-            "weight_sketch": Labelled(
-                sketch, "sketch of the weights", dims=("place",), coordinates={"place": range(LENGTH)}
+            "weight_sketch": Quantity(
+                sketch, "sketch of the weights", dims=("place",), coordinates={"place": range(SKETCH_LENGTH)}
             )
         }
 
-    def last(self, look: Look, history: History) -> dict[str, Labelled]:
-        far = sketches.distance_to_last(torch.stack(history.columns["weight_sketch"], 1))
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        distance = sketches.distance_to_last(torch.stack(history.columns["weight_sketch"], 1))
         title, chart = "distance of all weights to those at the end", "distance in parameter space"
-        return {"distance_to_end": Labelled(far, title, chart=chart, dims=("step",))}
+        return {"distance_to_end": Quantity(distance, title, chart=chart, dims=("step",))}

@@ -1,1 +1,1 @@
-"""Networks whose every tensor leads with the replica axis, one file an architecture."""
+"""Networks for batched replicas, one file per architecture. Every tensor has the replica axis first."""

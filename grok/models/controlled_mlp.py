@@ -1,4 +1,4 @@
-"""The perceptron of multitask sparse parity (Michaud et al. 2023): one hidden layer on control bits and task bits."""
+"""The network of multitask sparse parity (Michaud et al. 2023): one hidden layer on control bits and task bits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from grok.checks import whole
+from grok.checks import check_int
 from grok.models.layers import Linear
 from grok.models.transformer_layers import lookup
-from grok.science.packed_bits import unpacked
+from grok.science.numerics.packed_bits import unpack_bits
 
-CACHED = 2**19  # hidden activations of a block, 2 MB in float32: about what a core's own cache holds
-ROWS_PER_SUBTASK = 2  # of a block at least, for each adds a gradient of the whole table
+BLOCK_ACTIVATIONS = 2**19  # hidden activations per block, 2 MB in float32: about the cache of one core
+MIN_EXAMPLES_PER_SUBTASK = 2  # minimum examples per subtask in a block: each block adds a gradient of the whole table
 
 
 class ControlledLinear(nn.Module):
-    """An affine map of [one-hot control bits ‖ task bits] without zeros to multiply by: the control bit that is set
-    picks a row of a table. Initialised by the numbers that `Linear` draws for all the inputs together."""
+    """An affine map of [one-hot control bits ‖ task bits] without products with zeros: the control bit that is set
+    selects a row of a table. The initial weights are those of `Linear` with the same number of inputs."""
 
     def __init__(self, n_subtasks: int, n_bits: int, n_out: int, *, generators: Sequence[Generator]) -> None:
         super().__init__()
@@ -31,19 +31,22 @@ class ControlledLinear(nn.Module):
         self.bias = dense.bias
 
     def table(self) -> Float[Tensor, "replica subtask out"]:
-        """What each subtask gives by itself."""
+        """The contribution of each control bit, plus the bias."""
         return self.control + self.bias
 
     def forward(
         self, table: Float[Tensor, "replica subtask out"], inputs: Int[Tensor, "replica example _"]
     ) -> Float[Tensor, "replica example out"]:
-        bits = unpacked(inputs[..., 1:], self.n_bits, table.dtype)
+        bits = unpack_bits(inputs[..., 1:], self.n_bits, table.dtype)
         return lookup(table, inputs[..., 0]).baddbmm_(bits, self.weight)
 
 
 class NarrowProduct(torch.autograd.Function):
-    """x W for a W of few columns, in the order that suits it: in that of `torch.bmm` and its gradient a CPU takes up to
-    seven times as long for W's gradient, and five for the product."""
+    """The product x W for a W with few columns, in the memory layout that is fast on a CPU.
+
+    With `torch.bmm` and its own gradient, a CPU needs up to seven times as long for the gradient of W, and five times
+    as long for the product.
+    """
 
     generate_vmap_rule = True
 
@@ -66,29 +69,29 @@ class NarrowProduct(torch.autograd.Function):
 
 
 class ControlledMlp(nn.Module):
-    """R networks side by side. Inputs are the subtask and the bits, packed as `grok.science.packed_bits` has them."""
+    """R networks in one batch. Inputs are the subtask and the words of `grok.science.numerics.packed_bits`."""
 
     def __init__(
         self, *, width: int, n_subtasks: int, n_bits: int, n_outputs: int, generators: Sequence[Generator]
     ) -> None:
-        whole("model.width", width, least=1)
+        check_int("model.width", width, minimum=1)
         super().__init__()
         self.first = ControlledLinear(n_subtasks, n_bits, width, generators=generators)
         self.last = Linear(width, n_outputs, generators=generators)
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
+    def param_groups(self) -> dict[str, str]:
+        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"control": "first.control", "last_layer": "last."}
 
     def forward(self, inputs: Int[Tensor, "replica example _"]) -> Float[Tensor, "replica example out"]:
         table = self.first.table()
-        hidden = (self.first(table, block).relu_() for block in inputs.split(self._block(inputs), dim=1))
+        hidden = (self.first(table, block).relu_() for block in inputs.split(self._block_size(inputs), dim=1))
         return torch.cat([NarrowProduct.apply(block, self.last.weight) for block in hidden], dim=1) + self.last.bias
 
-    def _block(self, inputs: Int[Tensor, "replica example _"]) -> int:
-        """How many examples go forwards, and backwards, at once: on a CPU as many as keep to its cache."""
+    def _block_size(self, inputs: Int[Tensor, "replica example _"]) -> int:
+        """Examples per block of the forward and backward pass. On a CPU, a block's activations fit into the cache."""
         n_replicas, n_subtasks, width = self.first.control.shape
         if inputs.device.type != "cpu":
             return inputs.shape[1]
-        return max(CACHED // (n_replicas * width), ROWS_PER_SUBTASK * n_subtasks)
+        return max(BLOCK_ACTIVATIONS // (n_replicas * width), MIN_EXAMPLES_PER_SUBTASK * n_subtasks)

@@ -1,4 +1,4 @@
-"""A perceptron on the learned embeddings of two operands, side by side or added."""
+"""A multilayer perceptron on the learned embeddings of two operands, which are concatenated or added."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from grok.checks import choice, whole
+from grok.checks import check_choice, check_int
 from grok.models.mlp import Mlp
 from grok.models.transformer_layers import Gaussian, lookup
 
@@ -15,7 +15,7 @@ COMBINATIONS = ("sum", "concatenate")
 
 
 class EmbeddedMlp(nn.Module):
-    """R networks side by side: both operands have the same embedding, N(0, 1) at the start as torch's is."""
+    """R networks in one batch. Both operands share one embedding, initialized from N(0, 1), torch's default."""
 
     def __init__(
         self,
@@ -29,11 +29,11 @@ class EmbeddedMlp(nn.Module):
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
-        whole("model.d_embedding", d_embedding, least=1)
-        choice("model.combine", combine, COMBINATIONS)
+        check_int("model.d_embedding", d_embedding, minimum=1)
+        check_choice("model.combine", combine, COMBINATIONS)
         super().__init__()
         self.combine = combine
-        self.embedding = Gaussian(n_tokens, d_embedding, deviation=1.0, generators=generators)
+        self.embedding = Gaussian(n_tokens, d_embedding, std=1.0, generators=generators)
         n_inputs = d_embedding * (2 if combine == "concatenate" else 1)
         self.mlp = Mlp(
             depth=depth,
@@ -45,13 +45,13 @@ class EmbeddedMlp(nn.Module):
         )
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
-        return {"embedding": "embedding.", "last_layer": f"mlp.{self.mlp.parts['last_layer']}"}
+    def param_groups(self) -> dict[str, str]:
+        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
+        return {"embedding": "embedding.", "last_layer": f"mlp.{self.mlp.param_groups['last_layer']}"}
 
     @property
     def token_embedding(self) -> Float[Tensor, "replica token d_embedding"]:
-        """The embedding that both operands have."""
+        """The embedding that both operands share."""
         return self.embedding.weight
 
     def forward(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example out"]:

@@ -1,5 +1,5 @@
-"""The toy model of Liu et al. 2022 (arXiv:2205.10343, Sec. 2): learned embeddings that are added, or multiplied as
-matrices, by hand, and a perceptron that decodes the result."""
+"""The toy model of Liu et al. 2022 (arXiv:2205.10343, Sec. 2): learned embeddings and an MLP decoder. A fixed operation
+combines the embeddings: a sum, or a matrix product."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from grok.checks import UserError, choice, number, whole
+from grok.checks import UserError, check_choice, check_float, check_int
 from grok.models.mlp import Mlp
 from grok.models.transformer_layers import lookup
 
@@ -18,18 +18,18 @@ COMBINATIONS = ("sum", "matrix_product")
 
 
 class Uniform(nn.Module):
-    """One matrix a replica, its entries drawn in float64 from ± the bound."""
+    """One matrix per replica, uniform on ± the bound and drawn in float64."""
 
     def __init__(self, n_in: int, n_out: int, *, bound: float, generators: Sequence[Generator]) -> None:
         super().__init__()
-        empty = torch.empty(len(generators), n_in, n_out, dtype=torch.float64)
-        for own, generator in zip(empty, generators, strict=True):
-            own.uniform_(-bound, bound, generator=generator)
-        self.weight = nn.Parameter(empty)
+        weight = torch.empty(len(generators), n_in, n_out, dtype=torch.float64)
+        for replica_weight, generator in zip(weight, generators, strict=True):
+            replica_weight.uniform_(-bound, bound, generator=generator)
+        self.weight = nn.Parameter(weight)
 
 
 class EmbeddingDecoder(nn.Module):
-    """R networks side by side: Dec(E_a + E_b), or Dec(E_a E_b) of √d × √d matrices, so that order tells."""
+    """R networks in one batch: Dec(E_a + E_b), or Dec(E_a E_b) of √d × √d matrices, where the order matters."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class EmbeddingDecoder(nn.Module):
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
-        whole("model.d_embedding", d_embedding, least=1)
-        number("model.embedding_bound", embedding_bound, above=0)
-        choice("model.combine", combine, COMBINATIONS)
+        check_int("model.d_embedding", d_embedding, minimum=1)
+        check_float("model.embedding_bound", embedding_bound, above=0)
+        check_choice("model.combine", combine, COMBINATIONS)
         side = math.isqrt(d_embedding)
         if combine == "matrix_product" and side**2 != d_embedding:
             raise UserError(f"model.d_embedding={d_embedding}: must be a square for model.combine=matrix_product")
@@ -63,21 +63,21 @@ class EmbeddingDecoder(nn.Module):
         )
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
+    def param_groups(self) -> dict[str, str]:
+        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"embeddings": "embeddings.", "decoder": "decoder."}
 
     @property
     def token_embedding(self) -> Float[Tensor, "replica token d_embedding"]:
-        """The embedding that both operands have."""
+        """The embedding that both operands share."""
         return self.embeddings.weight
 
     def forward(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example out"]:
         operands = lookup(self.embeddings.weight, inputs)
-        outputs: Tensor = self.decoder(operands.sum(2) if self.combine == "sum" else self._products(operands))
+        outputs: Tensor = self.decoder(operands.sum(2) if self.combine == "sum" else self._matrix_product(operands))
         return outputs
 
-    def _products(self, operands: Float[Tensor, "replica example 2 d"]) -> Float[Tensor, "replica example d"]:
+    def _matrix_product(self, operands: Float[Tensor, "replica example 2 d"]) -> Float[Tensor, "replica example d"]:
         left, right = operands.unflatten(3, (self.side, self.side)).unbind(2)
-        products: Tensor = left @ right
-        return products.flatten(2)
+        product: Tensor = left @ right
+        return product.flatten(2)

@@ -1,5 +1,5 @@
-"""The graph network of Omnigrok on molecules: convolutions whose weights follow from the bond (Gilmer et al. 2017), a
-sum over atoms, and a perceptron."""
+"""The graph network of Omnigrok's molecule task: convolutions whose weights depend on the bond (Gilmer et al. 2017), a
+sum over atoms, and a two-layer readout."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
-from grok.checks import UserError, whole
+from grok.checks import UserError, check_int
 from grok.models.layers import Linear
 
 
 class BondConvolution(nn.Module):
-    """x_i W + b + Σ_j x_j Θ(the bond of i and j), summed over the atoms j that i is bound to, where Θ is what a
-    perceptron makes of the bond's one-hot kind (Gilmer et al. 2017, Sec. 5, "edge network"; PyTorch Geometric's
+    """x_i W + b + Σ_j x_j Θ(bond of i and j), summed over the atoms j that are bonded to atom i. A two-layer network
+    computes Θ from the one-hot kind of the bond (Gilmer et al. 2017, Sec. 5, "edge network"; PyTorch Geometric's
     `NNConv`).
 
-    With one-hot kinds there are only as many Θ as kinds: each is made once, not once a bond. Initialised as torch's
-    linear layers are; b at 0.
+    There are only as many different Θ as kinds of bonds, so each Θ is computed once, not once per bond. The
+    initialization is that of torch's linear layers, with b = 0.
     """
 
     def __init__(
@@ -35,27 +35,31 @@ class BondConvolution(nn.Module):
 
     def by_bond(self) -> Float[Tensor, "replica bond in out"]:
         """Θ of each kind of bond."""
-        hidden = torch.relu(self.bond.weight + self.bond.bias)  # of the one-hot kinds: the identity times the weight
+        # The one-hot kinds form the identity matrix, so their product with the weight is the weight.
+        hidden = torch.relu(self.bond.weight + self.bond.bias)
         weights: Tensor = self.weights(hidden).unflatten(2, (self.n_in, self.n_out))
         return weights
 
     def forward(
         self,
         x: Float[Tensor, "replica molecule atom in"],
-        bound: Float[Tensor, "replica molecule place atom"],
+        adjacency: Float[Tensor, "replica molecule place atom"],
     ) -> Float[Tensor, "replica molecule atom out"]:
-        own = self.own(x.flatten(1, 2))
-        if self.n_in < self.n_out:  # the sum over neighbours first, as it is the narrower one
-            neighbours = (bound @ x).flatten(1, 2).view(*own.shape[:2], -1)
-            return torch.baddbmm(own, neighbours, self.by_bond().flatten(1, 2)).view(*x.shape[:3], -1)
+        from_self = self.own(x.flatten(1, 2))
+        if self.n_in < self.n_out:  # sum over the neighbors first: the inputs are narrower than the messages
+            neighbors = (adjacency @ x).flatten(1, 2).view(*from_self.shape[:2], -1)
+            return torch.baddbmm(from_self, neighbors, self.by_bond().flatten(1, 2)).view(*x.shape[:3], -1)
         messages = torch.bmm(x.flatten(1, 2), self.by_bond().transpose(1, 2).flatten(2))
-        out: Tensor = own.view(*x.shape[:3], -1) + bound.mT @ messages.view(*bound.shape[:3], -1)
+        out: Tensor = from_self.view(*x.shape[:3], -1) + adjacency.mT @ messages.view(*adjacency.shape[:3], -1)
         return out
 
 
 class GraphNetwork(nn.Module):
-    """R networks side by side. An atom's inputs are its `n_features`, then the kind of its bond to each atom of the
-    molecule: 1 … `n_bonds`, or 0 for none, the same for both ends. An atom whose features are all 0 is not there."""
+    """R networks in one batch.
+
+    The inputs of an atom are its `n_features`, then the kind of its bond to each atom of the molecule: 1 … `n_bonds`,
+    or 0 without a bond. The bonds of a molecule are a symmetric matrix. An atom with only zero features is padding.
+    """
 
     def __init__(
         self,
@@ -71,9 +75,9 @@ class GraphNetwork(nn.Module):
         if not isinstance(widths, Sequence) or isinstance(widths, str) or not widths:
             raise UserError(f"model.widths={widths}: must be the widths of the convolutions, [first, …]")
         for width in widths:
-            whole("model.widths", width, least=1)
-        whole("model.bond_width", bond_width, least=1)
-        whole("model.readout_width", readout_width, least=1)
+            check_int("model.widths", width, minimum=1)
+        check_int("model.bond_width", bond_width, minimum=1)
+        check_int("model.readout_width", readout_width, minimum=1)
         super().__init__()
         self.n_features, self.n_bonds = n_features, n_bonds
         self.convolutions = nn.ModuleList(
@@ -84,22 +88,23 @@ class GraphNetwork(nn.Module):
         self.last = Linear(readout_width, n_outputs, generators=generators)
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
+    def param_groups(self) -> dict[str, str]:
+        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"convolutions": "convolutions.", "last_layer": "last."}
 
     def forward(self, inputs: Int[Tensor, "replica molecule atom _"]) -> Float[Tensor, "replica molecule out"]:
         features, bonds = inputs.split([self.n_features, inputs.shape[2]], dim=3)
         dtype = self.last.weight.dtype
-        x, there, bound = features.to(dtype), features.any(3, keepdim=True), self._bound(bonds).to(dtype)
+        x, is_atom, adjacency = features.to(dtype), features.any(3, keepdim=True), self._adjacency(bonds).to(dtype)
         for convolution in self.convolutions:
-            x = torch.relu(convolution(x, bound))
-        molecule = (x * there).sum(2)
+            x = torch.relu(convolution(x, adjacency))
+        molecule = (x * is_atom).sum(2)
         outputs: Tensor = self.last(torch.relu(self.readout(molecule)))
         return outputs
 
-    def _bound(self, bonds: Int[Tensor, "replica molecule atom atom"]) -> Bool[Tensor, "replica molecule place atom"]:
-        """Whether an atom has a bond of each kind to another: at the place
-        i · n_bonds + kind − 1 of the row."""
+    def _adjacency(
+        self, bonds: Int[Tensor, "replica molecule atom atom"]
+    ) -> Bool[Tensor, "replica molecule place atom"]:
+        """Whether atom i has a bond of this kind to atom j, at the entry [i · n_bonds + kind − 1, j]."""
         kinds = torch.arange(1, self.n_bonds + 1, device=bonds.device, dtype=bonds.dtype).view(-1, 1)
         return (bonds.unsqueeze(3) == kinds).flatten(2, 3)

@@ -1,4 +1,4 @@
-"""Layers whose every tensor leads with the replica axis: R networks computed by batched matrix products."""
+"""Layers for batched replicas: R networks computed by batched matrix products, with the replica axis first."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Generator, Tensor, nn
 
 
 class Linear(nn.Module):
-    """R affine maps side by side, y[r] = x[r] W[r] + b[r], each initialised from its own generator.
+    """R affine maps in one batch, y[r] = x[r] W[r] + b[r], each initialized by its own generator.
 
-    Weights and biases are uniform on ±1/sqrt(n_in), the default of `torch.nn.Linear`. They are drawn in float64, so
-    that a run in float32 starts from the rounded weights of the run in float64.
+    Weights and biases are uniform on ±1/sqrt(n_in), the default of `torch.nn.Linear`. They are drawn in float64: a
+    float32 run starts from the rounded weights of the float64 run.
     """
 
     def __init__(self, n_in: int, n_out: int, *, generators: Sequence[Generator]) -> None:

@@ -1,5 +1,4 @@
-"""The long short-term memory (Hochreiter & Schmidhuber 1997) that reads the reviews of Omnigrok: torch's own, one
-network at a time."""
+"""The LSTM (Hochreiter & Schmidhuber 1997) of Omnigrok's review task: torch's own kernels, one network at a time."""
 
 from __future__ import annotations
 
@@ -12,22 +11,22 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from grok.checks import whole
+from grok.checks import check_int
 from grok.models.layers import Linear
 from grok.models.transformer_layers import Gaussian
 
 GATES = 4
 
-# On CUDA torch copies the weights together in every call, as each is a parameter of its own, and says so each time.
+# Each weight is a parameter of its own. On CUDA, torch copies them into one block in every call, and warns each time.
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
 
 class Lstm(nn.Module):
-    """One network: word embeddings N(0, 1), `depth` layers of `width`, and an affine map of the last layer's state
-    behind the last word. Parameters lead with an axis of one replica.
+    """One network: word embeddings, `depth` LSTM layers of `width`, and an affine map of the last layer's state after
+    the last word. Parameters have a replica axis of size one.
 
-    torch's kernels take one network, so several replicas have several runs. Everything behind the embedding is uniform
-    on ±1/sqrt(width) at the start, as torch's LSTM and Linear are, and drawn in float64.
+    torch's kernels compute one network, so replicas cannot be batched. Initial embeddings are N(0, 1). All other
+    initial weights are uniform on ±1/sqrt(width), as in torch's LSTM and Linear. They are drawn in float64.
     """
 
     batchable: ClassVar = False
@@ -42,16 +41,17 @@ class Lstm(nn.Module):
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
-        whole("model.d_embedding", d_embedding, least=1)
-        whole("model.depth", depth, least=1)
-        whole("model.width", width, least=1)
+        check_int("model.d_embedding", d_embedding, minimum=1)
+        check_int("model.depth", depth, minimum=1)
+        check_int("model.width", width, minimum=1)
         if len(generators) != 1:
             raise ValueError(f"torch's LSTM is one network, not {len(generators)}")
         super().__init__()
         self.depth, self.width = depth, width
-        self.embedding = Gaussian(n_words, d_embedding, deviation=1.0, generators=generators)
-        widths = [d_embedding, *[width] * (depth - 1)]
-        shapes = [shape for n_in in widths for shape in ((n_in,), (width,), (), ())]  # of a layer: see `torch.lstm`
+        self.embedding = Gaussian(n_words, d_embedding, std=1.0, generators=generators)
+        input_widths = [d_embedding, *[width] * (depth - 1)]
+        # The weights of a layer in the order of `torch.lstm`: input, recurrent, and their two biases.
+        shapes = [shape for n_in in input_widths for shape in ((n_in,), (width,), (), ())]
         self.recurrent = nn.ParameterList(
             nn.Parameter(
                 torch.empty(1, GATES * width, *shape, dtype=torch.float64).uniform_(
@@ -63,17 +63,17 @@ class Lstm(nn.Module):
         self.last = Linear(width, n_outputs, generators=generators)
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
+    def param_groups(self) -> dict[str, str]:
+        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"embedding": "embedding.", "last_layer": "last."}
 
     def forward(self, inputs: Int[Tensor, "1 example word"]) -> Float[Tensor, "1 example out"]:
         words = functional.embedding(inputs.squeeze(0), self.embedding.weight.squeeze(0))
-        start = words.new_zeros(self.depth, len(words), self.width)
+        initial_state = words.new_zeros(self.depth, len(words), self.width)
         weights = [each.squeeze(0) for each in self.recurrent]
         _, state, _ = torch.lstm(
             words,
-            (start, start),
+            (initial_state, initial_state),
             weights,
             has_biases=True,
             num_layers=self.depth,

@@ -1,4 +1,4 @@
-"""The multilayer perceptron of Omnigrok: `depth` affine maps with an activation between them, the last one linear."""
+"""The multilayer perceptron of Omnigrok: `depth` affine maps, with an activation after all but the last."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from grok.checks import choice, whole
+from grok.checks import check_choice, check_int
 from grok.models.layers import Linear
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
 class Mlp(nn.Module):
-    """R perceptrons side by side, one for each generator."""
+    """R multilayer perceptrons in one batch, one per generator."""
 
     def __init__(
         self, *, depth: int, width: int, activation: str, n_inputs: int, n_outputs: int, generators: Sequence[Generator]
     ) -> None:
-        whole("model.depth", depth, least=1)
-        whole("model.width", width, least=1)
-        choice("model.activation", activation, ACTIVATIONS)
+        check_int("model.depth", depth, minimum=1)
+        check_int("model.width", width, minimum=1)
+        check_choice("model.activation", activation, ACTIVATIONS)
         super().__init__()
         widths = [n_inputs, *[width] * (depth - 1), n_outputs]
         self.layers = nn.ModuleList(Linear(a, b, generators=generators) for a, b in pairwise(widths))
         self.activation = ACTIVATIONS[activation]
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The parts of the network that may have rates of their own, by how the names of their parameters begin."""
+    def param_groups(self) -> dict[str, str]:
+        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"last_layer": f"layers.{len(self.layers) - 1}."}
 
     def forward(self, inputs: Float[Tensor, "replica example in"]) -> Float[Tensor, "replica example out"]:

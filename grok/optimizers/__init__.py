@@ -1,1 +1,1 @@
-"""Optimisers for replicas side by side: torch's own where the rates agree, per-replica rates where they differ."""
+"""Optimizers of batched replicas: torch's own for equal hyperparameters, per-replica versions for different ones."""

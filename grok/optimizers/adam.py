@@ -1,4 +1,4 @@
-"""Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019), alone or with rates of its own for each replica."""
+"""Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019), with shared or per-replica hyperparameters."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from grok.checks import UserError, flag, number, whole
-from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, check_clip, rates_of
+from grok.checks import UserError, check_bool, check_float, check_int
+from grok.optimizers.optimizer import (
+    GroupedHyperparameters,
+    ParameterGroup,
+    broadcast_coefficients,
+    replica_values,
+    torch_param_groups,
+    validate_clip_norm,
+)
 
-RATES = ("lr", "betas", "eps", "weight_decay")
+HYPERPARAMETERS = ("lr", "betas", "eps", "weight_decay")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Rates(WithParts):
-    replica_wise: ClassVar = (*RATES, "parts.*.*")
+class _AdamSettings(GroupedHyperparameters):
+    per_replica_keys: ClassVar = (*HYPERPARAMETERS, "param_groups.*.*")
     lr: float
     betas: tuple[float, float]
     eps: float
@@ -25,61 +32,63 @@ class _Rates(WithParts):
     constrain_norm: bool
     clip_norm: float | None
     warmup: int
-    parts: Mapping[str, Mapping[str, Any]]
+    param_groups: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
-        number("optimizer.lr", self.lr, least=0)
+        check_float("optimizer.lr", self.lr, minimum=0)
         if not isinstance(self.betas, Sequence) or len(self.betas) != 2:
             raise UserError(f"optimizer.betas={self.betas}: must be two numbers, [beta1, beta2]")
         for beta in self.betas:
-            number("optimizer.betas", beta, least=0, below=1)
+            check_float("optimizer.betas", beta, minimum=0, below=1)
         object.__setattr__(self, "betas", tuple(self.betas))
-        number("optimizer.eps", self.eps, above=0)
-        number("optimizer.weight_decay", self.weight_decay, least=0)
-        flag("optimizer.constrain_norm", self.constrain_norm)
-        check_clip(self.clip_norm)
-        whole("optimizer.warmup", self.warmup, least=0)
-        self.check_parts()
+        check_float("optimizer.eps", self.eps, above=0)
+        check_float("optimizer.weight_decay", self.weight_decay, minimum=0)
+        check_bool("optimizer.constrain_norm", self.constrain_norm)
+        validate_clip_norm(self.clip_norm)
+        check_int("optimizer.warmup", self.warmup, minimum=0)
+        self.validate_param_groups()
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdamW(_Rates):
-    """Adam whose weight decay shrinks the weights by lr · weight_decay a step, apart from the gradient."""
+class AdamW(_AdamSettings):
+    """Adam with decoupled weight decay: each step shrinks the weights by the factor 1 − lr · weight_decay."""
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(arguments_of(groups, *RATES), fused=True)
+        return torch.optim.AdamW(torch_param_groups(groups, *HYPERPARAMETERS), fused=True)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam(_Rates):
+class Adam(_AdamSettings):
     """Adam whose weight decay is added to the gradient (an L2 penalty)."""
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(arguments_of(groups, *RATES), fused=True)
+        return torch.optim.Adam(torch_param_groups(groups, *HYPERPARAMETERS), fused=True)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=False)
 
 
 class ReplicaAdam(torch.optim.Optimizer):
-    """Adam with a learning rate, betas, eps and weight decay for each replica; the mathematics of torch's Adam(W)."""
+    """torch's Adam(W) with a learning rate, betas, eps and weight decay of each replica."""
 
     def __init__(self, groups: Sequence[ParameterGroup], *, decoupled: bool) -> None:
-        super().__init__([{"params": each.parameters, "lr": rates_of(each.settings, "lr")[0]} for each in groups], {})
-        self.rates = [rates_of(each.settings, *RATES[1:]) for each in groups]
+        super().__init__(
+            [{"params": each.parameters, "lr": replica_values(each.settings, "lr")[0]} for each in groups], {}
+        )
+        self.values = [replica_values(each.settings, *HYPERPARAMETERS[1:]) for each in groups]
         self.decoupled = decoupled
-        self.taken: int | None = None  # steps; read off the state once, which may lie on another device
+        self.n_steps: int | None = None  # read from the state once, which may be on another device
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        taken = self._count()
-        for group, (betas, eps, weight_decay) in zip(self.param_groups, self.rates, strict=True):
+        n_steps = self._count()
+        for group, (betas, eps, weight_decay) in zip(self.param_groups, self.values, strict=True):
             lr = group["lr"]
             beta1, beta2 = betas.unbind(1)
-            coefficients = beside(
+            coefficients = broadcast_coefficients(
                 group["params"][0],
                 [
                     1 - lr * weight_decay,
@@ -87,8 +96,8 @@ class ReplicaAdam(torch.optim.Optimizer):
                     1 - beta1,
                     beta2,
                     1 - beta2,
-                    (1 - beta2**taken).rsqrt(),
-                    -lr / (1 - beta1**taken),
+                    (1 - beta2**n_steps).rsqrt(),
+                    -lr / (1 - beta1**n_steps),
                     eps,
                 ],
             )
@@ -96,7 +105,7 @@ class ReplicaAdam(torch.optim.Optimizer):
                 self._update(parameter, self.state[parameter], *coefficients[parameter.dim()])
 
     def _count(self) -> int:
-        """Count the step in every parameter's state, as torch does, and give its number."""
+        """Count the step in every parameter's state, as torch does; returns its number."""
         parameters = [parameter for group in self.param_groups for parameter in group["params"]]
         for parameter in parameters:
             state = self.state[parameter]
@@ -104,8 +113,8 @@ class ReplicaAdam(torch.optim.Optimizer):
                 state["step"] = torch.zeros(())
                 state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
             state["step"] += 1
-        self.taken = int(self.state[parameters[0]]["step"]) if self.taken is None else self.taken + 1
-        return self.taken
+        self.n_steps = int(self.state[parameters[0]]["step"]) if self.n_steps is None else self.n_steps + 1
+        return self.n_steps
 
     def _update(
         self,

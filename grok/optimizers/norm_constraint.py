@@ -1,4 +1,4 @@
-"""Training on the sphere of constant weight norm (Omnigrok's constrained optimisation and reduced landscapes)."""
+"""Training at constant weight norm (Omnigrok's constrained optimization and reduced landscapes, Liu et al. 2023)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from grok.optimizers.optimizer import along_replicas
-from grok.science.norms import joint_norm
+from grok.optimizers.optimizer import broadcast_to_parameter
+from grok.science.landscape.norms import joint_norm
 
 
 class NormConstraint:
-    """Holds the joint norm of all of a replica's parameters at its value when the constraint was made."""
+    """Keeps the joint norm of each replica's parameters at its initial value."""
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self.parameters = parameters
@@ -20,10 +20,10 @@ class NormConstraint:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Rescale each replica's parameters jointly, w ← w · ‖w₀‖ / ‖w‖. Called after the optimiser's step."""
+        """Rescale each replica's parameters jointly, w ← w · ‖w₀‖ / ‖w‖, after the optimizer's step."""
         norms = joint_norm(self.parameters)
         if self.norms.device != norms.device:  # the model was moved after the constraint was made
             self.norms = self.norms.to(norms.device)
         factor = self.norms / norms
         for parameter in self.parameters:
-            parameter.mul_(along_replicas(factor, parameter))
+            parameter.mul_(broadcast_to_parameter(factor, parameter))

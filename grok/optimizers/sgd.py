@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with momentum, alone or with rates of its own for each replica."""
+"""Stochastic gradient descent with momentum, with shared or per-replica hyperparameters."""
 
 from __future__ import annotations
 
@@ -8,52 +8,61 @@ from typing import Any, ClassVar
 
 import torch
 
-from grok.checks import flag, number, whole
-from grok.optimizers.optimizer import ParameterGroup, WithParts, arguments_of, beside, check_clip, rates_of
+from grok.checks import check_bool, check_float, check_int
+from grok.optimizers.optimizer import (
+    GroupedHyperparameters,
+    ParameterGroup,
+    broadcast_coefficients,
+    replica_values,
+    torch_param_groups,
+    validate_clip_norm,
+)
 
-RATES = ("lr", "momentum", "weight_decay")
+HYPERPARAMETERS = ("lr", "momentum", "weight_decay")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sgd(WithParts):
+class Sgd(GroupedHyperparameters):
     """Gradient descent; weight decay is added to the gradient, momentum accumulates v ← μ v + g as torch's does."""
 
-    replica_wise: ClassVar = (*RATES, "parts.*.*")
+    per_replica_keys: ClassVar = (*HYPERPARAMETERS, "param_groups.*.*")
     lr: float
     momentum: float
     weight_decay: float
     constrain_norm: bool
     clip_norm: float | None
     warmup: int
-    parts: Mapping[str, Mapping[str, Any]]
+    param_groups: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
-        number("optimizer.lr", self.lr, least=0)
-        number("optimizer.momentum", self.momentum, least=0, below=1)
-        number("optimizer.weight_decay", self.weight_decay, least=0)
-        flag("optimizer.constrain_norm", self.constrain_norm)
-        check_clip(self.clip_norm)
-        whole("optimizer.warmup", self.warmup, least=0)
-        self.check_parts()
+        check_float("optimizer.lr", self.lr, minimum=0)
+        check_float("optimizer.momentum", self.momentum, minimum=0, below=1)
+        check_float("optimizer.weight_decay", self.weight_decay, minimum=0)
+        check_bool("optimizer.constrain_norm", self.constrain_norm)
+        validate_clip_norm(self.clip_norm)
+        check_int("optimizer.warmup", self.warmup, minimum=0)
+        self.validate_param_groups()
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(arguments_of(groups, *RATES), fused=True)
+        return torch.optim.SGD(torch_param_groups(groups, *HYPERPARAMETERS), fused=True)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaSgd(groups)
 
 
 class ReplicaSgd(torch.optim.Optimizer):
-    """SGD with a learning rate, momentum and weight decay for each replica; the mathematics of torch's SGD."""
+    """torch's SGD with a learning rate, momentum and weight decay of each replica."""
 
     def __init__(self, groups: Sequence[ParameterGroup]) -> None:
-        super().__init__([{"params": each.parameters, "lr": rates_of(each.settings, "lr")[0]} for each in groups], {})
-        self.rates = [rates_of(each.settings, *RATES[1:]) for each in groups]
+        super().__init__(
+            [{"params": each.parameters, "lr": replica_values(each.settings, "lr")[0]} for each in groups], {}
+        )
+        self.values = [replica_values(each.settings, *HYPERPARAMETERS[1:]) for each in groups]
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group, rates in zip(self.param_groups, self.rates, strict=True):
-            coefficients = beside(group["params"][0], [group["lr"], *rates])
+        for group, values in zip(self.param_groups, self.values, strict=True):
+            coefficients = broadcast_coefficients(group["params"][0], [group["lr"], *values])
             for parameter in group["params"]:
                 lr, momentum, decay = coefficients[parameter.dim()]
                 state = self.state[parameter]

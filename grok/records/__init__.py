@@ -1,1 +1,1 @@
-"""What a run leaves: labelled arrays over steps, the configuration, and where they came from."""
+"""Records: labeled arrays over steps, configuration, provenance, summaries; of runs and of sweeps."""

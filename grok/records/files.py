@@ -1,4 +1,4 @@
-"""Writing files so that a kill at any moment leaves the old file or the new one, never a part."""
+"""Atomic writes: a kill at any moment leaves the old file or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ import xarray as xr
 
 from grok.checks import UserError
 
-LARGE = 2**14  # bytes of a quantity, from which on compressing it saves more than it adds
+COMPRESSED_FROM = 2**14  # bytes of a variable from which compression saves more than it adds
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in the place of `path` in one move.
+    """Let `write` fill a temporary file beside `path`, then move it to `path`.
 
     Raises:
-        UserError: the folder is full or cannot be written; the old file is left as it was.
+        UserError: the folder is full or cannot be written; the old file is intact.
     """
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         write(part)
         with part.open("rb") as written:
-            os.fsync(written.fileno())  # the move must not reach the disk before the content does
+            os.fsync(written.fileno())  # the content must reach the disk before the move does
         part.replace(path)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror or error}); what was there before is unharmed"
-        ) from error
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); the old file is intact") from error
     finally:
-        part.unlink(missing_ok=True)  # there only where `write` failed
+        part.unlink(missing_ok=True)  # it exists only if `write` failed
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -51,9 +49,11 @@ def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
 
 
 def write_dataset(path: Path, dataset: xr.Dataset, *, compressed: bool = False) -> None:
-    """Write a netCDF file atomically: made in memory first, so that a full disk is the file system's own error. Numbers
-    are `compressed` without loss where it is to be kept and not to be written again and again."""
+    """Write a netCDF file atomically; `compressed`, without loss, for files that are written once and kept.
+
+    The file is made in memory first, so that a full disk raises the file system's own error.
+    """
     gzip = {"zlib": True, "complevel": 6, "shuffle": True}
-    large = [name for name, each in dataset.items() if each.nbytes >= LARGE and each.dtype.kind in "bif"]
+    large = [name for name, each in dataset.items() if each.nbytes >= COMPRESSED_FROM and each.dtype.kind in "bif"]
     encoding = {name: gzip for name in large if compressed}
     write_bytes(path, bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding)))

@@ -1,4 +1,4 @@
-"""What training has measured so far: labelled rows, one a look, kept for every replica side by side."""
+"""The history of a batch in training: one row of quantities per evaluation step, for every replica."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ import numpy as np
 import torch
 import xarray as xr
 
-from grok.records.labelled import Labelled
+from grok.records.quantity import Quantity
 
 
 class History:
-    """Rows of labelled quantities [replica, …] by step; becomes one xarray Dataset a replica."""
+    """Quantities [replica, …] by evaluation step; each replica's part becomes an xarray Dataset."""
 
     def __init__(self) -> None:
         self.steps: list[int] = []
         self.columns: dict[str, list[torch.Tensor]] = {}
-        self.last: dict[str, torch.Tensor] = {}  # made at the last look
+        self.final: dict[str, torch.Tensor] = {}  # computed at the evaluation at which a replica is finished
         self.labels: dict[str, dict[str, Any]] = {}  # dims, coordinates and attributes of each quantity
 
-    def append(self, step: int, row: Mapping[str, Labelled]) -> None:
-        """Add the quantities measured at a step; every row has the same quantities."""
+    def append(self, step: int, row: Mapping[str, Quantity]) -> None:
+        """Add the quantities of an evaluation step; every row has the same quantities."""
         self.steps.append(step)
-        self.last = {}
-        for name, labelled in row.items():
-            self.columns.setdefault(name, []).append(labelled.values.detach().cpu())
-            self.labels[name] = _label(labelled)
+        self.final = {}
+        for name, quantity in row.items():
+            self.columns.setdefault(name, []).append(quantity.values.detach().cpu())
+            self.labels[name] = _labels_of(quantity)
 
-    def keep(self, quantities: Mapping[str, Labelled]) -> None:
-        """Keep quantities made at the look that is the last so far, in place of those of an earlier one."""
-        self.last = {name: labelled.values.detach().cpu() for name, labelled in quantities.items()}
-        self.labels |= {name: _label(labelled) for name, labelled in quantities.items()}
+    def keep_final(self, quantities: Mapping[str, Quantity]) -> None:
+        """Keep quantities computed at the latest evaluation, in place of earlier ones."""
+        self.final = {name: quantity.values.detach().cpu() for name, quantity in quantities.items()}
+        self.labels |= {name: _labels_of(quantity) for name, quantity in quantities.items()}
 
     def latest(self, name: str) -> torch.Tensor:
-        """The values [replica, …] of a quantity at the last look."""
+        """The values [replica, …] of a quantity at the latest evaluation."""
         return self.columns[name][-1]
 
     def scalars(self, replica: int) -> dict[str, float]:
-        """The replica's quantities at the last look that are single numbers."""
+        """The replica's scalar quantities at the latest evaluation."""
         return {name: float(rows[-1][replica]) for name, rows in self.columns.items() if not self.labels[name]["dims"]}
 
     def dataset(self, replica: int, attributes: Mapping[str, str | int | float]) -> xr.Dataset:
-        """The replica's record over (step, …), with what is kept since the last look alone over its own axes."""
+        """The replica's record: quantities over (step, …), and the final ones over their own axes."""
         arrays = {
             name: (["step"], np.stack([row[replica].numpy() for row in rows]))
             for name, rows in self.columns.items()
             if self.labels[name]["recorded"]
         }
-        arrays |= {name: ([], values[replica].numpy()) for name, values in self.last.items()}
-        variables, coordinates = {}, {"step": ("step", self.steps, {"long_name": "optimiser step", "units": "step"})}
+        arrays |= {name: ([], values[replica].numpy()) for name, values in self.final.items()}
+        variables, coordinates = {}, {"step": ("step", self.steps, {"long_name": "optimizer step", "units": "step"})}
         for name, (dims, values) in arrays.items():
             labels = self.labels[name]
             variables[name] = ([*dims, *labels["dims"]], values, labels["attributes"])
@@ -58,30 +58,30 @@ class History:
         return xr.Dataset(variables, coordinates, dict(attributes))
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and builtins only, so that a checkpoint loads with `weights_only=True`."""
+        """The state as tensors and builtins only, so that a checkpoint loads with `weights_only=True`."""
         return {
             "steps": list(self.steps),
-            "columns": {n: torch.stack(c) for n, c in self.columns.items()},
-            "last": self.last,
+            "columns": {name: torch.stack(column) for name, column in self.columns.items()},
+            "final": self.final,
             "labels": self.labels,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up the history of a checkpoint."""
+        """Restore the state of a checkpoint."""
         self.steps = list(state["steps"])
         self.columns = {name: list(column.unbind(0)) for name, column in state["columns"].items()}
-        self.last, self.labels = dict(state["last"]), dict(state["labels"])
+        self.final, self.labels = dict(state["final"]), dict(state["labels"])
 
 
-def _label(labelled: Labelled) -> dict[str, Any]:
+def _labels_of(quantity: Quantity) -> dict[str, Any]:
     return {
-        "dims": list(labelled.dims),
-        "recorded": labelled.recorded,
-        "coordinates": {dim: list(ticks) for dim, ticks in labelled.coordinates.items()},
+        "dims": list(quantity.dims),
+        "recorded": quantity.recorded,
+        "coordinates": {dim: list(ticks) for dim, ticks in quantity.coordinates.items()},
         "attributes": {
-            "long_name": labelled.title,
-            "units": labelled.unit,
-            "chart": labelled.chart,
-            "log_scale": int(labelled.log_scale),
+            "long_name": quantity.title,
+            "units": quantity.unit,
+            "chart": quantity.chart,
+            "log_scale": int(quantity.log_scale),
         },
     }

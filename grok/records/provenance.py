@@ -1,4 +1,4 @@
-"""What made a record: versions, code, machine."""
+"""The provenance of a record: versions, code, machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "numpy", "xarray", "torc
 
 @cache
 def provenance() -> dict[str, str]:
-    """Versions of the packages that make the numbers, the state of the code, and the machine."""
+    """Versions of the packages that affect the numbers, the state of the code, and the machine."""
     return {
         "python": platform.python_version(),
         **_versions(),
@@ -34,7 +34,7 @@ def _versions() -> dict[str, str]:
 
 
 def _code() -> str:
-    """The git commit of this code, with `+changes` where files differ from it or are not in it; `no git` elsewhere."""
+    """The git commit of this code, with `+changes` if files differ from it or are untracked; else `no git`."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)

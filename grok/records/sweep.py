@@ -1,10 +1,9 @@
-"""A sweep's folder: which cell has which values, and the records of all cells as one Dataset."""
+"""A sweep's folder: its list of runs, and the records of all runs as one Dataset."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,159 +11,118 @@ import numpy as np
 import xarray as xr
 
 from grok.checks import UserError
+from grok.old_names import refuse_old_manifest, refuse_old_record
+from grok.records.file_names import ERROR, RECORD, SUMMARY
 from grok.records.files import write_json
-from grok.records.names import ERROR, RECORD, SUMMARY
 
 MANIFEST, DATASET = "sweep.json", "sweep.nc"
-SPARSE = 4  # where the grid of the swept values has so many times more places than there are cells, cells stay a list
-STEPS = ("memorization_step", "generalization_step", "delay", "transition_width")  # of a summary; NaN: never
+# If the grid of the swept values has this many times as many points as there are runs, the runs are one dimension.
+SPARSE_GRID_FACTOR = 4
+# of a summary; NaN: never reached, or the run is unfinished
+STEP_NAMES = ("memorization_step", "generalization_step", "delay", "transition_width")
 
-Keys = Mapping[str, Any]  # a cell's values of the keys that the sweep's command gives
+Keys = Mapping[str, Any]  # a run's values of the swept keys
 
 
-def write_manifest(sweep: Path, cells: Mapping[str, Keys], *, axes: Sequence[str] = ()) -> None:
-    """Note the cells of a sweep by their folders, besides those that are noted already, and the keys that are axes of
-    its Dataset even if all cells agree in them."""
-    write_json(sweep / MANIFEST, {"axes": list(axes), "cells": {**read_manifest(sweep), **cells}})
+def write_manifest(sweep: Path, runs: Mapping[str, Keys], *, axes: Sequence[str] = ()) -> None:
+    """Add runs, by their folders, to the sweep's list of runs; `axes` are the keys that are dimensions of its Dataset
+    even if all runs agree in them."""
+    write_json(sweep / MANIFEST, {"axes": list(axes), "runs": {**read_manifest(sweep), **runs}})
 
 
 def read_manifest(sweep: Path) -> dict[str, Keys]:
-    """The cells of a sweep by their folders; none where no sweep was begun.
+    """The swept keys of a sweep's runs, by their folders; empty if there is no sweep.
 
     Raises:
         UserError: the file cannot be read.
     """
-    return dict(_manifest(sweep)["cells"])
+    return dict(_manifest(sweep)["runs"])
 
 
-def swept(sweep: Path) -> list[str]:
-    """The keys in which cells differ, or that are axes all the same, in the order of the command, the seed last."""
+def swept_keys(sweep: Path) -> list[str]:
+    """The keys in which runs differ, and those that are axes anyway, in the order of the command, the seed last."""
     manifest = _manifest(sweep)
-    cells, axes = manifest["cells"].values(), manifest["axes"]
-    names = {name: None for keys in cells for name in keys}
-    varied = [name for name in names if name in axes or len({json.dumps(keys.get(name)) for keys in cells}) > 1]
+    runs, axes = manifest["runs"].values(), manifest["axes"]
+    names = {name: None for keys in runs for name in keys}
+    varied = [name for name in names if name in axes or len({json.dumps(keys.get(name)) for keys in runs}) > 1]
     return sorted(varied, key=lambda name: name == "seed")
 
 
 def status(folder: Path) -> tuple[str, str]:
-    """How the cell in a folder stands: done, failed (with its error) or missing."""
+    """The status of the run in a folder: done, failed or missing; and the error of a failed run."""
     if (folder / ERROR).exists():
         return "failed", (folder / ERROR).read_text(encoding="utf-8").strip().splitlines()[-1]
     return ("done" if (folder / SUMMARY).exists() else "missing"), ""
 
 
 def assemble(sweep: Path) -> xr.Dataset:
-    """The records and summaries of all cells that have some, over the swept keys, `step`, and what measures add.
+    """The records and summaries of all runs, over the swept keys, `step`, and the dimensions that measures add.
 
-    `finished` says which cells are, `last_step` where each record ends; what a cell has no value for is NaN. Values
-    that fill no grid, as an optimising sweeper's, lie along `cell`.
+    `finished` says which runs are finished, `last_step` where each record ends. Missing numbers are NaN, missing
+    strings are empty. Swept values that do not fill a grid, such as an optimizing sweeper's, are coordinates of the
+    dimension `run`.
 
     Raises:
-        UserError: no cell has a record, or one cannot be read.
+        UserError: no run has a record, or one cannot be read.
     """
-    cells = read_manifest(sweep)
-    present = [number for number, name in enumerate(cells) if (sweep / name / RECORD).exists()]
+    runs = read_manifest(sweep)
+    present = [index for index, name in enumerate(runs) if (sweep / name / RECORD).exists()]
     if not present:
-        raise UserError(f"{sweep}: no cell of this sweep has a record yet")
-    records = [_with_summary(sweep / [*cells][number]) for number in present]
-    names = swept(sweep)
-    values = {name: [_plain(keys.get(name)) for keys in cells.values()] for name in names}
-    for name, of_cells in values.items():
-        if any(isinstance(value, str) for value in of_cells):
-            values[name] = [str(value) for value in of_cells]  # an axis is all numbers or all texts
-    ticks = {name: sorted(set(of_cells)) for name, of_cells in values.items()}
-    if names and np.prod([len(each) for each in ticks.values()]) > SPARSE * len(cells):
-        dataset = _stacked(records, [(number,) for number in present], {"cell": [*cells]})
-        dataset = dataset.assign_coords({name: ("cell", of_cells) for name, of_cells in values.items()})
+        raise UserError(f"{sweep}: no run of this sweep has a record yet")
+    records = [_with_summary(sweep / [*runs][index]) for index in present]
+    names = swept_keys(sweep)
+    values = {name: [_coordinate(keys.get(name)) for keys in runs.values()] for name in names}
+    for name, run_values in values.items():
+        if any(isinstance(value, str) for value in run_values):
+            values[name] = [str(value) for value in run_values]  # an axis is all numbers or all strings
+    axes = {name: sorted(set(run_values)) for name, run_values in values.items()}
+    if names and np.prod([len(each) for each in axes.values()]) > SPARSE_GRID_FACTOR * len(runs):
+        dataset = _stack_on_grid(records, [(index,) for index in present], {"run": [*runs]})
+        dataset = dataset.assign_coords({name: ("run", run_values) for name, run_values in values.items()})
     else:
-        places = [tuple(ticks[name].index(values[name][number]) for name in names) for number in present]
-        dataset = _stacked(records, places, ticks)
-    shared = records[0].attrs
-    same = {key: value for key, value in shared.items() if all(each.attrs.get(key) == value for each in records)}
-    return dataset.assign_attrs(same).assign(finished=dataset["finished"] == 1)
-
-
-def last_look(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """A quantity at each cell's last look: NaN where it has no finite value there, or the cell has no record."""
-    steps = dataset["step"].values
-    last = xr.apply_ufunc(lambda step: np.searchsorted(steps, np.nan_to_num(step, nan=steps[0])), dataset["last_step"])
-    return dataset[name].isel(step=last, drop=True).where(dataset["last_step"].notnull())
-
-
-def looked_at(dataset: xr.Dataset) -> xr.DataArray:
-    """At which steps each cell was looked at: others of the sweep may have been at more. Accuracy is never NaN."""
-    return dataset["train_accuracy"].notnull()
-
-
-def read_off(dataset: xr.Dataset, names: str | Sequence[str], curve: Callable[..., float]) -> xr.DataArray:
-    """What `curve` makes of the steps at which each cell was looked at and of a quantity there, or of several together;
-    NaN for a cell without a record. Other axes that a quantity has are kept."""
-    together = [dataset[name] for name in ([names] if isinstance(names, str) else names)]
-    if isinstance(curve, partial):  # Hydra's own kind takes a millisecond a call
-        curve = partial(curve.func, *curve.args, **curve.keywords)
-    broadcast = [each.transpose(..., "step") for each in xr.broadcast(looked_at(dataset), *together)]
-    looked, *values = (each.values for each in broadcast)
-    steps, dims = dataset["step"].values, broadcast[0].dims[:-1]
-    found = np.full(looked.shape[:-1], np.nan)
-    for place in np.ndindex(found.shape):
-        own = looked[place]
-        if own.any():
-            found[place] = curve(steps[own], *[each[place][own] for each in values])
-    return xr.DataArray(found, {dim: dataset[dim] for dim in dims}, dims)
-
-
-def of_cells(
-    dataset: xr.Dataset,
-    names: str | Sequence[str],
-    *,
-    of_curve: Callable[..., float] | None = None,
-    over_steps: bool = False,
-) -> xr.DataArray:
-    """A quantity of every cell: what `of_curve` reads off its curve, or off several quantities'; else the curve itself
-    where all cells were looked at, or its last look; else the one value that it has."""
-    if of_curve is not None:
-        return read_off(dataset, names, of_curve)
-    quantity = dataset[names if isinstance(names, str) else next(iter(names))]
-    if over_steps:
-        looked = looked_at(dataset)
-        return quantity.isel(step=looked.all([dim for dim in looked.dims if dim != "step"]).values)
-    return last_look(dataset, str(quantity.name)) if "step" in quantity.dims else quantity
+        positions = [tuple(axes[name].index(values[name][index]) for name in names) for index in present]
+        dataset = _stack_on_grid(records, positions, axes)
+    attributes = records[0].attrs
+    shared = {key: value for key, value in attributes.items() if all(each.attrs.get(key) == value for each in records)}
+    return dataset.assign_attrs(shared).assign(finished=dataset["finished"] == 1)
 
 
 def _manifest(sweep: Path) -> dict[str, Any]:
     path = sweep / MANIFEST
     if not path.exists():
-        return {"axes": [], "cells": {}}
+        return {"axes": [], "runs": {}}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {"axes": list(found["axes"]), "cells": dict(found["cells"])}
+        refuse_old_manifest(found, source=str(path))
+        return {"axes": list(found["axes"]), "runs": dict(found["runs"])}
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise UserError(f"{path}: cannot be read as a sweep's list of cells ({error})") from error
+        raise UserError(f"{path}: cannot be read as a sweep's list of runs ({error})") from error
 
 
 def _with_summary(folder: Path) -> xr.Dataset:
-    """A cell's record with what its summary adds, where it is finished."""
+    """A run's record with the entries of its summary, if it is finished."""
     try:
         record = xr.load_dataset(folder / RECORD, engine="h5netcdf")
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / RECORD}: cannot be read as a record ({error})") from error
+    refuse_old_record(record.attrs, [*map(str, record.variables)], source=str(folder / RECORD))
     record["last_step"] = ((), float(record["step"][-1]), {"long_name": "last step of the record", "units": "step"})
     record["finished"] = ((), float((folder / SUMMARY).exists()))
     record["n_parameters"] = ((), float(record.attrs.get("n_parameters", np.nan)), {"long_name": "parameters"})
     if (folder / SUMMARY).exists():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        for name in STEPS:
+        for name in STEP_NAMES:
             record[name] = ((), np.nan if summary.get(name) is None else float(summary[name]), {"units": "step"})
         record["phase"] = ((), summary["phase"])
     return record
 
 
-def _stacked(
-    records: Sequence[xr.Dataset], places: Sequence[tuple[int, ...]], ticks: Mapping[str, Sequence[Any]]
+def _stack_on_grid(
+    records: Sequence[xr.Dataset], positions: Sequence[tuple[int, ...]], axes: Mapping[str, Sequence[Any]]
 ) -> xr.Dataset:
-    """The records put in their places on the grid of ticks, over all steps and labels that any of them has."""
+    """The records at their positions on the grid of swept values, over all steps and labels that any of them has."""
     labels = _labels(records)
-    shape = tuple(len(each) for each in ticks.values())
+    shape = tuple(len(each) for each in axes.values())
     first: dict[str, xr.DataArray] = {}
     for record in records:
         first = {**{str(name): array for name, array in record.data_vars.items()}, **first}
@@ -172,35 +130,35 @@ def _stacked(
     for name, array in first.items():
         dims = [str(dim) for dim in array.dims]
         text = array.dtype.kind in "UO"
-        kinds = [record[name].dtype for record in records if name in record]
+        dtypes = [record[name].dtype for record in records if name in record]
         inner = [len(labels[dim]) for dim in dims]
-        stacked = np.full((*shape, *inner), "" if text else np.nan, dtype=object if text else _gaps(kinds))
-        for record, place in zip(records, places, strict=True):
+        stacked = np.full((*shape, *inner), "" if text else np.nan, dtype=object if text else _dtype_with_nan(dtypes))
+        for record, position in zip(records, positions, strict=True):
             if name in record:
                 at: Any = np.ix_(*[[labels[dim][label] for label in record[dim].values.tolist()] for dim in dims])
-                stacked[(*place, *at)] = record[name].values
-        variables[name] = ([*ticks, *dims], stacked.astype(str) if text else stacked, array.attrs)
+                stacked[(*position, *at)] = record[name].values
+        variables[name] = ([*axes, *dims], stacked.astype(str) if text else stacked, array.attrs)
     coordinates = {
         dim: (dim, [*index], records[0][dim].attrs if dim in records[0] else {}) for dim, index in labels.items()
     }
-    return xr.Dataset(variables, {**coordinates, **ticks})
+    return xr.Dataset(variables, {**coordinates, **axes})
 
 
 def _labels(records: Sequence[xr.Dataset]) -> dict[str, dict[Any, int]]:
-    """The ticks of `step` and of the axes that measures add, each with its place: steps in order, others as found."""
+    """The values of `step` and of the dimensions that measures add, each with its index; only steps are sorted."""
     found: dict[str, dict[Any, None]] = {}
     for record in records:
         for dim in record.dims:
             found.setdefault(str(dim), {}).update(dict.fromkeys(record[dim].values.tolist()))
-    ordered = {dim: sorted(ticks) if dim == "step" else [*ticks] for dim, ticks in found.items()}
-    return {dim: {tick: number for number, tick in enumerate(ticks)} for dim, ticks in ordered.items()}
+    ordered = {dim: sorted(values) if dim == "step" else [*values] for dim, values in found.items()}
+    return {dim: {value: index for index, value in enumerate(values)} for dim, values in ordered.items()}
 
 
-def _gaps(kinds: Sequence[np.dtype]) -> np.dtype:
-    """The type that values of all these types have beside NaN: rings in half precision stay as small as they are."""
-    return np.result_type(*[kind if kind.kind == "f" else float for kind in kinds])
+def _dtype_with_nan(dtypes: Sequence[np.dtype]) -> np.dtype:
+    """A type for values of all these types and NaN; half precision stays half precision."""
+    return np.result_type(*[dtype if dtype.kind == "f" else float for dtype in dtypes])
 
 
-def _plain(value: Any) -> Any:
-    """A coordinate: a number or a text."""
+def _coordinate(value: Any) -> Any:
+    """A swept value as a coordinate: a number or a string."""
     return value if isinstance(value, (int, float, str)) and not isinstance(value, bool) else json.dumps(value)

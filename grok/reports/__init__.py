@@ -1,1 +1,1 @@
-"""What a person looks at: figures, pages and tables, drawn from records alone."""
+"""Figures, pages and tables, made from records alone."""

@@ -1,4 +1,4 @@
-"""Filling the templates of pages, which share one head."""
+"""Filling the HTML templates of pages, which share one head."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+REPORTS = Path(__file__).parent
 
-def filled(template: str, **parts: str) -> str:
-    """The template of this name with each {{mark}} replaced by the part of that name, as it is: HTML or JSON."""
-    text, head = (Path(__file__).with_name(f"{name}.html").read_text(encoding="utf-8") for name in (template, "head"))
+
+def fill_template(template: str, **parts: str) -> str:
+    """The template with this name, such as `run/page`, with each {{mark}} replaced by the part with that name.
+
+    Parts are HTML or JSON and are not escaped.
+    """
+    text, head = ((REPORTS / f"{name}.html").read_text(encoding="utf-8") for name in (template, "head"))
     return re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], text.replace("{{head}}\n", head))
 
 
 def script_json(content: Any) -> str:
-    """JSON that can stand in a script: no text in it ends the script."""
+    """JSON for a script element. `</` is escaped, so that no text in it can close the element."""
     return json.dumps(content, allow_nan=False).replace("</", "<\\/")
 
 
-def rows(facts: Mapping[str, Any]) -> str:
-    """The rows of a table, a fact a row."""
+def table_rows(facts: Mapping[str, Any]) -> str:
+    """The HTML rows of a table, one fact per row."""
     return "".join(f"<tr><th>{html.escape(str(key))}<td>{html.escape(str(value))}" for key, value in facts.items())

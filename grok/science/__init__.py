@@ -1,1 +1,1 @@
-"""The mathematics of the papers as pure functions on tensors and arrays; nothing here trains, logs or configures."""
+"""The papers' mathematics as pure functions on tensors and arrays, without training, logging or configuration."""

@@ -1,1 +1,1 @@
-"""From cells to folders: what one process trains, and what it leaves for each cell."""
+"""From runs to outputs: which runs train together, where, and what they write."""

@@ -1,1 +1,1 @@
-"""What is to be learned: data, split and loss, one file a task."""
+"""Tasks, one file each: data, split, loss, and the criterion for a correct output."""

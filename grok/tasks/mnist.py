@@ -1,4 +1,4 @@
-"""Digits (or garments) from few examples: the image task of Omnigrok (Liu et al. 2023, Sec. 4.1)."""
+"""MNIST or Fashion-MNIST from few training images: the image task of Omnigrok (Liu et al. 2023, Sec. 4.1)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grok.checks import UserError, choice, whole
+from grok.checks import UserError, check_choice, check_int
 from grok.data import mnist
+from grok.random_streams import RandomStreams
 from grok.science import losses
-from grok.streams import Streams
 from grok.tasks.task import Data, Examples, Thresholds
 
 LOSSES = {"squared_error": losses.one_hot_squared_error, "cross_entropy": losses.cross_entropy}
@@ -20,7 +20,7 @@ LOSSES = {"squared_error": losses.one_hot_squared_error, "cross_entropy": losses
 
 @dataclass(frozen=True, kw_only=True)
 class Mnist:
-    """Classify 28 × 28 images in ten classes after seeing `n_train` of them."""
+    """Classify 28 × 28 images into ten classes after training on `n_train` of them."""
 
     dataset: str
     source: str
@@ -30,20 +30,23 @@ class Mnist:
     thresholds: Thresholds
 
     def __post_init__(self) -> None:
-        choice("task.dataset", self.dataset, mnist.MD5)
-        choice("task.source", self.source, mnist.SOURCES)
-        choice("task.loss", self.loss, LOSSES)
+        check_choice("task.dataset", self.dataset, mnist.MD5)
+        check_choice("task.source", self.source, mnist.SOURCES)
+        check_choice("task.loss", self.loss, LOSSES)
         if not isinstance(self.folder, str):
             raise UserError(f"task.folder={self.folder}: must be the path of a folder")
-        whole("task.n_train", self.n_train, least=1)
+        check_int("task.n_train", self.n_train, minimum=1)
 
     @property
     def dimensions(self) -> dict[str, int]:
         return {"n_inputs": 28 * 28, "n_outputs": 10}
 
-    def data(self, streams: Streams) -> Data:
-        """The first `n_train` images in the official order and the whole test set, as the reference code takes them;
-        from a source without an official test set, `n_train` images drawn by the stream `split`, tested on the rest."""
+    def data(self, streams: RandomStreams) -> Data:
+        """The first `n_train` images in the official order and the full test set, as in the reference code.
+
+        From a source without an official test set: `n_train` images drawn by the stream `split`, and the rest as the
+        test set.
+        """
         images, labels, n_test, pool = _table(self.dataset, self.source, self.folder, self.n_train)
         if n_test:
             order = torch.arange(len(labels))
@@ -52,9 +55,9 @@ class Mnist:
             order = torch.randperm(len(labels), generator=streams.generator("split"))
             n_test = len(labels) - self.n_train
             split = f"{self.n_train:,} images drawn by the stream `split`; tested on the other {n_test:,}"
-        origin = {"source": pool.source, "checksum": pool.checksum, "split": split, "why": pool.why}
+        provenance = {"source": pool.source, "checksum": pool.checksum, "split": split, "message": pool.message}
         train, test = order[: self.n_train], order[self.n_train :]
-        return Data(Examples(images, labels, train), Examples(images, labels, test), origin)
+        return Data(Examples(images, labels, train), Examples(images, labels, test), provenance)
 
     def example_loss(
         self, outputs: Float[Tensor, "*batch 10"], targets: Int[Tensor, "*batch"]
@@ -67,13 +70,17 @@ class Mnist:
 
 @lru_cache(maxsize=2)
 def _table(dataset: str, source: str, folder: str, n_train: int) -> tuple[Tensor, Tensor, int, mnist.Pool]:
-    """Pixels from 0 to 1 [image, 784] and labels [image], the training images first, with the size of the official test
-    set behind them (0: none) and the pool they came from. Cached: replicas that ask for the same table share it."""
+    """Pixels from 0 to 1 [image, 784], labels [image], the size of the official test set, and the pool of images.
+
+    The test set is at the end; its size is 0 if the source has none. The result is cached: replicas share equal tables.
+    """
     pool = mnist.load(dataset, source, folder)
     n_images = len(pool.labels)
-    most = n_images - max(pool.n_test, 1)
-    if n_train > most:
-        raise UserError(f"task.n_train={n_train}: this source has at most {most:,} training images ({pool.source})")
-    rows = [*range(n_train), *range(n_images - pool.n_test, n_images)] if pool.n_test else range(n_images)
-    pixels = torch.from_numpy(pool.images[rows]).flatten(1).float() / 255
-    return pixels, torch.from_numpy(pool.labels[rows]).long(), pool.n_test, pool
+    max_train = n_images - max(pool.n_test, 1)
+    if n_train > max_train:
+        raise UserError(
+            f"task.n_train={n_train}: this source has at most {max_train:,} training images ({pool.source})"
+        )
+    indices = [*range(n_train), *range(n_images - pool.n_test, n_images)] if pool.n_test else range(n_images)
+    pixels = torch.from_numpy(pool.images[indices]).flatten(1).float() / 255
+    return pixels, torch.from_numpy(pool.labels[indices]).long(), pool.n_test, pool

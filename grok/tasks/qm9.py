@@ -1,4 +1,4 @@
-"""The polarizability of molecules from few of them: the molecular task of Omnigrok (Liu et al. 2023, Sec. 4.3)."""
+"""Polarizability of molecules from few examples: the molecule task of Omnigrok (Liu et al. 2023, Sec. 4.3)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grok.checks import UserError, choice, number, whole
+from grok.checks import UserError, check_choice, check_float, check_int
 from grok.data import qm9
+from grok.random_streams import RandomStreams
 from grok.science.losses import squared_error
-from grok.streams import Streams
 from grok.tasks.task import Data, Examples, Thresholds
 
 FEATURES = ("reference", "perceived")
@@ -20,11 +20,11 @@ FEATURES = ("reference", "perceived")
 
 @dataclass(frozen=True, kw_only=True)
 class Qm9:
-    """Regress the isotropic polarizability, in Bohr³, of the first molecules of QM9 after half of them.
+    """Regress the isotropic polarizability, in Bohr³, of the first molecules of QM9.
 
-    Inputs are Int [molecule, atom, feature + atom]: of each atom its features, then the kind of its bond to each other.
-    An example is correct when its squared error is below the tolerance, in Bohr⁶. With `features=reference` atoms have
-    no aromaticity and no hybridisation, and rings alternate single and double bonds.
+    Inputs are Int [molecule, atom, feature + atom]: the features of each atom, then the kind of its bond to each atom.
+    An example is correct if its squared error is below the tolerance, in Bohr⁶. With `features=reference`, atoms have
+    no aromaticity and no hybridization, and aromatic rings have alternating single and double bonds.
     """
 
     folder: str
@@ -35,30 +35,30 @@ class Qm9:
     thresholds: Thresholds
 
     def __post_init__(self) -> None:
-        choice("task.features", self.features, FEATURES)
+        check_choice("task.features", self.features, FEATURES)
         if not isinstance(self.folder, str):
             raise UserError(f"task.folder={self.folder}: must be the path of a folder")
-        whole("task.n_molecules", self.n_molecules, least=2, most=qm9.MOST)
-        whole("task.n_train", self.n_train, least=1, most=self.n_molecules - 1)
-        number("task.tolerance", self.tolerance, above=0)
+        check_int("task.n_molecules", self.n_molecules, minimum=2, maximum=qm9.N_CACHED)
+        check_int("task.n_train", self.n_train, minimum=1, maximum=self.n_molecules - 1)
+        check_float("task.tolerance", self.tolerance, above=0)
 
     @property
     def dimensions(self) -> dict[str, int]:
         return {"n_features": qm9.N_FEATURES, "n_bonds": len(qm9.BONDS), "n_outputs": 1}
 
-    def data(self, streams: Streams) -> Data:
-        """The first molecules in the order of QM9, divided by the stream `split`."""
+    def data(self, streams: RandomStreams) -> Data:
+        """The first molecules in the order of QM9. The stream `split` divides them into training and test set."""
         inputs, targets, source, checksum = _table(self.folder, self.features, self.n_molecules)
         order = torch.randperm(self.n_molecules, generator=streams.generator("split"))
         n_test = self.n_molecules - self.n_train
-        origin = {
+        provenance = {
             "source": source,
             "checksum": checksum,
             "split": f"{self.n_train:,} of the first {self.n_molecules:,} molecules drawn by the stream `split`",
-            "why": f"QM9: {self.n_train:,} of the first {self.n_molecules:,} molecules to train on, {n_test:,} to test",
+            "message": f"QM9, first {self.n_molecules:,} molecules: {self.n_train:,} for training, {n_test:,} for test",
         }
         train, test = order[: self.n_train], order[self.n_train :]
-        return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), origin)
+        return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
 
     def example_loss(
         self, outputs: Float[Tensor, "*batch 1"], targets: Float[Tensor, "*batch 1"]
@@ -75,14 +75,14 @@ class Qm9:
 def _table(
     folder: str, features: str, n: int
 ) -> tuple[Int[Tensor, "molecule atom _"], Float[Tensor, "molecule 1"], str, str]:
-    """Inputs and targets of the first n molecules, their source and its checksum. Cached: replicas share the table."""
+    """Inputs and targets of the first n molecules, their source and its checksum. Cached: replicas share them."""
     molecules = qm9.load(folder)
     is_perceived = features == "perceived"
     atoms = torch.tensor(molecules.atoms[:n])
     bonds = torch.tensor((molecules.bonds if is_perceived else molecules.kekule)[:n])
     if not is_perceived:
         atoms[..., qm9.PERCEIVED] = 0
-    most = int(atoms.any(2).sum(1).max())  # that one of them has
-    inputs = torch.cat([atoms[:, :most], bonds[:, :most, :most]], dim=2)
+    max_atoms = int(atoms.any(2).sum(1).max())
+    inputs = torch.cat([atoms[:, :max_atoms], bonds[:, :max_atoms, :max_atoms]], dim=2)
     targets = torch.from_numpy(molecules.polarizability[:n, None])
     return inputs, targets, molecules.source, molecules.checksum

@@ -1,5 +1,4 @@
-"""Multitask sparse parity (Michaud et al. 2023, Sec. 3): many subtasks, some frequent and most rare, each learned at
-once or not at all."""
+"""Multitask sparse parity (Michaud et al. 2023, Sec. 3): subtasks with Zipf frequencies, each learned abruptly."""
 
 from __future__ import annotations
 
@@ -12,46 +11,46 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from grok.checks import UserError, number, whole
+from grok.checks import UserError, check_float, check_int
+from grok.random_streams import RandomStreams
 from grok.science import losses
-from grok.science.packed_bits import parity, random_words
-from grok.science.quanta import zipf_frequencies
-from grok.streams import Streams
+from grok.science.numerics.packed_bits import parity, random_bit_words
+from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.tasks.task import Data, Examples, Thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparseParity:
-    """Say whether k of n bits have an odd sum; a control symbol, the subtask, says which k.
+    """Add k = `subset_size` of n bits modulo 2; the subtask of an example determines which k bits.
 
-    Subtask i = 1 … n_subtasks comes with a probability ∝ i^−(alpha + 1). Inputs are Int [example, 1 + word]: i − 1, and
-    the bits in words of 64.
+    Subtask i = 1 … n_subtasks has a probability ∝ i^−(alpha + 1). Inputs are Int [example, 1 + word]: i − 1, and the
+    bits in words of 64.
     """
 
-    replica_wise: ClassVar = ("alpha", "k")
+    per_replica_keys: ClassVar = ("alpha", "subset_size")
     n_subtasks: int
     n_bits: int
-    k: int
+    subset_size: int
     alpha: float
     n_train: int | None
-    test_points: int
+    n_test_per_subtask: int
     thresholds: Thresholds
 
     def __post_init__(self) -> None:
-        whole("task.n_subtasks", self.n_subtasks, least=1)
-        whole("task.n_bits", self.n_bits, least=1)
-        whole("task.k", self.k, least=1)
-        if self.k > self.n_bits:
-            raise UserError(f"task.k={self.k}: must be at most task.n_bits={self.n_bits}")
-        if self.n_subtasks > (n_subsets := comb(self.n_bits, self.k)):
+        check_int("task.n_subtasks", self.n_subtasks, minimum=1)
+        check_int("task.n_bits", self.n_bits, minimum=1)
+        check_int("task.subset_size", self.subset_size, minimum=1)
+        if self.subset_size > self.n_bits:
+            raise UserError(f"task.subset_size={self.subset_size}: must be at most task.n_bits={self.n_bits}")
+        if self.n_subtasks > (n_subsets := comb(self.n_bits, self.subset_size)):
             raise UserError(
                 f"task.n_subtasks={self.n_subtasks}: must be at most the {n_subsets:,} subsets of "
-                f"task.k={self.k} of task.n_bits={self.n_bits} bits"
+                f"task.subset_size={self.subset_size} of task.n_bits={self.n_bits} bits"
             )
-        number("task.alpha", self.alpha, above=0)
+        check_float("task.alpha", self.alpha, above=0)
         if self.n_train is not None:
-            whole("task.n_train", self.n_train, least=1)
-        whole("task.test_points", self.test_points, least=2)
+            check_int("task.n_train", self.n_train, minimum=1)
+        check_int("task.n_test_per_subtask", self.n_test_per_subtask, minimum=2)
 
     @property
     def dimensions(self) -> dict[str, int]:
@@ -62,59 +61,62 @@ class SparseParity:
         """The probability of each subtask."""
         return torch.from_numpy(zipf_frequencies(self.n_subtasks, alpha=self.alpha))
 
-    def subsets(self, streams: Streams) -> Int[Tensor, "subtask k"]:
+    def subsets(self, streams: RandomStreams) -> Int[Tensor, "subtask k"]:
         """The positions of the bits that each subtask adds: distinct sorted subsets, drawn by the stream `subsets`."""
         generator = streams.generator("subsets")
-        drawn: dict[tuple[int, ...], None] = {}
-        while len(drawn) < self.n_subtasks:
-            positions = torch.randperm(self.n_bits, generator=generator)[: self.k]
-            drawn[tuple(positions.sort().values.tolist())] = None
-        return torch.tensor([*drawn])
+        subsets: dict[tuple[int, ...], None] = {}
+        while len(subsets) < self.n_subtasks:
+            positions = torch.randperm(self.n_bits, generator=generator)[: self.subset_size]
+            subsets[tuple(positions.sort().values.tolist())] = None
+        return torch.tensor([*subsets])
 
-    def data(self, streams: Streams) -> Data:
-        """Equally many test points of every subtask, weighted by its probability; and the same again to measure
-        training by where every step draws new examples, else `n_train` examples drawn as they come, once."""
+    def data(self, streams: RandomStreams) -> Data:
+        """A test set with equally many examples of every subtask, weighted by its probability, and the training data.
+
+        With `n_train`, the training set is a fixed sample by frequency. Without it, every step samples new examples,
+        and training accuracy is measured on a second set that is composed like the test set.
+        """
         subsets = self.subsets(streams)
-        test = self._equally_many(subsets, streams.generator("test"))
+        test = self._balanced_examples(subsets, streams.generator("test"))
         if self.n_train is None:
-            train, fresh = self._equally_many(subsets, streams.generator("train")), partial(self.as_they_come, subsets)
-            trained_on = "new examples in every step"
+            train = self._balanced_examples(subsets, streams.generator("train"))
+            sample, training_data = partial(self.sample_by_frequency, subsets), "new examples in every step"
         else:
-            inputs, targets = self.as_they_come(subsets, self.n_train, streams.generator("train"))
-            train, fresh = Examples(inputs, targets, torch.arange(len(targets))), None
-            trained_on = f"{self.n_train:,} examples"
-        rule = (
-            f"{self.n_subtasks:,} parities of {self.k} of {self.n_bits} bits, as frequent as rank^−{self.alpha + 1:g}"
-        )
-        origin = {
+            inputs, targets = self.sample_by_frequency(subsets, self.n_train, streams.generator("train"))
+            train = Examples(inputs, targets, torch.arange(len(targets)))
+            sample, training_data = None, f"{self.n_train:,} examples"
+        bits = f"{self.subset_size} of {self.n_bits} bits"
+        rule = f"{self.n_subtasks:,} parities of {bits}, with frequencies ∝ rank^−{self.alpha + 1:g}"
+        provenance = {
             "source": f"generated: {rule}",
             "checksum": "none",
-            "split": f"{trained_on}; {self.test_points:,} test points of each subtask, by streams of their own",
-            "why": f"sparse parity: {rule}; {trained_on} to train on",
+            "split": f"{training_data}; "
+            f"{self.n_test_per_subtask:,} test examples per subtask, sampled by separate streams",
+            "message": f"sparse parity: {rule}; training on {training_data}",
         }
-        return Data(train, test, origin, fresh)
+        return Data(train, test, provenance, sample)
 
-    def _equally_many(self, subsets: Int[Tensor, "subtask k"], generator: Generator) -> Examples:
-        """Test points in the order of subtasks, with weights that make means those over the task's own examples."""
-        subtasks = torch.arange(self.n_subtasks).repeat_interleave(self.test_points)
+    def _balanced_examples(self, subsets: Int[Tensor, "subtask k"], generator: Generator) -> Examples:
+        """Equally many examples of each subtask, sorted by subtask. Their weights are the frequencies of the task."""
+        subtasks = torch.arange(self.n_subtasks).repeat_interleave(self.n_test_per_subtask)
         inputs, targets = self.examples(subsets, subtasks, generator)
-        weights = (self.frequencies / self.test_points).repeat_interleave(self.test_points)
+        weights = (self.frequencies / self.n_test_per_subtask).repeat_interleave(self.n_test_per_subtask)
         return Examples(inputs, targets, torch.arange(len(targets)), weights)
 
-    def as_they_come(
+    def sample_by_frequency(
         self, subsets: Int[Tensor, "subtask k"], n: int, generator: Generator
     ) -> tuple[Int[Tensor, "example _"], Int[Tensor, " example"]]:
-        """Independent draws, put in the order of subtasks: what lies side by side is quicker to learn from."""
-        below = self.frequencies.cumsum(0)
-        drawn = torch.rand(n, dtype=torch.float64, generator=generator) * below[-1]
-        counts = torch.searchsorted(below, drawn, right=True).bincount(minlength=self.n_subtasks)
+        """n independent examples by frequency. They are sorted by subtask: a training step is then faster."""
+        cumulative = self.frequencies.cumsum(0)
+        samples = torch.rand(n, dtype=torch.float64, generator=generator) * cumulative[-1]
+        counts = torch.searchsorted(cumulative, samples, right=True).bincount(minlength=self.n_subtasks)
         return self.examples(subsets, torch.arange(self.n_subtasks).repeat_interleave(counts), generator)
 
     def examples(
         self, subsets: Int[Tensor, "subtask k"], subtasks: Int[Tensor, " example"], generator: Generator
     ) -> tuple[Int[Tensor, "example _"], Int[Tensor, " example"]]:
-        """Random bits for these subtasks and their parities."""
-        words = random_words(len(subtasks), self.n_bits, generator)
+        """Inputs with random bits for these subtasks, and their parities."""
+        words = random_bit_words(len(subtasks), self.n_bits, generator)
         return torch.cat([subtasks.unsqueeze(1), words], 1), parity(words, subsets[subtasks])
 
     def example_loss(

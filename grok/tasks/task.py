@@ -1,4 +1,4 @@
-"""What a task is: the data one replica sees, its loss, and what counts as correct."""
+"""The task protocol: the data of one replica, its loss, and what counts as correct."""
 
 from __future__ import annotations
 
@@ -9,68 +9,68 @@ from typing import Protocol
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from grok.checks import flag, number, whole
-from grok.streams import Streams
+from grok.checks import check_bool, check_float, check_int
+from grok.random_streams import RandomStreams
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of a table of inputs and targets. Replicas that return the same table share it; their rows are their own."""
+    """A table of inputs and targets, and the indices of a replica's examples. Replicas share equal tables."""
 
     inputs: Tensor  # [row, …]
     targets: Tensor  # [row, …]
-    rows: Int[Tensor, " example"]
-    weights: Float[Tensor, " example"] | None = None  # in float64, of sum 1, for means; None: equal
+    indices: Int[Tensor, " example"]
+    weights: Float[Tensor, " example"] | None = None  # for means, in float64, with sum 1; None: equal weights
 
 
 @dataclass(frozen=True)
 class Data:
-    """What one replica trains on and is tested on, and where it came from (for the record)."""
+    """The training and test examples of one replica, and their provenance for the record."""
 
     train: Examples
     test: Examples
-    origin: Mapping[str, str]  # source, checksum, split; `why` is shown to the user
-    fresh: Callable[[int, Generator], tuple[Tensor, Tensor]] | None = None
-    """Draws so many new inputs and targets. Where a task has it, every step trains on a batch of these, and `train` is
-    what training accuracy is measured on; elsewhere steps train on `train`, epoch by epoch."""
+    provenance: Mapping[str, str]  # source, checksum, split; `message` is printed
+    sample: Callable[[int, Generator], tuple[Tensor, Tensor]] | None = None
+    """Samples n new inputs and targets. A task that has it trains every step on a batch of these, and measures training
+    accuracy on `train`; other tasks train on `train`, epoch by epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """The accuracies that count as memorised and generalised, and the delay that counts as grokking."""
+    """The accuracies that count as memorized and as generalized, and the delay that counts as grokking."""
 
     memorization: float
     generalization: float
-    grokking_delay: int  # steps; a run that generalises so long after memorising, or longer, has grokked
-    stay: bool  # whether an accuracy counts from where it stays at its threshold, or from where it first reaches it
+    grokking_delay: int  # steps from memorization to generalization, from which a run has grokked
+    stay: bool  # whether an accuracy must stay at its threshold, or only reach it once
 
     def __post_init__(self) -> None:
-        number("task.thresholds.memorization", self.memorization, above=0)
-        number("task.thresholds.generalization", self.generalization, above=0)
-        whole("task.thresholds.grokking_delay", self.grokking_delay, least=1)
-        flag("task.thresholds.stay", self.stay)
+        check_float("task.thresholds.memorization", self.memorization, above=0)
+        check_float("task.thresholds.generalization", self.generalization, above=0)
+        check_int("task.thresholds.grokking_delay", self.grokking_delay, minimum=1)
+        check_bool("task.thresholds.stay", self.stay)
 
 
 class Task(Protocol):
-    """A frozen description of what one replica sees. It never sees the replica axis.
+    """A frozen description of the data of one replica. A task never sees the replica axis.
 
-    One with a method `start(model, streams)` brings weights from which its replica starts in place of the model's own,
-    by the names of the parameters and without the replica axis: those of a published run.
+    A task with a method `initial_weights(model, streams)` replaces the model's own initial weights, by parameter names
+    and without the replica axis: with those of a published run.
     """
 
     @property
     def thresholds(self) -> Thresholds:
-        """What counts as memorised, generalised and grokked."""
+        """The thresholds of memorization, generalization and grokking."""
 
     @property
     def dimensions(self) -> Mapping[str, int]:
-        """What the model must know of the task, by the names of the model's arguments: `n_inputs`, `n_outputs`, …"""
+        """The sizes that the model needs, by the names of its arguments: `n_inputs`, `n_outputs`, …"""
 
-    def data(self, streams: Streams) -> Data:
-        """The examples of the replica whose random numbers are `streams`."""
+    def data(self, streams: RandomStreams) -> Data:
+        """The examples of the replica with these random streams."""
 
     def example_loss(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Float[Tensor, "*batch"]:
         """The loss of each example."""
 
     def is_correct(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Bool[Tensor, "*batch"]:
-        """Whether each example counts as correct."""
+        """Whether each example is correct."""

@@ -1,1 +1,1 @@
-"""The engine: segments, looks, checkpoints, and the LightningModule that holds them."""
+"""Training: segments of steps, evaluations, checkpoints, and the LightningModule that holds them."""

@@ -1,4 +1,4 @@
-"""From the resolved configurations of replicas to the module that trains them side by side."""
+"""From the resolved configurations of replicas to the module that trains them in one batch."""
 
 from __future__ import annotations
 
@@ -10,119 +10,149 @@ from torch import nn
 
 from grok.checks import UserError
 from grok.configuration import differences, leaves
-from grok.optimizers.optimizer import along_replicas
-from grok.streams import Streams
+from grok.optimizers.optimizer import broadcast_to_parameter
+from grok.random_streams import RandomStreams
 from grok.tasks.task import Data, Task
-from grok.training.feed import EpochFeed, FreshFeed, Tables
-from grok.training.instantiation import instantiate, instantiate_frozen
-from grok.training.module import Training
-from grok.training.schedule import looks
+from grok.training.batches import BatchSource, EpochBatches, OnlineBatches, ReplicaDataset
+from grok.training.batching import class_attribute, shared_config
+from grok.training.evaluation_steps import evaluation_steps
+from grok.training.instantiation import instantiate, instantiate_cached
+from grok.training.module import ReplicaModule
 from grok.training.settings import Settings
-from grok.training.side_by_side import declared, shared_part
 
+# bfloat16: tensors are float32, and the device may round matrix products
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}
 
 
-def build(configs: Sequence[Mapping[str, Any]]) -> tuple[Training, list[Data]]:
-    """The module that trains one replica for each configuration, and each replica's data.
+def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Data]]:
+    """The module that trains one replica per configuration, and each replica's data.
 
-    The configurations may differ in what is a replica's own: see `grok.training.side_by_side`.
+    The configurations may differ in per-replica keys only: see `grok.training.batching`.
 
     Raises:
-        UserError: a value that a task, model, optimiser or measure refuses, or a network that a measure cannot read.
+        UserError: a value that a task, model, optimizer or measure refuses, or a model that a measure cannot read.
     """
-    own = configs[0]
-    agreed = shared_part(own)
-    for config in configs[1:]:
-        if different := [*differences(agreed, shared_part(config))]:
-            raise ValueError(f"replicas side by side must agree in {', '.join(different)}")
-    if "performance" not in own["measure"]:
-        raise UserError(f"measure={[*own['measure']]}: must include performance, by which every task is judged")
-    settings = [Settings.of(config) for config in configs]
+    shared = _first_checked(configs)
+    settings = [Settings.from_config(config) for config in configs]
     first = settings[0]
-    streams = [Streams(each.seed) for each in settings]
-    tasks = [instantiate_frozen(config["task"], "task") for config in configs]
+    streams = [RandomStreams(each.seed) for each in settings]
+    tasks = [instantiate_cached(config["task"], "task") for config in configs]
     data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
     dtype = DTYPES[first.precision]
-    generators = [stream.generator("init") for stream in streams]
-    of_each = _of_each(configs)
-    model = instantiate(own["model"], "model", **of_each, **tasks[0].dimensions, generators=generators)
-    scales = torch.tensor([each.init_scale for each in settings], dtype=torch.float64)
-    with torch.no_grad():
-        _start(model, tasks, streams)
-        for parameter in model.parameters():
-            parameter.mul_(along_replicas(scales, parameter))
-    model.to(dtype)
-    measures = {name: instantiate(measure, f"measure.{name}") for name, measure in own["measure"].items()}
-    for name, measure in measures.items():
-        _check(name, measure, tasks[0], model)
-    train = Tables([each.train for each in data], dtype=dtype)
-    fresh = [each.fresh for each in data if each.fresh is not None]
-    feed = FreshFeed(train, fresh, streams, first.batch_size) if fresh else EpochFeed(train, streams, first.batch_size)
-    training = Training(
+    model = _model(configs, tasks, streams, init_scales=[each.init_scale for each in settings]).to(dtype)
+    train, test = (ReplicaDataset([getattr(each, part) for each in data], dtype=dtype) for part in ("train", "test"))
+    module = ReplicaModule(
         model=model,
         task=tasks[0],
-        sources=[*zip(tasks, streams, strict=True)],
-        feed=feed,
+        replicas=[*zip(tasks, streams, strict=True)],
+        batches=_batches(train, data, streams, first.batch_size),
         train=train,
-        test=Tables([each.test for each in data], dtype=dtype),
-        optimizer_settings=[instantiate_frozen(config["optimizer"], "optimizer") for config in configs],
-        measures=[*measures.values()],
-        looks=looks(first.steps, per_decade=first.looks_per_decade, every=first.looks_every),
+        test=test,
+        optimizer_settings=[instantiate_cached(config["optimizer"], "optimizer") for config in configs],
+        measures=_measures(shared["measure"], tasks[0], model),
+        evaluation_steps=evaluation_steps(
+            first.steps, per_decade=first.evaluate_per_decade, every=first.evaluate_every
+        ),
         stop_when_grokked=first.stop_when_grokked,
     )
-    return training, data
+    return module, data
 
 
-def _of_each(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The model's keys that are a replica's own, with a value for each replica."""
-    own = configs[0]["model"]
-    keys = declared(own, "replica_wise", ()) if "_target_" in own else ()
-    return {key: [config["model"][key] for config in configs] for key in keys if key in own}
-
-
-def _start(model: nn.Module, tasks: Sequence[Task], streams: Sequence[Streams]) -> None:
-    """Put in place the weights from which a task has its replica start, if it has some: those of a published run."""
-    parameters = dict(model.named_parameters())
-    for replica, (task, stream) in enumerate(zip(tasks, streams, strict=True)):
-        for name, weights in task.start(model, stream).items() if hasattr(task, "start") else ():
-            parameters[name][replica] = weights
-
-
-def _check(name: str, measure: Any, task: Task, model: nn.Module) -> None:
-    """Let a measure that can refuse what it cannot measure do so."""
-    try:
-        if hasattr(measure, "check"):
-            measure.check(task, model)
-    except UserError as error:
-        raise UserError(f"measure={name}: {error}") from error
-
-
-def device_of(config: Mapping[str, Any]) -> torch.device:
-    """The device a run trains on; `auto` is a GPU where there is one that has the precision asked for.
+def select_device(config: Mapping[str, Any]) -> torch.device:
+    """The device of a run; `auto` is a GPU if there is one with the required precision.
 
     Raises:
-        UserError: the device asked for is not there, or cannot compute in the precision asked for.
+        UserError: the device is not on this machine, or cannot compute in the required precision.
     """
-    name, exact = Settings.of(config).device, [*_in_float64(config)]
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    name, float64_users = Settings.from_config(config).device, [*_float64_users(config)]
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind] and not (kind == "mps" and exact))
+        name = next(
+            kind for kind in ("cuda", "mps", "cpu") if available[kind] and not (kind == "mps" and float64_users)
+        )
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"device={name}: must be auto, cpu, cuda, cuda:<number> or mps") from error
     count = torch.cuda.device_count() if device.type == "cuda" else 1
-    if not there[device.type] or (device.index or 0) >= count:
-        found = ", ".join(kind for kind, is_there in there.items() if is_there)
+    if not available[device.type] or (device.index or 0) >= count:
+        found = ", ".join(kind for kind, is_available in available.items() if is_available)
         raise UserError(f"device={name}: not on this machine, which has {found}")
-    if device.type == "mps" and exact:
-        raise UserError(f"device={name}: has no float64, needed by {', '.join(exact)}; choose device=cpu")
+    if device.type == "mps" and float64_users:
+        raise UserError(f"device={name}: has no float64, needed by {', '.join(float64_users)}; choose device=cpu")
     return device
 
 
-def _in_float64(config: Mapping[str, Any]) -> Iterator[str]:
-    """What of a configuration is computed in float64 on the device: values that say so, and measures that declare it
-    by `needs_float64 = True`."""
+def _first_checked(configs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first configuration, if the others differ in per-replica keys only and it has the measure `performance`."""
+    first = configs[0]
+    shared = shared_config(first)
+    for config in configs[1:]:
+        if different := [*differences(shared, shared_config(config))]:
+            raise ValueError(f"batched replicas must agree in {', '.join(different)}")
+    if "performance" not in first["measure"]:
+        raise UserError(f"measure={[*first['measure']]}: must include performance, which every task needs")
+    return first
+
+
+def _model(
+    configs: Sequence[Mapping[str, Any]],
+    tasks: Sequence[Task],
+    streams: Sequence[RandomStreams],
+    *,
+    init_scales: Sequence[float],
+) -> nn.Module:
+    """The model of all replicas with its scaled initial weights, in float64."""
+    generators = [stream.generator("init") for stream in streams]
+    derived = {**_replica_values(configs), **tasks[0].dimensions, "generators": generators}
+    model: nn.Module = instantiate(configs[0]["model"], "model", **derived)
+    scales = torch.tensor(init_scales, dtype=torch.float64)
+    with torch.no_grad():
+        _load_initial_weights(model, tasks, streams)
+        for parameter in model.parameters():
+            parameter.mul_(broadcast_to_parameter(scales, parameter))
+    return model
+
+
+def _replica_values(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The model's per-replica keys, with one value per replica."""
+    model = configs[0]["model"]
+    keys = class_attribute(model, "per_replica_keys", ()) if "_target_" in model else ()
+    return {key: [config["model"][key] for config in configs] for key in keys if key in model}
+
+
+def _load_initial_weights(model: nn.Module, tasks: Sequence[Task], streams: Sequence[RandomStreams]) -> None:
+    """Load the initial weights that a task prescribes, such as those of a published run."""
+    parameters = dict(model.named_parameters())
+    for replica, (task, stream) in enumerate(zip(tasks, streams, strict=True)):
+        if hasattr(task, "initial_weights"):
+            for name, weights in task.initial_weights(model, stream).items():
+                parameters[name][replica] = weights
+
+
+def _batches(
+    train: ReplicaDataset, data: Sequence[Data], streams: Sequence[RandomStreams], batch_size: int | None
+) -> BatchSource:
+    """New examples in every step if the tasks sample them, else epochs over the training set."""
+    samplers = [each.sample for each in data if each.sample is not None]
+    return OnlineBatches(train, samplers, streams, batch_size) if samplers else EpochBatches(train, streams, batch_size)
+
+
+def _measures(configs: Mapping[str, Any], task: Task, model: nn.Module) -> list[Any]:
+    """The measures, once each accepts the task and the model."""
+    measures = {name: instantiate(config, f"measure.{name}") for name, config in configs.items()}
+    for name, measure in measures.items():
+        try:
+            if hasattr(measure, "validate"):
+                measure.validate(task, model)
+        except UserError as error:
+            raise UserError(f"measure={name}: {error}") from error
+    return [*measures.values()]
+
+
+def _float64_users(config: Mapping[str, Any]) -> Iterator[str]:
+    """The parts of a configuration that compute in float64 on the device: values that say so, and measures that declare
+    `needs_float64 = True`."""
     yield from (f"{key}={value}" for key, value in leaves(config) if value == "float64")
-    yield from (f"measure={name}" for name, each in config["measure"].items() if declared(each, "needs_float64", False))
+    measures = config["measure"].items()
+    yield from (f"measure={name}" for name, each in measures if class_attribute(each, "needs_float64", False))

@@ -1,4 +1,4 @@
-"""Training a built module by Lightning's Trainer: device, precision, callbacks, and going on from a checkpoint."""
+"""Training a module with Lightning's Trainer: device, precision, callbacks, restored checkpoints."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from grok.training.checkpoint import ReplicaCheckpoints
+from grok.training.checkpoint_callback import CheckpointCallback
 from grok.training.interruption import Interruption
 from grok.training.memory import keep_freed_memory
-from grok.training.module import Training
-from grok.training.progress import Counting, Progress
-from grok.training.saving import Saving
+from grok.training.module import ReplicaModule
+from grok.training.progress import Progress, ProgressCallback
 
 MATMUL_PRECISION = {"float64": "highest", "float32": "highest", "bfloat16": "medium"}
 
 
 def fit(
-    training: Training,
+    module: ReplicaModule,
     *,
     device: torch.device,
     checkpoints: ReplicaCheckpoints,
@@ -33,15 +33,15 @@ def fit(
     loggers: Sequence[Logger],
     progress: Progress,
 ) -> None:
-    """Train until a replica is finished, or until a signal comes; go on from the checkpoints where there are some.
+    """Train from the restored checkpoints, if there are any, until a replica is finished or a signal arrives.
 
     Raises:
-        UserError: a folder cannot be written; what was saved before is unharmed.
+        UserError: a folder cannot be written; everything saved before is intact.
     """
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its lines on devices and tips are not for users
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # hide its lines on devices and tips
     keep_freed_memory()
-    training.interrupted = interruption
-    saving = Saving(every_seconds=save_every_seconds, also=save_records)
+    module.interrupted = interruption
+    checkpoint_callback = CheckpointCallback(every_seconds=save_every_seconds, after_save=save_records)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch.utils._pytree")
         trainer = Trainer(
@@ -49,24 +49,26 @@ def fit(
             devices=[device.index] if device.type == "cuda" and device.index is not None else 1,
             max_epochs=-1,
             logger=list(loggers),
-            callbacks=[Counting(progress), interruption, saving],
+            callbacks=[ProgressCallback(progress), interruption, checkpoint_callback],
             plugins=[checkpoints],
             enable_progress_bar=False,
             enable_checkpointing=False,
             enable_model_summary=False,
         )
         try:
-            trainer.fit(training, ckpt_path="in each replica's folder" if checkpoints.begun else None)
+            trainer.fit(module, ckpt_path="in each replica's folder" if checkpoints.restored else None)
         except SIGTERMException:
-            assert interruption(), "Lightning's word for a SIGTERM that came between its handler and ours"
+            assert interruption(), (
+                "Lightning raises this only for a SIGTERM that it received before our handler was installed"
+            )
 
 
 @contextmanager
-def products(precision: str, device: torch.device) -> Iterator[float]:
-    """Let matrix products round as the precision says, and give the relative error that they then have on this device.
+def matmul_precision(precision: str, device: torch.device) -> Iterator[float]:
+    """Set torch's precision of float32 matrix products; yields their measured relative error on this device.
 
-    `bfloat16` allows the device to round products, by torch's `set_float32_matmul_precision("medium")`; whether it does
-    depends on the device. About 1e-7 is float32, 3e-4 TensorFloat-32, 2e-3 bfloat16.
+    `bfloat16` allows the device to round products (`set_float32_matmul_precision("medium")`); whether it does depends
+    on the device. The error is about 1e-7 for float32, 3e-4 for TensorFloat-32 and 2e-3 for bfloat16.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(MATMUL_PRECISION[precision])

@@ -1,9 +1,10 @@
-"""Hydra's `instantiate`, with what a constructor refuses told as the user's mistake that it is."""
+"""Hydra's `instantiate`, with a user's mistakes reported in one line."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
@@ -12,13 +13,14 @@ from hydra import utils
 from hydra.errors import InstantiationException
 
 from grok.checks import UserError
+from grok.old_names import CLAIM_KEYS, new_key, new_target
 
 
 def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
-    """The object that a configuration's `_target_` makes; `derived` arguments come from elsewhere than the user.
+    """The object that a configuration's `_target_` makes; `derived` arguments do not come from the user.
 
     Raises:
-        UserError: a value is refused, or a key is not one that the target takes.
+        UserError: the target refuses a value, or does not take a key.
     """
     try:
         return utils.instantiate(config, _convert_="all", **derived)
@@ -26,32 +28,43 @@ def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, TypeError) and (line := _unknown(config, group, derived)):
+        if isinstance(cause, TypeError) and (line := _unknown_key_message(config, group, derived)):
             raise UserError(line) from error
         if isinstance(cause, (TypeError, ImportError)) or cause is None:
-            line = str(cause or error).strip().splitlines()[0]
-            raise UserError(f"{group}: {config.get('_target_')} cannot be made ({line})") from error
+            target, line = str(config.get("_target_")), str(cause or error).strip().splitlines()[0]
+            raise UserError(f"{group}: {target} cannot be made ({line}){_renamed(line)}") from error
         raise cause from None
 
 
-def instantiate_frozen(config: Mapping[str, Any], group: str) -> Any:
-    """The object of a configuration, a task or an optimiser's settings. Of a frozen dataclass it is made once for all
-    cells that say the same, as Hydra takes milliseconds for each."""
-    found = _once(json.dumps(config), group)
+def _renamed(line: str) -> str:
+    """What an error message of Hydra's mentions by an old name, with the new one; empty if there is nothing."""
+    targets = {name: new_target(name) for name in re.findall(r"'(grok\.[\w.]+)'", line)}
+    arguments = {
+        name: CLAIM_KEYS.get(name) for name in re.findall(r"Claim\.__init__\(\) got an .* argument '(\w+)'", line)
+    }
+    return "".join(f"; {old} is now {new}" for old, new in {**targets, **arguments}.items() if new)
+
+
+def instantiate_cached(config: Mapping[str, Any], group: str) -> Any:
+    """The object of a configuration. Equal configurations of a frozen dataclass share one object, because Hydra takes
+    milliseconds per object."""
+    found = _instantiate_cached(json.dumps(config), group)
     is_frozen = getattr(getattr(found, "__dataclass_params__", None), "frozen", False)
     return found if is_frozen else instantiate(config, group)
 
 
 @cache
-def _once(config: str, group: str) -> Any:
+def _instantiate_cached(config: str, group: str) -> Any:
     return instantiate(json.loads(config), group)
 
 
-def _unknown(config: Mapping[str, Any], group: str, derived: Collection[str]) -> str | None:
-    """The key that the target does not take, with those that it takes of the user; None where it takes all."""
+def _unknown_key_message(config: Mapping[str, Any], group: str, derived: Collection[str]) -> str | None:
+    """The message for a key that the target does not take, with the keys that it takes; None if it takes all."""
     parameters = inspect.signature(utils.get_object(config["_target_"])).parameters
     unknown = [key for key in config if not key.startswith("_") and key not in parameters]
     if not unknown or any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         return None
-    key, taken = unknown[0], ", ".join(name for name in parameters if name not in derived)
-    return f"{group}.{key}={config[key]}: {config['_target_']} takes {taken}; ~{group}.{key} drops it"
+    key, accepted = f"{group}.{unknown[0]}", ", ".join(name for name in parameters if name not in derived)
+    if new := new_key(key):
+        return f"{key}={config[unknown[0]]}: renamed to {new}"
+    return f"{key}={config[unknown[0]]}: {config['_target_']} takes {accepted}; ~{key} drops it"

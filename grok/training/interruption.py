@@ -12,38 +12,38 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption(Callback):
-    """While this context is open, the first SIGINT or SIGTERM is remembered; a second one ends the process as ever.
+    """Within this context the first SIGINT or SIGTERM is remembered; a second one ends the process as usual.
 
-    Lightning sets a SIGTERM handler of its own for a fit, which would raise in mid-segment: as a callback this takes
-    its place when training starts.
+    Lightning installs its own SIGTERM handler for a fit, which would raise within a segment. As a callback, this class
+    replaces that handler when training starts.
     """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-        self.may_handle = threading.current_thread() is threading.main_thread()  # elsewhere Python allows no handlers
+        self.is_main_thread = threading.current_thread() is threading.main_thread()  # Python allows handlers only there
 
     def __call__(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal has arrived."""
         return self.signal is not None
 
     def __enter__(self) -> Interruption:
-        if self.may_handle:
+        if self.is_main_thread:
             self.before = {number: signal.getsignal(number) for number in SIGNALS}
-            self._take_over()
+            self._install_handlers()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.may_handle:
+        if self.is_main_thread:
             for number, handler in self.before.items():
                 signal.signal(number, handler)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.may_handle and self.signal is None:
-            self._take_over()
+        if self.is_main_thread and self.signal is None:
+            self._install_handlers()
 
-    def _take_over(self) -> None:
+    def _install_handlers(self) -> None:
         for number in SIGNALS:
             signal.signal(number, self._remember)
 

@@ -1,4 +1,4 @@
-"""What a step frees stays with the process, so that the next step need not ask the system for it again."""
+"""Memory that a step frees stays with the process, so that the next step need not request it again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 @cache
 def keep_freed_memory() -> None:
-    """Let glibc keep blocks of up to 1 GiB that were freed; where there is no glibc, nothing.
+    """Let glibc keep freed blocks of up to 1 GiB; without glibc, do nothing.
 
-    By default it returns a batch's activations to the system after every step, which then clears the same pages anew:
-    a fifth of a step of 100 teacher–student replicas.
+    By default glibc returns a batch's activations to the system after every step, and the system clears the same pages
+    again: a fifth of the time of a step of 100 teacher–student replicas.
     """
     tune = getattr(ctypes.CDLL(None), "mallopt", None)
     if tune is not None:

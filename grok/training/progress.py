@@ -1,4 +1,4 @@
-"""Progress on the terminal: optimiser steps of all cells, cells done, train and test accuracy, time left."""
+"""Progress on the terminal: optimizer steps of all runs, finished runs, train and test accuracy, time left."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pytorch_lightning import Callback, Trainer
 from rich import progress
 from rich.console import Console
 
-from grok.training.module import Training
+from grok.training.module import ReplicaModule
 
-LINE_EVERY_SECONDS = 10.0  # where the output is no terminal (a file, a cluster's log), a line so often instead of a bar
+LINE_EVERY_SECONDS = 10.0  # interval of the lines that replace the bar where the output is not a terminal
 
 
 class Progress:
-    """How far cells are that are to take so many steps each: a bar on a terminal, elsewhere a line now and then."""
+    """Progress of runs with these numbers of steps: a bar on a terminal, otherwise a line every few seconds."""
 
     def __init__(self, console: Console, steps: Sequence[int]) -> None:
-        self.console, self.cells, self.done, self.steps = console, len(steps), 0, 0
+        self.console, self.n_runs, self.n_finished, self.steps = console, len(steps), 0, 0
         self.total = sum(steps)
-        self.begun_at = self.said_at = time.monotonic()
+        self.started_at = self.printed_at = time.monotonic()
         self.bar = progress.Progress(
             "{task.description}",
             progress.BarColumn(bar_width=24),
@@ -46,40 +46,40 @@ class Progress:
     ) -> None:
         self.bar.stop()
 
-    def skip(self, steps: int, *, cells: int = 0) -> None:
-        """Leave out steps that need not be trained, and count cells that are done, one way or the other."""
+    def skip(self, steps: int, *, runs: int = 0) -> None:
+        """Subtract steps that need no training, and count runs as finished."""
         self.total -= steps
-        self.done += cells
-        self._show("")
+        self.n_finished += runs
+        self._update("")
 
-    def advance(self, steps: int, training: Training) -> None:
-        """Count steps, summed over the replicas that took them."""
+    def advance(self, steps: int, module: ReplicaModule) -> None:
+        """Count steps, summed over replicas; show mean accuracies over the replicas of the batch."""
         self.steps += steps
-        train, test = (float(training.history.latest(f"{part}_accuracy").nanmean()) for part in ("train", "test"))
-        self._show(f"train {train:.3f}  test {test:.3f}")
-        if not self.console.is_terminal and time.monotonic() - self.said_at >= LINE_EVERY_SECONDS:
-            many = f"{len(training.optimizer_settings)} cells side by side, {self.done} of {self.cells} done; "
-            each = (time.monotonic() - self.begun_at) / max(self.steps, 1)
-            left = timedelta(seconds=round(each * (self.total - self.steps)))
-            means = f"train {train:.3f}  test {test:.3f}"
-            where = f"step {training.step:,} of {training.steps:,}"
-            self.console.print(f"{where}  {many if self.cells > 1 else ''}{means}  {left} left")
-            self.said_at = time.monotonic()
+        train, test = (float(module.history.latest(f"{part}_accuracy").nanmean()) for part in ("train", "test"))
+        accuracies = f"train {train:.3f}  test {test:.3f}"
+        self._update(accuracies)
+        if not self.console.is_terminal and time.monotonic() - self.printed_at >= LINE_EVERY_SECONDS:
+            counts = f"batch of {len(module.replicas)} runs, {self.n_finished} of {self.n_runs} runs finished; "
+            seconds_per_step = (time.monotonic() - self.started_at) / max(self.steps, 1)
+            left = timedelta(seconds=round(seconds_per_step * (self.total - self.steps)))
+            position = f"step {module.step:,} of {module.steps:,}"
+            self.console.print(f"{position}  {counts if self.n_runs > 1 else ''}{accuracies}  {left} left")
+            self.printed_at = time.monotonic()
 
-    def _show(self, accuracy: str) -> None:
-        description = f"cells {self.done}/{self.cells}" if self.cells > 1 else "training"
+    def _update(self, accuracy: str) -> None:
+        description = f"runs {self.n_finished}/{self.n_runs}" if self.n_runs > 1 else "training"
         self.bar.update(self.task, description=description, total=self.total, completed=self.steps, accuracy=accuracy)
 
 
-class Counting(Callback):
-    """Tells the progress of every segment; accuracies are means over the replicas side by side."""
+class ProgressCallback(Callback):
+    """Reports the steps of every segment to a `Progress`."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
-    def on_train_start(self, trainer: Trainer, pl_module: Training) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: Trainer, pl_module: ReplicaModule) -> None:  # type: ignore[override]
         self.step = pl_module.step
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Training, *args: object) -> None:  # type: ignore[override]
-        taken, self.step = pl_module.step - self.step, pl_module.step
-        self.progress.advance(taken * len(pl_module.optimizer_settings), pl_module)
+    def on_train_batch_end(self, trainer: Trainer, pl_module: ReplicaModule, *args: object) -> None:  # type: ignore[override]
+        steps, self.step = pl_module.step - self.step, pl_module.step
+        self.progress.advance(steps * len(pl_module.replicas), pl_module)

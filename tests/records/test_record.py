@@ -1,4 +1,4 @@
-"""The record: labelled, complete, and whole at any moment."""
+"""The record: labeled, complete, and readable at any moment."""
 
 import contextlib
 import ctypes
@@ -18,24 +18,24 @@ import grok
 from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
 from grok.records.history import History
-from grok.records.labelled import Labelled
+from grok.records.quantity import Quantity
 from grok.records.sweep import write_manifest
 from tests.conftest import TINY, composed
 
 
 def history() -> History:
-    """Two replicas, three looks; one quantity with an axis of its own."""
-    made = History()
+    """Two replicas, three evaluations; one quantity with its own axis."""
+    history = History()
     for step in (0, 1, 10):
         spectrum = torch.arange(6.0).view(2, 3) + step
-        made.append(
+        history.append(
             step,
             {
-                "loss": Labelled(torch.tensor([step, -step]) / 3, "loss", unit="nat"),
-                "power": Labelled(spectrum, "power", dims=("frequency",), coordinates={"frequency": [1, 2, 5]}),
+                "loss": Quantity(torch.tensor([step, -step]) / 3, "loss", unit="nat"),
+                "power": Quantity(spectrum, "power", dims=("frequency",), coordinates={"frequency": [1, 2, 5]}),
             },
         )
-    return made
+    return history
 
 
 def test_a_record_round_trips_with_its_labels_and_units(tmp_path):
@@ -47,14 +47,14 @@ def test_a_record_round_trips_with_its_labels_and_units(tmp_path):
     assert loaded["loss"].attrs["units"] == "nat" and loaded["step"].attrs["units"] == "step"
 
 
-def test_a_history_goes_through_a_checkpoint(tmp_path):
+def test_a_history_round_trips_through_a_checkpoint(tmp_path):
     torch.save(history().state_dict(), tmp_path / "state")
     restored = History()
     restored.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
     assert restored.dataset(0, {}).identical(history().dataset(0, {}))
 
 
-def test_a_record_says_what_made_it(run):
+def test_a_record_has_its_configuration_and_provenance(run):
     record = grok.load(run("steps=20", "seed=3"))
     assert json.loads(record.attrs["config"]) == composed(*TINY, "steps=20", "seed=3")
     assert record.attrs["torch"] == version("torch") and record.attrs["device"] == "cpu"
@@ -80,8 +80,8 @@ def test_the_summary_agrees_with_the_record(run):
     assert summary["test_loss"] == record["test_loss"].values[-1] and summary["steps"] == 20
 
 
-def test_a_sweep_keeps_the_precision_of_what_its_cells_recorded(tmp_path):
-    """Looks that a cell does not have are NaN of that precision; what cannot be NaN is float64."""
+def test_a_sweep_keeps_the_precision_of_its_records(tmp_path):
+    """Evaluations that a run lacks are NaN in that precision; integers become float64."""
     write_manifest(tmp_path, {"0": {"seed": 0}, "1": {"seed": 1}})
     for number, steps in enumerate(([0, 1], [0, 2])):
         recorded = {
@@ -99,13 +99,13 @@ def test_a_sweep_keeps_the_precision_of_what_its_cells_recorded(tmp_path):
         np.testing.assert_array_equal(sweep[name].transpose("seed", "step"), [[3, 4, np.nan], [3, np.nan, 4]])
 
 
-def test_loading_what_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="no record there"):
+def test_loading_a_missing_record_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no record;"):
         grok.load(tmp_path)
     (tmp_path / "config.yaml").touch()
     with pytest.raises(UserError, match="has not saved its record yet"):
         grok.load(tmp_path)
-    with pytest.raises(UserError, match="no record there"):
+    with pytest.raises(UserError, match="no record;"):
         grok.load(tmp_path / "recrod.nc")
     (tmp_path / "record.nc").write_bytes(b"no record")
     with pytest.raises(UserError, match="cannot be read as a record"):
@@ -114,7 +114,7 @@ def test_loading_what_is_not_there_is_one_line(tmp_path):
 
 @pytest.fixture
 def full_disk(tmp_path) -> Path:
-    """A file system of 20 MB, small enough to be filled."""
+    """A file system of 20 MB, small enough to fill."""
     folder = tmp_path / "full"
     folder.mkdir()
     with mounted(folder, b"size=20m"):
@@ -123,7 +123,7 @@ def full_disk(tmp_path) -> Path:
 
 @pytest.fixture
 def read_only_disk(tmp_path) -> Path:
-    """A file system that cannot be written: root may write everywhere else."""
+    """A file system that cannot be written; root can write everywhere else."""
     folder = tmp_path / "read_only"
     folder.mkdir()
     with mounted(folder, b"ro"):
@@ -140,6 +140,25 @@ def mounted(folder: Path, options: bytes) -> Iterator[None]:
     libc.umount(str(folder).encode())
 
 
+def test_a_record_with_old_names_is_refused_in_one_line(tmp_path):
+    write_dataset(tmp_path / "record.nc", history().dataset(0, {"sittings": "[]"}))
+    with pytest.raises(UserError, match=r"record\.nc: written with old names \(sittings is now sessions\)"):
+        grok.load(tmp_path)
+
+
+def test_a_sweep_with_old_names_is_refused_in_one_line(tmp_path):
+    old = history().dataset(0, {}).rename(loss="table_accuracy")
+    write_dataset(tmp_path / "sweep.nc", old)
+    with pytest.raises(UserError, match=r"written with old names \(table_accuracy is now full_table_accuracy\)"):
+        grok.load(tmp_path)
+    write_dataset(tmp_path / "sweep.nc", history().dataset(0, {}).expand_dims({"task.random_numbers": ["ours"]}))
+    with pytest.raises(UserError, match=r"written with old names \(task\.random_numbers is now task\.rng\)"):
+        grok.load(tmp_path)
+    (tmp_path / "sweep.json").write_text('{"axes": [], "cells": {}}')
+    with pytest.raises(UserError, match=r"sweep\.json: written with old names \(cells is now runs\)"):
+        grok.load(tmp_path)
+
+
 def test_a_full_disk_leaves_the_old_file_and_no_part_of_the_new_one(full_disk):
     write_text(full_disk / "file.txt", "old")
     with pytest.raises(UserError, match=r"file.txt: cannot be written \(No space left on device\)"):
@@ -154,7 +173,7 @@ def test_a_read_only_folder_is_one_line(run, read_only_disk):
         run("steps=10", folder="read_only/run")
 
 
-def test_a_run_whose_disk_fills_up_ends_in_one_line_and_goes_on_when_there_is_room(run, full_disk):
+def test_a_run_whose_disk_fills_up_ends_in_one_line_and_resumes_when_there_is_space(run, full_disk):
     run("steps=60", folder="full/run")
     ballast = full_disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -164,12 +183,12 @@ def test_a_run_whose_disk_fills_up_ends_in_one_line_and_goes_on_when_there_is_ro
         run("steps=120", "save_every_seconds=0", folder="full/run")
     assert not list(full_disk.rglob("*.part*"))
     ballast.unlink()
-    whole = run("steps=120", folder="whole")
+    straight = run("steps=120", folder="straight")
     values = grok.load(run("steps=120", folder="full/run")).drop_attrs()
-    assert values.drop_sel(step=60).identical(grok.load(whole).drop_attrs())
+    assert values.drop_sel(step=60).identical(grok.load(straight).drop_attrs())
 
 
-def test_what_is_kept_is_compressed_without_loss(tmp_path):
+def test_kept_datasets_are_compressed_without_loss(tmp_path):
     steps = np.arange(20_000)
     dataset = xr.Dataset(
         {"loss": ("step", np.exp(-steps / 1e3)), "few": ("seed", [1.5, 2]), "phase": ("seed", ["a", "b"])}

@@ -1,4 +1,4 @@
-"""A real Slurm of one node with two CPUs, whose every file lies below one folder and whose daemons are our children."""
+"""A real Slurm of one node with two CPUs: all its files are in one folder, and its daemons are our children."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pathlib import Path
 PATH = f"{os.environ['PATH']}:/usr/sbin"  # where Debian has the daemons
 PROGRAMS = ("mungekey", "munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "squeue", "scontrol")
 
-# The node is said to have two CPUs and memory enough, whatever the machine has. `cred_expire` is also how long a
-# requeued job waits: two minutes if not said, five seconds at least. There is no accounting: the launcher then cannot
-# learn that a job was killed and waits for ever, so every sweep of a test needs a limit of its own.
+# The node declares two CPUs and enough memory, independent of the machine. `cred_expire` is also the wait of a requeued
+# job: two minutes by default, five seconds at least. Without accounting the launcher cannot learn that a job was killed
+# and waits forever, so every sweep of a test needs its own limit.
 CONFIGURATION = """\
 ClusterName=grok
 SlurmctldHost={host}(127.0.0.1)
@@ -58,40 +58,40 @@ def missing() -> list[str]:
 
 @dataclass(frozen=True)
 class Slurm:
-    """A running cluster; commands that are to use it run in its environment."""
+    """A running cluster; commands that use it run in its environment."""
 
     environment: dict[str, str]
 
     def ask(self, *command: str) -> str:
-        """What one of Slurm's own commands answers."""
+        """The output of one of Slurm's commands."""
         return subprocess.run(
             command, env=self.environment, check=True, capture_output=True, text=True, timeout=30
         ).stdout.strip()
 
     def jobs(self, name: str) -> list[str]:
-        """The numbers of all jobs of this name, of those that have ended, too; every member of an array is a job."""
+        """The numbers of all jobs with this name, ended ones included; every member of an array is a job."""
         return self.ask("squeue", "--noheader", "--array", "--states=all", f"--name={name}", "--format=%i").split()
 
     def time_out(self, name: str) -> None:
-        """Send all jobs of this name the signal that Slurm sends before their time limit."""
+        """Send all jobs with this name the signal that Slurm sends before their time limit."""
         self.ask("scancel", "--signal=USR2", f"--name={name}")
 
 
 @contextmanager
 def started() -> Iterator[Slurm]:
-    """A cluster that takes jobs; ended, with all jobs, when the context is left."""
+    """A cluster that accepts jobs; at the end of the context it is stopped with all its jobs."""
     with tempfile.TemporaryDirectory(prefix="slurm") as name, ExitStack() as daemons:
         folder = Path(name)
         folder.chmod(0o755)  # Munge refuses a socket that others cannot reach
         key, reached_at = folder / "munge.key", folder / "munge.socket"
-        cluster = Slurm({**os.environ, "PATH": PATH, "SLURM_CONF": str(_configured(folder))})
+        cluster = Slurm({**os.environ, "PATH": PATH, "SLURM_CONF": str(_write_configuration(folder))})
 
         def daemon(*command: str) -> None:
             daemons.enter_context(_running(command, folder / f"{command[0]}.log", cluster.environment))
 
         cluster.ask("mungekey", "--create", f"--keyfile={key}")
-        own = [f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")]
-        daemon("munged", "--foreground", f"--socket={reached_at}", f"--key-file={key}", *own)
+        files = [f"--{kind}-file={folder}/munged.{kind}" for kind in ("pid", "log", "seed")]
+        daemon("munged", "--foreground", f"--socket={reached_at}", f"--key-file={key}", *files)
         _wait(reached_at.exists, "Munge's socket", folder)
         daemon("slurmctld", "-D")
         daemon("slurmd", "-D")
@@ -103,8 +103,8 @@ def started() -> Iterator[Slurm]:
             _wait(lambda: not cluster.ask("squeue", "--noheader"), "an empty queue", folder)
 
 
-def _configured(folder: Path) -> Path:
-    """Slurm's configuration for a cluster in the folder."""
+def _write_configuration(folder: Path) -> Path:
+    """Write Slurm's configuration for a cluster in the folder; returns its path."""
     for part in ("state", "spool"):
         (folder / part).mkdir()
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # v2 would ask systemd for a scope
@@ -122,14 +122,14 @@ def _user() -> str:
 
 @contextmanager
 def _running(command: tuple[str, ...], log: Path, environment: dict[str, str]) -> Iterator[None]:
-    """The command in the background until the context is left, or this process dies."""
+    """Run the command in the background until the context ends or this process dies."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig=TERM", *command],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for pytest, which then ends the daemons in their order
+            start_new_session=True,  # Ctrl-C is for pytest, which then stops the daemons in order
         )
     try:
         yield
@@ -139,10 +139,10 @@ def _running(command: tuple[str, ...], log: Path, environment: dict[str, str]) -
 
 
 def _wait(condition: Callable[[], bool], what: str, folder: Path) -> None:
-    """Until the condition holds; tell what the daemons say where it does not within 20 seconds."""
+    """Wait until the condition holds; after 20 seconds raise an error with the logs of the daemons."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        with suppress(subprocess.CalledProcessError):  # a daemon that does not answer yet
+        with suppress(subprocess.CalledProcessError):  # the daemon does not answer yet
             if condition():
                 return
         time.sleep(0.1)

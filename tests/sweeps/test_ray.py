@@ -1,4 +1,4 @@
-"""Sweeps as tasks of a real Ray cluster: two raylets of one CPU each, started in another folder than the sweep."""
+"""Sweeps as tasks of a real Ray cluster: two raylets with one CPU each, started in another folder than the sweep."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.process import Command
+from tests.process import TrainProcess
 from tests.sweeps import sweep
 
 pytestmark = pytest.mark.cluster
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.cluster
 def cluster() -> Iterator[Any]:
     pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="pip install -e '.[ray]'")
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:  # short, for sockets
-        patch.setenv("RAY_TMPDIR", folder)  # nothing of it elsewhere, least of all which cluster is this machine's
-        patch.setenv("RAY_AUTH_MODE", "disabled")  # else it writes a token into the home folder
+        patch.setenv("RAY_TMPDIR", folder)  # its files, and its choice of cluster, stay in this folder
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # otherwise it writes a token into the home folder
         from ray.cluster_utils import Cluster
 
         running = Cluster()
@@ -34,13 +34,13 @@ def cluster() -> Iterator[Any]:
             running.shutdown()
 
 
-def start(*overrides: str, folder: Path) -> Command:
-    """The sweep as tasks of this machine's cluster, started in the folder that is to hold it."""
+def start(*overrides: str, folder: Path) -> TrainProcess:
+    """The sweep as tasks of this machine's cluster, started in the folder that will hold it."""
     return sweep.start("cluster=ray", *overrides, folder="sweep", cwd=folder)
 
 
 def tasks(cluster: Any, **having: str) -> list[Any]:
-    """What the cluster says of the tasks that it was ever given, or of those that have these attributes."""
+    """The tasks that the cluster ever received, or those with these attributes."""
     from ray.util.state import list_tasks
 
     return list_tasks(
@@ -48,18 +48,18 @@ def tasks(cluster: Any, **having: str) -> list[Any]:
     )
 
 
-def test_groups_of_cells_are_spread_over_the_nodes(cluster, alone, tmp_path):
-    sweep.finish(start(*sweep.GROUPS, folder=tmp_path))
-    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, alone=alone)
+def test_batches_of_runs_are_spread_over_the_nodes(cluster, alone, tmp_path):
+    sweep.finish(start(*sweep.BATCHES, folder=tmp_path))
+    sweep.assert_complete(tmp_path / "sweep", *sweep.BATCHES, alone=alone)
     assert len(tasks(cluster)) == 2 == len({task.node_id for task in tasks(cluster)})
 
 
-def test_a_task_whose_worker_dies_is_started_again_and_goes_on(cluster, uninterrupted, tmp_path):
+def test_a_task_whose_worker_dies_is_restarted_and_resumes(cluster, uninterrupted, tmp_path):
     killed = start(*sweep.LONG, folder=tmp_path)
-    cells = [tmp_path / "sweep" / name for name in ("0", "1")]
-    sweep.wait_for_checkpoints(killed, *cells)
+    folders = [tmp_path / "sweep" / name for name in ("0", "1")]
+    sweep.wait_for_checkpoints(killed, *folders)
     (task,) = tasks(cluster, state="RUNNING")
     os.kill(task.worker_pid, signal.SIGKILL)
     sweep.finish(killed)
-    for cell in cells:
-        sweep.assert_went_on(cell, uninterrupted / cell.name)
+    for folder in folders:
+        sweep.assert_resumed(folder, uninterrupted / folder.name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process import Command
+from tests.process import TrainProcess
 from tests.sweeps import slurm, sweep
 
 pytestmark = pytest.mark.cluster
@@ -29,29 +29,29 @@ def cluster() -> Iterator[slurm.Slurm]:
         yield running
 
 
-def start(cluster: slurm.Slurm, name: str, *overrides: str, folder: Path) -> Command:
-    """The sweep as jobs of this name."""
+def start(cluster: slurm.Slurm, name: str, *overrides: str, folder: Path) -> TrainProcess:
+    """The sweep as jobs with this name."""
     name = f"hydra.launcher.name={name}"
     return sweep.start(*CLUSTER, name, *overrides, folder=folder, environment=cluster.environment)
 
 
-def test_cells_that_can_train_side_by_side_are_one_job(cluster, alone, tmp_path):
-    sweep.finish(start(cluster, "groups", *sweep.GROUPS, folder=tmp_path / "sweep"))
-    sweep.assert_complete(tmp_path / "sweep", *sweep.GROUPS, alone=alone)
-    assert len(cluster.jobs("groups")) == 2
+def test_a_batch_of_runs_is_one_job(cluster, alone, tmp_path):
+    sweep.finish(start(cluster, "batches", *sweep.BATCHES, folder=tmp_path / "sweep"))
+    sweep.assert_complete(tmp_path / "sweep", *sweep.BATCHES, alone=alone)
+    assert len(cluster.jobs("batches")) == 2
 
 
-def test_each_cell_can_be_a_job(cluster, alone, tmp_path):
-    cells = ("seed=0,1", "steps=100")
-    sweep.finish(start(cluster, "cells", "hydra.launcher.unit=cell", *cells, folder=tmp_path / "sweep"))
-    sweep.assert_complete(tmp_path / "sweep", *cells, alone=alone)
-    assert len(cluster.jobs("cells")) == 2
+def test_each_run_can_be_a_job(cluster, alone, tmp_path):
+    runs = ("seed=0,1", "steps=100")
+    sweep.finish(start(cluster, "runs", "hydra.launcher.job=run", *runs, folder=tmp_path / "sweep"))
+    sweep.assert_complete(tmp_path / "sweep", *runs, alone=alone)
+    assert len(cluster.jobs("runs")) == 2
 
 
-def test_a_job_at_its_time_limit_is_queued_again_and_goes_on(cluster, uninterrupted, tmp_path):
+def test_a_job_at_its_time_limit_is_requeued_and_resumes(cluster, uninterrupted, tmp_path):
     limited = start(cluster, "limited", *sweep.LONG, folder=tmp_path)
     sweep.wait_for_checkpoints(limited, tmp_path / "0", tmp_path / "1")
     cluster.time_out("limited")
     sweep.finish(limited)
-    for cell in ("0", "1"):
-        sweep.assert_went_on(tmp_path / cell, uninterrupted / cell)
+    for name in ("0", "1"):
+        sweep.assert_resumed(tmp_path / name, uninterrupted / name)

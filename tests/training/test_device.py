@@ -1,10 +1,10 @@
-"""The device that a run is given, on a machine of Apple's, whose GPU has no float64."""
+"""The device of a run on an Apple machine, whose GPU has no float64."""
 
 import pytest
 import torch
 
 from grok.checks import UserError
-from grok.training.build import device_of
+from grok.training.build import select_device
 from tests.conftest import ADDITION, TINY, composed
 
 IN_FLOAT32 = (*ADDITION, "task.loss_precision=float32", "measure=[performance,weight_norm,weight_sketch]")
@@ -22,13 +22,13 @@ def apple(monkeypatch):
 
 
 @pytest.mark.parametrize("overrides", [TINY, IN_FLOAT32])
-def test_what_needs_no_float64_trains_on_its_gpu(overrides):
-    assert device_of(composed(*overrides)).type == device_of(composed(*overrides, "device=mps")).type == "mps"
+def test_a_run_without_float64_trains_on_the_gpu(overrides):
+    assert select_device(composed(*overrides)).type == select_device(composed(*overrides, "device=mps")).type == "mps"
 
 
 @pytest.mark.parametrize("need", NEEDS)
-def test_what_needs_float64_trains_beside_it_and_is_refused_on_it_by_one_line(need):
-    assert device_of(composed(*NEEDS[need])).type == "cpu"
+def test_a_run_with_float64_trains_on_the_cpu_and_is_refused_on_the_gpu_in_one_line(need):
+    assert select_device(composed(*NEEDS[need])).type == "cpu"
     with pytest.raises(UserError) as refused:
-        device_of(composed(*NEEDS[need], "device=mps"))
+        select_device(composed(*NEEDS[need], "device=mps"))
     assert str(refused.value) == f"device=mps: has no float64, needed by {need}; choose device=cpu"

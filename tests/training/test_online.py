@@ -1,4 +1,4 @@
-"""The genuine W&B client against a server on this machine: what a run, a sweep and a dashboard send is what arrives."""
+"""The real W&B client with a local server: runs, sweeps and dashboards arrive as they were sent."""
 
 import json
 import os
@@ -12,13 +12,14 @@ import wandb
 import yaml
 
 import grok
-from grok.reports import workspace
+from grok.reports.dashboards import workspace
 from tests.conftest import ROOT, TINY
-from tests.wandb_server import Run, WandbServer, serving
+from tests.wandb_api import Run, WandbServer
+from tests.wandb_server import serving
 
 NUMBERS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss", "weight_norm", "last_layer_weight_norm")
 SCRIPTS = Path(sys.executable).parent
-# W&B's command line, but an agent asks how its trial does five times a second and not every five seconds.
+# W&B's command line with an agent that polls its trial five times a second instead of every five seconds.
 WANDB = "from wandb.wandb_agent import Agent; Agent.POLL_INTERVAL = 0.2; from wandb.cli.cli import cli; cli()"
 
 
@@ -39,7 +40,7 @@ def server(monkeypatch, tmp_path) -> Iterator[WandbServer]:
 
 @pytest.fixture
 def tracked(run, server, tmp_path):
-    """A tiny run that is tracked; its folder and its W&B run's name."""
+    """Train a tiny run with W&B; returns its folder and the name of its W&B run."""
 
     def trained(*overrides: str) -> tuple[Path, str]:
         folder = run("logger=wandb", f"logger.dir={tmp_path}", "steps=100", *overrides)
@@ -51,12 +52,12 @@ def tracked(run, server, tmp_path):
 def wandb_command(*words: str, folder: Path) -> None:
     """Run W&B's command line in a folder."""
     command = [sys.executable, "-c", WANDB, *words]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
 def assert_arrived(run: Run, folder: Path) -> None:
-    """What arrived of a run is its record and its summary."""
+    """The W&B run has the numbers of the record and of the summary."""
     record, summary = grok.load(folder), json.loads((folder / "summary.json").read_text())
     rows = [row for row in run.history if "train_loss" in row]
     assert [row["step"] for row in rows] == record["step"].values.tolist()
@@ -74,8 +75,8 @@ def test_an_online_run_arrives_as_its_record(tracked, server):
     assert server.files[last["figure"]["path"]] == (folder / "figure.png").read_bytes()
     table = json.loads(server.files[last["accuracy_table"]["path"]])
     record = grok.load(folder).isel(step=slice(1, None))
-    drawn = [value for _, line, value in table["data"] if line == "test"]
-    assert drawn == pytest.approx(record["test_accuracy"].values.tolist())
+    plotted = [value for _, line, value in table["data"] if line == "test"]
+    assert plotted == pytest.approx(record["test_accuracy"].values.tolist())
     assert server.artifacts[f"run-{name}-accuracy_table"] == "run_table"
 
 
@@ -106,7 +107,7 @@ def test_a_dashboard_arrives_with_its_panels(server, capsys):
     assert grid["metadata"]["runSets"][0]["project"]["name"] == "grokking"
 
 
-def test_a_trial_that_is_resumed_by_hand_goes_on_in_the_run_that_its_agent_made(tracked, server, monkeypatch):
+def test_a_trial_resumed_by_hand_continues_the_run_of_its_agent(tracked, server, monkeypatch):
     server.runs["trial"] = Run()
     with monkeypatch.context() as agent:
         agent.setenv("WANDB_SWEEP_ID", "sweep")

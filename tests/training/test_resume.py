@@ -1,4 +1,4 @@
-"""A run killed or interrupted at any moment goes on, and ends bit-equal to one that was left alone."""
+"""A run that is killed or interrupted at any moment resumes, and ends bit-equal to an uninterrupted one."""
 
 import json
 import os
@@ -14,29 +14,29 @@ import yaml
 import grok
 from grok.checks import UserError
 from tests.conftest import TINY, checkpoint, trained_in
-from tests.process import Command
+from tests.process import TrainProcess
 
 STEPS = 2000
-SAVED_OFTEN = (f"steps={STEPS}", "looks.per_decade=4", "save_every_seconds=0")  # after every segment
+SAVED_OFTEN = (f"steps={STEPS}", "evaluate.per_decade=4", "save_every_seconds=0")  # after every segment
 
 
-def start(folder: Path) -> Command:
-    """The run of `TINY` in a process of its own, saving after every segment."""
-    return Command(*TINY, *SAVED_OFTEN, f"hydra.run.dir={folder}")
+def start(folder: Path) -> TrainProcess:
+    """The run of `TINY` in its own process, saving after every segment."""
+    return TrainProcess(*TINY, *SAVED_OFTEN, f"hydra.run.dir={folder}")
 
 
-def wait_for_checkpoint(command: Command, folder: Path, *, steps: int) -> None:
-    """Until the checkpoint in the folder holds at least so many steps."""
+def wait_for_checkpoint(command: TrainProcess, folder: Path, *, steps: int) -> None:
+    """Wait until the checkpoint in the folder has at least this many steps."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and command.is_running():
         if (folder / "last.ckpt").exists() and checkpoint(folder)["grok"]["step"] >= steps:
             return
         time.sleep(0.02)
-    raise AssertionError(f"no checkpoint of step {steps}: {command.ended(within=0)}")
+    raise AssertionError(f"no checkpoint of step {steps}: {command.wait(within=0)}")
 
 
 def assert_bit_equal(one: Path, other: Path) -> None:
-    """Weights, optimiser state and every number of the record."""
+    """Two runs have the same weights, optimizer state and record."""
     first, second = checkpoint(one), checkpoint(other)
     assert first["grok"]["step"] == second["grok"]["step"] == STEPS
     for name, weight in first["state_dict"].items():
@@ -50,8 +50,8 @@ def assert_bit_equal(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    code, said = start(folder).ended(within=200)
-    assert code == 0, said
+    code, output = start(folder).wait(within=200)
+    assert code == 0, output
     return folder
 
 
@@ -63,7 +63,7 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def short(made, tmp_path) -> Path:
-    """A copy of that run, where `run` puts its own."""
+    """A copy of that run in the folder that `run` uses."""
     return shutil.copytree(made, tmp_path / "run")
 
 
@@ -72,9 +72,9 @@ def test_a_run_killed_at_a_random_step_resumes_bit_for_bit(uninterrupted, tmp_pa
     command = start(tmp_path / "run")
     wait_for_checkpoint(command, tmp_path / "run", steps=at)
     command.send(signal.SIGKILL)
-    command.ended()
-    assert checkpoint(tmp_path / "run")["grok"]["step"] < STEPS, "killed too late to show anything"
-    grok.load(tmp_path / "run")  # the record is whole at any moment
+    command.wait()
+    assert checkpoint(tmp_path / "run")["grok"]["step"] < STEPS, "killed too late to test anything"
+    grok.load(tmp_path / "run")  # the record is complete at any moment
     assert_bit_equal(run(*SAVED_OFTEN), uninterrupted)
 
 
@@ -83,28 +83,28 @@ def test_a_signal_ends_a_run_cleanly_and_it_resumes_bit_for_bit(uninterrupted, t
     command = start(tmp_path / "run")
     wait_for_checkpoint(command, tmp_path / "run", steps=150)
     command.send(number)
-    code, said = command.ended(within=60)
+    code, output = command.wait(within=60)
     assert code == 128 + number
-    assert "goes on" in said and "Traceback" not in said
+    assert "resumes" in output and "Traceback" not in output
     stopped_at = checkpoint(tmp_path / "run")["grok"]["step"]
-    assert f"stopped at step {stopped_at:,} of {STEPS:,}" in said
+    assert f"stopped at step {stopped_at:,} of {STEPS:,}" in output
     assert_bit_equal(run(*SAVED_OFTEN), uninterrupted)
 
 
-def test_a_finished_run_is_left_alone_and_can_be_prolonged(run):
+def test_a_finished_run_is_not_trained_again_and_can_be_extended(run):
     folder = run("steps=30")
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     run("steps=30")
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     run("steps=50")
-    whole = run("steps=50", folder="whole")
-    assert sorted(set(grok.load(folder)["step"].values) - set(grok.load(whole)["step"].values)) == [30]
-    for name, weight in checkpoint(whole)["state_dict"].items():
+    straight = run("steps=50", folder="straight")
+    assert sorted(set(grok.load(folder)["step"].values) - set(grok.load(straight)["step"].values)) == [30]
+    for name, weight in checkpoint(straight)["state_dict"].items():
         assert torch.equal(weight, checkpoint(folder)["state_dict"][name])
     assert yaml.safe_load((folder / "config.yaml").read_text())["steps"] == 50
 
 
-def test_a_run_with_dropout_goes_on_as_if_it_had_not_stopped(tmp_path):
+def test_a_run_with_dropout_resumes_bit_for_bit(tmp_path):
     small = (
         "task=modular_addition",
         "task.p=7",
@@ -113,19 +113,24 @@ def test_a_run_with_dropout_goes_on_as_if_it_had_not_stopped(tmp_path):
         "model.d_mlp=10",
         "model.dropout=0.2",
     )
-    small = (*small, "logger=none", "measure=performance", "picture=[]", "looks.every=null")
+    small = (*small, "logger=none", "measure=performance", "plot=[]", "evaluate.every=null")
     for steps in (10, 20):
-        trained_in(tmp_path / "parts", *small, f"steps={steps}")
-    parts, whole = (
-        checkpoint(each) for each in (tmp_path / "parts", trained_in(tmp_path / "whole", *small, "steps=20"))
+        trained_in(tmp_path / "resumed", *small, f"steps={steps}")
+    resumed, straight = (
+        checkpoint(each) for each in (tmp_path / "resumed", trained_in(tmp_path / "straight", *small, "steps=20"))
     )
-    assert parts["grok"]["step"] == whole["grok"]["step"] == 20
-    for name, weight in whole["state_dict"].items():
-        assert torch.equal(weight, parts["state_dict"][name]), name
+    assert resumed["grok"]["step"] == straight["grok"]["step"] == 20
+    for name, weight in straight["state_dict"].items():
+        assert torch.equal(weight, resumed["state_dict"][name]), name
 
 
 def test_a_run_that_stopped_because_it_grokked_stays_stopped(run):
-    easy = ("stop_when_grokked=true", "task.tolerance=0.2", "task.thresholds.generalization=0.5", "looks.per_decade=1")
+    easy = (
+        "stop_when_grokked=true",
+        "task.tolerance=0.2",
+        "task.thresholds.generalization=0.5",
+        "evaluate.per_decade=1",
+    )
     folder = run("steps=5000", *easy)
     stopped_at = checkpoint(folder)["grok"]["step"]
     (folder / "summary.json").unlink()  # as if killed between the last checkpoint and the summary
@@ -134,7 +139,7 @@ def test_a_run_that_stopped_because_it_grokked_stays_stopped(run):
     assert 0 < stopped_at < 5000
 
 
-def test_a_prolongation_that_fails_leaves_the_run_finished(short, run, tmp_path, monkeypatch):
+def test_an_extension_that_fails_leaves_the_run_finished(short, run, tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     before = {path.name: path.read_bytes() for path in short.iterdir() if path.suffix != ".ckpt"}
@@ -143,21 +148,21 @@ def test_a_prolongation_that_fails_leaves_the_run_finished(short, run, tmp_path,
     assert {name: (short / name).read_bytes() for name in before} == before
 
 
-def test_a_run_does_not_go_on_with_other_data(short, run):
+def test_a_run_does_not_resume_on_other_data(short, run):
     (short / "summary.json").unlink()
     state = checkpoint(short)
     state["grok"]["data"]["checksum"] = "another"
     torch.save(state, short / "last.ckpt")
-    with pytest.raises(UserError, match=r"last\.ckpt: this run was begun on other data"):
+    with pytest.raises(UserError, match=r"last\.ckpt: this run was started on other data"):
         run("steps=20")
 
 
-def test_the_record_tells_of_every_sitting(short, run):
-    sittings = json.loads(grok.load(run("steps=40")).attrs["sittings"])
-    assert [sitting["from_step"] for sitting in sittings] == [0, 20]
+def test_the_record_has_every_session(short, run):
+    sessions = json.loads(grok.load(run("steps=40")).attrs["sessions"])
+    assert [session["from_step"] for session in sessions] == [0, 20]
 
 
-def test_a_record_without_its_checkpoint_is_not_trained_over(short, run):
+def test_a_record_without_its_checkpoint_is_not_overwritten(short, run):
     (short / "last.ckpt").unlink()
     with pytest.raises(UserError, match=r"last\.ckpt: missing"):
         run("steps=40")
@@ -183,8 +188,8 @@ def test_another_configuration_does_not_touch_a_run(short, run):
 @pytest.mark.parametrize("damage", ["text", "cut", "empty"])
 def test_a_damaged_checkpoint_is_named_and_kept(short, run, damage):
     (short / "summary.json").unlink()
-    whole = (short / "last.ckpt").read_bytes()
-    damaged = {"text": b"no checkpoint", "cut": whole[:5000], "empty": b""}[damage]
+    content = (short / "last.ckpt").read_bytes()
+    damaged = {"text": b"no checkpoint", "cut": content[:5000], "empty": b""}[damage]
     (short / "last.ckpt").write_bytes(damaged)
     with pytest.raises(UserError, match=r"last\.ckpt: cannot be read as a checkpoint"):
         run("steps=20")

@@ -1,4 +1,4 @@
-"""W&B mirrors the record: with no account, no network and no question."""
+"""W&B mirrors the record without an account, a network or a prompt."""
 
 import json
 import socket
@@ -16,24 +16,24 @@ from tests.conftest import ADDITION
 
 pytestmark = pytest.mark.usefixtures("no_account")
 
-KEY = "a1b2c3d4e5" * 4  # as long as W&B wants one
+KEY = "a1b2c3d4e5" * 4  # the length that W&B requires
 
 
 def tracked(run, tmp_path, *overrides: str) -> tuple[Path, Path]:
-    """A tracked run's folder and W&B's own file of it."""
+    """Train a run with W&B; returns its folder and W&B's own file of it."""
     folder = run("logger=wandb", f"logger.dir={tmp_path}", *overrides)
     identity = json.loads((folder / "wandb.json").read_text())["id"]
     return folder, sorted(tmp_path.glob(f"wandb/offline-run-*-{identity}/*.wandb"))[-1]
 
 
 def rows(file: Path) -> list[dict]:
-    """The records of an offline run, read by W&B's own tool."""
+    """The records of an offline run, read with W&B's own tool."""
     command = [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--json", str(file)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
-def test_an_offline_run_carries_the_numbers_of_the_record(run, tmp_path):
+def test_an_offline_run_has_the_numbers_of_the_record(run, tmp_path):
     folder, file = tracked(run, tmp_path, "steps=200")
     written, record = rows(file), grok.load(folder)
     history = [
@@ -51,7 +51,7 @@ def test_an_offline_run_carries_the_numbers_of_the_record(run, tmp_path):
     )  # the image, and both curves in one chart
 
 
-def test_a_resumed_run_goes_on_in_its_own_wandb_run(run, tmp_path):
+def test_a_resumed_run_continues_its_own_wandb_run(run, tmp_path):
     _, first = tracked(run, tmp_path, "steps=100")
     time.sleep(1.1)  # W&B names its folders by the second
     _, second = tracked(run, tmp_path, "steps=200")
@@ -64,7 +64,7 @@ def test_without_credentials_auto_is_offline():
     assert resolve_mode("auto") == "offline"
 
 
-def test_the_users_own_switch_wins(monkeypatch):
+def test_the_users_own_setting_wins(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert resolve_mode("auto") == resolve_mode("online") == "disabled"
 
@@ -87,10 +87,10 @@ def test_a_netrc_entry_counts_as_credentials(monkeypatch, tmp_path):
         assert resolve_mode("auto") == "online"
 
 
-def test_a_value_that_the_task_refuses_leaves_no_run_behind(command, tmp_path):
+def test_a_value_that_the_task_refuses_starts_no_wandb_run(command, tmp_path):
     wrong = ("logger=wandb", f"logger.dir={tmp_path}", "task.operation=plus", "hydra.run.dir=run")
-    code, said = command(*ADDITION, *wrong)
-    assert code == 2 and said.startswith("error: task.operation=plus")
+    code, error = command(*ADDITION, *wrong)
+    assert code == 2 and error.startswith("error: task.operation=plus")
     assert not [*tmp_path.glob("wandb")] and not [*tmp_path.glob("run/*.*")]
 
 
@@ -99,13 +99,13 @@ def test_forced_online_without_an_account_is_one_line(run, tmp_path):
         tracked(run, tmp_path, "logger.mode=online", "steps=10")
 
 
-def test_disabled_leaves_no_file(run, tmp_path):
+def test_disabled_writes_no_file(run, tmp_path):
     run("logger=wandb", f"logger.dir={tmp_path}", "logger.mode=disabled", "steps=10")
     assert not list(tmp_path.rglob("*.wandb"))
 
 
 @pytest.mark.parametrize(("variable", "value"), [("WANDB_MODE", "foo"), ("WANDB_BASE_URL", "nonsense")])
-def test_a_wrong_switch_in_the_environment_is_one_line(run, tmp_path, monkeypatch, variable, value):
+def test_a_wrong_setting_in_the_environment_is_one_line(run, tmp_path, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
     if variable == "WANDB_MODE":
         with pytest.raises(UserError, match="WANDB_MODE=foo: must be one of"):

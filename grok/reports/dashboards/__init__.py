@@ -1,0 +1,1 @@
+"""Dashboards in W&B, made from code."""

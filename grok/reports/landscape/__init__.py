@@ -1,0 +1,1 @@
+"""Plots of reduced landscapes and the LU mechanism."""

@@ -1,0 +1,1 @@
+"""Plots of modular arithmetic: progress measures, spectra, rings, maps."""

@@ -1,0 +1,1 @@
+"""Figures of studies, usable for any paper."""

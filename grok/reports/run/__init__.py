@@ -1,0 +1,1 @@
+"""Figure, page, table and plots of a run."""

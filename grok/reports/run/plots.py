@@ -1,0 +1,63 @@
+"""Plots that a task's configuration adds to the figure of every run. Each plot is one class and one YAML."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import xarray as xr
+
+from grok.checks import UserError
+
+
+class Plot(Protocol):
+    """A plot of a record. With a method `section(record)`, it has its own HTML on the page."""
+
+    title: str
+    needs: Collection[str]  # the record's variables that the plot shows
+
+    def draw(self, record: xr.Dataset, path: Path) -> Path:
+        """Draw a record as a PNG at `path`."""
+
+
+def draw_all(
+    plots: Mapping[str, Plot],
+    record: xr.Dataset,
+    folder: Path,
+    *,
+    embedded: bool,
+    warn: Callable[[str], object],
+) -> dict[str, tuple[Path, str]]:
+    """Draw the plots; returns each plot's file in the folder, and its section of the page.
+
+    Skips plots whose variables the record lacks. Skips all plots if the run ended at step 0, which log axes cannot
+    show. If a plot fails, a warning is printed and the others are drawn.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    drawn = {}
+    for name, plot in plots.items() if record["step"].values.any() else ():
+        try:
+            if all(each in record for each in plot.needs):
+                path = plot.draw(record, folder / f"{name}.png")
+                drawn[name] = path, _section(plot, record, path, embedded=embedded)
+        except UserError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            warn(f"warning: plot {name} was not drawn: {reason} (in {folder})")
+    return drawn
+
+
+def _section(plot: Plot, record: xr.Dataset, path: Path, *, embedded: bool) -> str:
+    """A plot's section of the page: its own HTML if it has some, else its PNG, embedded in the page or linked."""
+    if hasattr(plot, "section"):
+        content = plot.section(record)
+    else:
+        source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" if embedded else path.name
+        content = f'<img src="{source}" alt="{html.escape(plot.title)}">'
+    return f"<section><h2>{html.escape(plot.title)}</h2>{content}</section>"

@@ -1,0 +1,29 @@
+"""The summary of a run as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+
+def summary_table(summary: Mapping[str, Any]) -> Table:
+    """The summary as a table of names and values."""
+
+    def step(key: str) -> str:
+        return "never" if summary[key] is None else f"step {summary[key]:,}"
+
+    rows = {
+        "memorized at": step("memorization_step"),
+        "generalized at": step("generalization_step"),
+        "delay": "–" if summary["delay"] is None else f"{summary['delay']:,} steps",
+        "accuracy": f"train {summary['train_accuracy']:.4f}   test {summary['test_accuracy']:.4f}",
+        "phase": summary["phase"] + ("" if summary["train_loss"] is not None else " (the loss is not finite)"),
+        "time": f"{summary['seconds']:.0f} s for {summary['steps']:,} steps",
+    }
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), value)
+    return table

@@ -1,0 +1,1 @@
+"""Claims and verdicts of a study, and the ledger of all of them."""

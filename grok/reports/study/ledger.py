@@ -1,0 +1,109 @@
+"""The ledger of claims: `python -m grok.reports.study.ledger results/` judges all kept results.
+
+It writes each study's verdicts and figure, and the table of claims in the README. A folder `results/<study>/<scale>/`
+has the Dataset of a study's sweep; its claims are those of the study's YAML. With more arguments,
+`python -m grok.reports.study.ledger results/ sweeps/<study>/<time>`, it first imports the sweeps of finished studies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from rich.console import Console
+
+from grok.checks import UserError
+from grok.records.files import write_bytes, write_dataset, write_text
+from grok.records.load import load
+from grok.records.sweep import DATASET
+from grok.reports.study.study import Study
+from grok.reports.study.verdicts import markdown_table
+
+ROOT = Path(__file__).parents[3]
+MAX_VALUES = 500  # per evaluation, of a kept quantity: the paper has 500 subtasks
+BEGIN, END = "<!-- claims: written by python -m grok.reports.study.ledger results/ -->", "<!-- end of claims -->"
+
+
+def load_study(name: str, scale: str) -> Study:
+    """The study with this name at this scale."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", overrides=[f"study={name}", f"scale={scale}"])
+    found: Study = instantiate(config.study, _convert_="all")
+    return found
+
+
+def import_sweep(sweep: Path, results: Path) -> Path:
+    """Copy the Dataset (without large maps) and the table of a finished study to the results; returns their folder.
+
+    Raises:
+        UserError: the folder holds no finished study, or one with altered keys.
+    """
+    dataset = load(sweep)
+    if "scale" not in dataset.attrs or not (sweep / DATASET).exists():
+        raise UserError(f"{sweep}: holds no finished study")
+    if dataset.attrs["altered"]:
+        raise UserError(f"{sweep}: the study was altered by {dataset.attrs['altered']} and cannot be a result")
+    folder = results / str(dataset.attrs["study"]) / str(dataset.attrs["scale"])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_dataset(folder / DATASET, _thin(dataset), compressed=True)
+    write_bytes(folder / "summary.csv", (sweep / "summary.csv").read_bytes())
+    return folder
+
+
+def insert_table(readme: str, table: str) -> str:
+    """The README with the table between its markers."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def read_results(results: Path) -> list[tuple[Path, xr.Dataset]]:
+    """The folders of results with their Datasets.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = [(path.parent, load(path)) for path in sorted(results.glob(f"*/*/{DATASET}"))]
+    if not found:
+        raise UserError(f"{results}: holds no results; expected <study>/<scale>/{DATASET}")
+    return found
+
+
+def _thin(dataset: xr.Dataset) -> xr.Dataset:
+    """The Dataset without quantities that have too many values per evaluation: maps and rings."""
+    run_dims = {*dataset["finished"].dims, "step"}
+    size = {
+        name: math.prod(n for dim, n in each.sizes.items() if dim not in run_dims) for name, each in dataset.items()
+    }
+    return dataset[[name for name, n in size.items() if n <= MAX_VALUES]]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Import sweeps, judge every result, draw its figure, and update the table in the README."""
+    parser = argparse.ArgumentParser(prog="python -m grok.reports.study.ledger", description=__doc__)
+    parser.add_argument("results", type=Path, help="the folder of results; the README beside it is updated")
+    parser.add_argument("sweeps", type=Path, nargs="*", help="sweeps of finished studies to import first")
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for sweep in given.sweeps:
+        console.print(f"imported: {import_sweep(sweep, given.results)}")
+    judged = []
+    for folder, dataset in read_results(given.results):
+        study = load_study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
+        judged += study.report(dataset, folder, console)
+    readme = given.results.absolute().parent / "README.md"
+    write_text(readme, insert_table(readme.read_text(encoding="utf-8"), markdown_table(judged)))
+    console.print(f"the table of claims in {readme} is up to date: {len(judged)} claims")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,1 @@
+"""The effective theory of representation learning (Liu et al. 2022)."""

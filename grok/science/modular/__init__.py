@@ -1,0 +1,1 @@
+"""Modular arithmetic: Fourier spectra, circuits, rings and progress measures."""

@@ -1,0 +1,1 @@
+"""Compact number formats: half precision, count sketches and packed bits."""

@@ -1,0 +1,1 @@
+"""The quantization model of neural scaling (Michaud et al. 2023)."""

@@ -1,0 +1,1 @@
+"""Statistics that all papers share: curves, thresholds, phases, intervals and fits."""

@@ -1,0 +1,144 @@
+"""The launcher: from the overrides of all runs to the outputs of the sweep."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+from plotly.offline import get_plotlyjs
+from rich.console import Console
+
+from grok.checks import FailedRunsError, check_choice, check_int
+from grok.old_names import refuse_old_override
+from grok.records.files import write_text
+from grok.records.sweep import DATASET, write_manifest
+from grok.reports.run.page import PLOTLY
+from grok.sweeps.batch import Context
+from grok.sweeps.composition import compose_runs, shell_command
+from grok.sweeps.dispatch import dispatch
+from grok.sweeps.outputs import finalize_sweep
+from grok.sweeps.run import Outcome, Run, planned_steps
+from grok.sweeps.run_dir import lock_dir
+from grok.sweeps.schedule import group_into_batches
+from grok.sweeps.train import train_batch
+from grok.sweeps.watch import watch_progress
+from grok.training.instantiation import instantiate
+from grok.training.interruption import Interruption
+from grok.training.progress import Progress
+
+# Keys that can be set for a study without altering its result.
+NEUTRAL_KEYS = ("cluster", "device", "hydra", "logger", "save_every_seconds", "scale", "study")
+
+
+def launch(
+    job_overrides: Sequence[Sequence[str]],
+    first: int,
+    context: HydraContext,
+    config: DictConfig,
+    *,
+    job: str,
+    max_replicas: int | None,
+    dispatch_to: str | None,
+    **settings: Any,
+) -> list[JobReturn]:
+    """Train the runs with these overrides, numbered from `first`, and write the outputs of the sweep.
+
+    Raises:
+        UserError: a setting of the launcher is not allowed, or another process is using the sweep's folder.
+        FailedRunsError: runs failed, and no optimizing sweeper waits for the results of the others.
+    """
+    for override in (*(f"hydra.launcher.{key}={value}" for key, value in settings.items()), *chain(*job_overrides)):
+        refuse_old_override(override)
+    _check_settings(job, max_replicas)
+    study_config: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
+    study = instantiate(study_config, "study") if study_config else None
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    sweep = Path(config.hydra.sweep.dir).absolute()
+    with lock_dir(sweep, key="hydra.sweep.dir"):
+        runs = compose_runs(job_overrides, first, context, config)
+        _prepare_sweep_dir(sweep, runs, config)
+        batches = group_into_batches(runs, max_runs=1 if job == "run" else max_replicas)
+        sizes = " + ".join(str(len(each)) for each in batches[:8]) + (" + …" if len(batches) > 8 else "")
+        console.print(f"{len(runs)} runs (batches of {sizes}) in {config.hydra.sweep.dir}")
+        if dispatch_to is None:
+            found = _train_here(batches, sweep, console)
+        else:
+            with watch_progress([run.folder for run in runs], console), _announce_resume(console, runs[0]):
+                found = dispatch(batches, sweep, context, config, {"_target_": dispatch_to, **settings})
+        in_order = zip(chain(*batches), chain(*found), strict=True)
+        outcomes = {run.folder: outcome for run, outcome in in_order}
+        finalize_sweep(sweep, outcomes, console, study=study, attributes=_sweep_attributes(runs, config))
+    return _job_returns(runs, outcomes, config)
+
+
+def _check_settings(job: str, max_replicas: int | None) -> None:
+    check_choice("hydra.launcher.job", job, ("batch", "run"))
+    if max_replicas is not None:
+        check_int("hydra.launcher.max_replicas", max_replicas, minimum=1)
+
+
+def _train_here(batches: Sequence[Sequence[Run]], sweep: Path, console: Console) -> list[list[Outcome]]:
+    """Train the batches in this process, one after the other."""
+    steps = [planned_steps(run) for batch in batches for run in batch]
+    with Interruption() as interruption, Progress(console, steps) as progress:
+        return [train_batch(batch, Context(console, progress, interruption, sweep)) for batch in batches]
+
+
+@contextmanager
+def _announce_resume(console: Console, run: Run) -> Iterator[None]:
+    """Print how to resume if the user ends a command whose runs train in other processes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"stopped: the same command with {run.resume_with} resumes")
+        raise
+
+
+def _prepare_sweep_dir(sweep: Path, runs: Sequence[Run], config: DictConfig) -> None:
+    """Note the runs, and remove the outputs of an earlier command, which are made again at the end."""
+    axes = [str(key) for key in config.hydra.sweeper.get("params") or ()] if "study" in config else []
+    write_manifest(sweep, {os.path.relpath(run.folder, sweep): run.keys for run in runs}, axes=axes)
+    for name in (DATASET, "verdict.json"):
+        (sweep / name).unlink(missing_ok=True)
+    if not (sweep / PLOTLY).exists():
+        write_text(sweep / PLOTLY, get_plotlyjs())
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)  # each run in training holds its folder's lock open
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+
+def _sweep_attributes(runs: Sequence[Run], config: DictConfig) -> dict[str, str]:
+    """The attributes of the sweep's Dataset: name and command; for a study also its name, scale and altered keys."""
+    given = list(config.hydra.overrides.task)
+    attributes = {"name": str(runs[0].config["name"]), "command": shell_command(given)}
+    if "study" not in config:
+        return attributes
+    altered = [each for each in given if each.lstrip("+~").split("=")[0].split(".")[0] not in NEUTRAL_KEYS]
+    study = str(config.hydra.runtime.choices["study"])
+    return {**attributes, "study": study, "scale": str(config.scale), "altered": " ".join(altered)}
+
+
+def _job_returns(runs: Sequence[Run], outcomes: Mapping[Path, Outcome], config: DictConfig) -> list[JobReturn]:
+    """Each run's objective for Hydra's sweeper; infinity if it is not finite.
+
+    Raises:
+        FailedRunsError: a run failed and no optimizing sweeper waits; in a study, a diverged run has not failed.
+    """
+    in_study, optimizes = "study" in config, config.hydra.runtime.choices["hydra/sweeper"] not in ("grid", "basic")
+    failed = [each for each in outcomes.values() if each.status == "failed" and not (in_study and each.trained)]
+    if failed and not optimizes:
+        raise FailedRunsError(failed[0].error)
+    returned = []
+    for run in runs:
+        found = outcomes[run.folder].objective
+        value = math.inf if found is None else found
+        returned.append(JobReturn(overrides=list(run.overrides), status=JobStatus.COMPLETED, _return_value=value))
+    return returned

@@ -1,0 +1,106 @@
+"""The folder of a run: one process at a time, and one run.
+
+Another configuration is refused, except for changes that extend the run or do not affect its numbers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grok.checks import UserError
+from grok.configuration import differences, value_at
+from grok.old_names import refuse_old_keys
+from grok.records.file_names import CHECKPOINT, CONFIG, FIGURE, PAGE, RECORD, SUMMARY
+
+KEYS_WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective", "plot")  # these do not affect the numbers
+CHANGEABLE_KEYS = (*KEYS_WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be extended
+LOCK = ".lock"
+FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, CHECKPOINT)
+
+
+@contextmanager
+def acquire_run_dir(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
+    """Reserve the folder for this process and this configuration; yields whether the run needs training.
+
+    Raises:
+        UserError: the folder cannot be written, another process trains in it, or it holds another run.
+    """
+    with lock_dir(folder, key="hydra.run.dir"):
+        yield needs_training(folder, config)
+
+
+@contextmanager
+def lock_dir(folder: Path, *, key: str) -> Iterator[None]:
+    """Make the folder and lock it against other processes; remove it again if nothing was written.
+
+    Raises:
+        UserError: the folder, which the user set by `key`, cannot be written, or another process is using it.
+    """
+    lock = _acquire_lock(folder, key)
+    try:
+        yield
+    finally:
+        if [path.name for path in folder.glob("*")] == [LOCK]:  # a mistake was found before anything was written
+            (folder / LOCK).unlink()
+            folder.rmdir()
+        os.close(lock)
+
+
+def _acquire_lock(folder: Path, key: str) -> int:
+    """The folder's lock as an open file, held until the file is closed or the process ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise UserError(f"{key}={folder}: cannot be written ({error.strerror})") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise UserError(f"{key}={folder}: another process is training there") from error
+    except OSError:
+        return lock  # a file system without locks, as on some clusters: continue without one
+    return lock
+
+
+def needs_training(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Whether the run in this folder needs training.
+
+    Raises:
+        UserError: the folder holds a run of another configuration, or files that are not a run's.
+    """
+    present = {path.name for path in folder.iterdir()} & set(FILES)
+    if CONFIG not in present:
+        if present:
+            raise UserError(f"hydra.run.dir={folder}: holds {min(present)} but no {CONFIG}; choose another folder")
+        return True
+    before = _read_config(folder / CONFIG)
+    if RECORD in present and CHECKPOINT not in present:
+        raise UserError(f"{folder / CHECKPOINT}: missing, although there is a record; choose another hydra.run.dir")
+    changed = [key for key in differences(before, config) if key.split(".")[0] not in KEYS_WITHOUT_EFFECT]
+    for key in changed:
+        old, new = value_at(before, key), value_at(config, key)
+        extended = (key == "steps" and new > old) or (key == "stop_when_grokked" and old)
+        if not extended:
+            raise UserError(
+                f"{key}={new}: the run in {folder} was made with {key}={old}; choose another hydra.run.dir "
+                "(these can change: steps can be increased, stop_when_grokked set to false, and "
+                f"{', '.join(KEYS_WITHOUT_EFFECT)} set to any value)"
+            )
+    return bool(changed) or SUMMARY not in present
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """The configuration of the run in the folder."""
+    config = yaml.safe_load(path.read_text())
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: not a configuration; choose another hydra.run.dir")
+    refuse_old_keys(config, source=f"{path}: ", advice="; train it again, in another hydra.run.dir")
+    return config

@@ -1,0 +1,91 @@
+"""Which runs train together in a batch, and how many at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import psutil
+import torch
+
+from grok.sweeps.run import Run
+from grok.training.batching import can_batch, shared_config
+from grok.training.build import build, select_device
+from grok.training.module import ReplicaModule
+
+MAX_MEMORY_SHARE = 0.5  # the share of the free memory that a batch may fill
+# Copies of a replica's weights in memory: 4 for weights, gradients and two moments; 4 for a step and a checkpoint.
+WEIGHT_COPIES = 8
+
+
+def group_into_batches(runs: Sequence[Run], *, max_runs: int | None) -> list[list[Run]]:
+    """Batches of at most `max_runs` runs that can be batched, in the order of their first runs."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        alone = "" if can_batch(run.config) else str(run.folder)
+        groups.setdefault(alone + json.dumps(shared_config(run.config), sort_keys=True), []).append(run)
+    return [batch for group in groups.values() for batch in _split_evenly(group, max_runs or len(group))]
+
+
+def split_to_fit_memory(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """The runs of a batch in parts that fit into this machine's memory."""
+    if len(runs) == 1:
+        yield list(runs)
+        return
+    yield from _split_evenly(runs, next((fitting for run in runs if (fitting := _max_runs(run))), len(runs)))
+
+
+def _max_runs(run: Run) -> int:
+    """How many runs such as this one fit into memory; 0 if it cannot be built, which is reported when it is trained."""
+    try:
+        one, _ = build([run.config])
+        two, _ = build([run.config, {**run.config, "seed": run.config["seed"] + 1}])
+    except Exception:
+        return 0
+    available = _free_bytes(select_device(run.config)) * MAX_MEMORY_SHARE
+    return max(1, int(available / (_bytes_per_replica(one) + _bytes_of_examples(two) - _bytes_of_examples(one))))
+
+
+def _split_evenly(runs: Sequence[Run], max_runs: int) -> Iterator[list[Run]]:
+    """As few parts as possible, as equal in size as possible."""
+    n_parts = -(-len(runs) // max_runs)
+    size, n_longer = divmod(len(runs), n_parts)
+    start = 0
+    for part in range(n_parts):
+        end = start + size + (part < n_longer)
+        yield list(runs[start:end])
+        start = end
+
+
+def _bytes_per_replica(module: ReplicaModule) -> int:
+    """The memory of one more replica in training, without its examples: copies of its weights, and twice what a step
+    saves for the backward pass."""
+    saved = 0
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal saved
+        saved += tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        module.losses()
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in module.model.parameters())
+    inputs, _ = module.batches.batch(0)
+    return WEIGHT_COPIES * weights + 2 * (saved + inputs.numel() * inputs.element_size())
+
+
+def _bytes_of_examples(module: ReplicaModule) -> int:
+    """The memory of all examples, of the replicas' indices, and of the order of an epoch."""
+    tensors = [
+        tensor
+        for dataset in module.datasets.values()
+        for tensor in (dataset.inputs, dataset.targets, dataset.indices, dataset.indices)
+    ]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Free memory on the device of the replicas."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,137 @@
+"""Training batches for batched replicas, gathered from tensors on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Int
+from torch import Generator, Tensor
+
+from grok.checks import UserError
+from grok.random_streams import RandomStreams
+from grok.tasks.task import Examples
+
+Sampler = Callable[[int, Generator], tuple[Tensor, Tensor]]  # n and a generator → inputs and targets of n examples
+
+
+class ReplicaDataset:
+    """The examples of all replicas: one table of inputs and targets, and each replica's indices into it.
+
+    Replicas with the same table share it; different tables are concatenated.
+    """
+
+    def __init__(self, examples: Sequence[Examples], *, dtype: torch.dtype) -> None:
+        def identity(each: Examples) -> tuple[int, int]:
+            return id(each.inputs), id(each.targets)
+
+        unique: dict[tuple[int, int], Examples] = {}
+        offsets: dict[tuple[int, int], int] = {}
+        for each in examples:
+            if identity(each) not in unique:
+                offsets[identity(each)] = sum(len(known.inputs) for known in unique.values())
+                unique[identity(each)] = each
+        self.dtype = dtype
+        self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
+        self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
+        self.indices: Int[Tensor, "replica example"] = torch.stack(
+            [each.indices + offsets[identity(each)] for each in examples]
+        )
+        self.indices_are_shared = bool((self.indices == self.indices[0]).all())
+        weights = [each.weights for each in examples if each.weights is not None]
+        self.weights = torch.stack(weights) if weights else None  # [replica, example]; they stay on the CPU
+
+    def to(self, device: torch.device) -> None:
+        """Move the examples to the device."""
+        self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
+        self.indices = self.indices.to(device)
+
+    def gather(self, indices: Int[Tensor, "replica example"]) -> tuple[Tensor, Tensor]:
+        """Inputs and targets [replica, example, …] at these indices."""
+        flat = indices.flatten()
+        inputs, targets = self.inputs.index_select(0, flat), self.targets.index_select(0, flat)
+        return inputs.view(*indices.shape, *inputs.shape[1:]), targets.view(*indices.shape, *targets.shape[1:])
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples in order, `size` at a time; replicas with the same indices get views of one chunk."""
+        for indices in self.indices.split(size, dim=1):
+            if self.indices_are_shared:
+                inputs, targets = self.gather(indices[:1])
+                yield inputs.expand(len(indices), *inputs.shape[1:]), targets.expand(len(indices), *targets.shape[1:])
+            else:
+                yield self.gather(indices)
+
+
+class BatchSource(Protocol):
+    """The training batch of each step: a function of the step, so that a resumed run needs no state."""
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets [replica, example, …] for the step from `step` to `step + 1`."""
+
+
+class EpochBatches:
+    """Epochs over the training set, shuffled for each replica by its stream `batches`.
+
+    The last batch of an epoch is smaller if the batch size does not divide the number of examples, as in torch's
+    DataLoader.
+    """
+
+    def __init__(self, dataset: ReplicaDataset, streams: Sequence[RandomStreams], batch_size: int | None) -> None:
+        n_examples = dataset.indices.shape[1]
+        if batch_size is not None and batch_size > n_examples:
+            raise UserError(
+                f"batch_size={batch_size}: must be at most the {n_examples:,} training examples, or null for all"
+            )
+        self.dataset, self.streams = dataset, streams
+        self.batch_size = batch_size or n_examples
+        self.batches_per_epoch = -(-n_examples // self.batch_size)
+        self.epoch = -1
+        self.order: list[Tensor] = []
+        self.full_batch: tuple[Tensor, Tensor] | None = None
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        if self.batches_per_epoch == 1:
+            if self.full_batch is None:
+                (self.full_batch,) = self.dataset.chunks(self.batch_size)
+            return self.full_batch
+        epoch, position = divmod(step, self.batches_per_epoch)
+        if epoch != self.epoch:
+            self.epoch, self.order = epoch, self._shuffled(epoch)
+        return self.dataset.gather(self.order[position])
+
+    def _shuffled(self, epoch: int) -> list[Tensor]:
+        """The indices [replica, example] of each batch of the epoch."""
+        indices = self.dataset.indices
+        generators = [streams.generator("batches", epoch) for streams in self.streams]
+        orders = torch.stack([torch.randperm(indices.shape[1], generator=generator) for generator in generators])
+        return list(indices.gather(1, orders.to(indices.device, non_blocking=True)).split(self.batch_size, dim=1))
+
+
+class OnlineBatches:
+    """New examples in every step, sampled for each replica by its stream `batches`."""
+
+    def __init__(
+        self,
+        dataset: ReplicaDataset,
+        samplers: Sequence[Sampler],
+        streams: Sequence[RandomStreams],
+        batch_size: int | None,
+    ) -> None:
+        if batch_size is None:
+            raise UserError("batch_size=null: this task samples new examples in every step and needs a batch size")
+        self.dataset, self.samplers, self.streams, self.batch_size = dataset, samplers, streams, batch_size
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        generators = [streams.generator("batches", step) for streams in self.streams]
+        sampled = [
+            sample(self.batch_size, generator) for sample, generator in zip(self.samplers, generators, strict=True)
+        ]
+        inputs, targets = (torch.stack(parts) for parts in zip(*sampled, strict=True))
+        device, dtype = self.dataset.inputs.device, self.dataset.dtype
+        return as_dtype(inputs, dtype).to(device), as_dtype(targets, dtype).to(device)
+
+
+def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Floating-point values in this precision; integers unchanged."""
+    return values.to(dtype) if values.is_floating_point() else values

@@ -1,0 +1,65 @@
+"""Verdicts as text, and the kept verdicts, which follow from the kept records."""
+
+import json
+import re
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from grok.reports.study.ledger import insert_table, load_study, read_results
+from grok.reports.study.study import Study
+from grok.reports.study.verdicts import markdown_table
+from grok.science.statistics.curves import first_reaching
+from tests.conftest import ROOT
+from tests.reports.study.conftest import claim
+
+RESULTS = read_results(ROOT / "results")
+
+
+def test_a_missing_value_is_none_in_the_table(dataset):
+    verdict = claim(measure=lambda steps, values: first_reaching(steps, values, level=99.0)).judge(dataset, "paper")
+    assert "| none | 3 | **no** |" in markdown_table([verdict])
+
+
+def test_one_seed_has_no_interval(dataset):
+    verdict = claim().judge(dataset.isel(seed=[0]), "paper")
+    assert verdict["low"] is verdict["high"] is None and "| 1 | 1 |" in markdown_table([verdict])
+
+
+def test_the_tables_show_no_value_for_a_claim_that_is_not_judged_and_give_the_reason(dataset, tmp_path):
+    console = Console(record=True, width=200, file=StringIO())
+    study = Study(
+        title="t", scales={}, preset={}, figure=lambda dataset, path: path, claims={"c": claim(published="one")}
+    )
+    for scale, shown in (("laptop", "3 (1 – 5)"), ("smoke", "–")):
+        (verdict,) = study.report(dataset.assign_attrs(scale=scale), tmp_path, console)
+        assert verdict["measured"] == 3 and (verdict["holds"] is None) == (scale == "smoke")
+        assert json.loads((tmp_path / "verdict.json").read_text()) == [verdict]
+        assert f"| one | ≤ 5 | {shown} | 3 |" in markdown_table([verdict])
+        assert re.search(rf"one +│ {re.escape(shown)} +│ 3 ", console.export_text())
+    assert "not judged at scale smoke: too short" in markdown_table([verdict])
+
+
+def test_the_markdown_table_counts_the_claims_that_hold_and_shows_both_bounds(dataset):
+    table = markdown_table([claim(bound_min=2.0).judge(dataset, scale) for scale in ("laptop", "smoke")])
+    assert table.startswith("1 claims are judged: 1 hold, 0 do not. 1 more claims need another scale.")
+    assert "| 2 – 5 |" in table
+
+
+@pytest.mark.parametrize(
+    ("folder", "dataset"), RESULTS, ids=[f"{folder.parent.name}-{folder.name}" for folder, _ in RESULTS]
+)
+def test_the_kept_verdicts_follow_from_the_kept_records(folder, dataset, tmp_path):
+    study = load_study(dataset.attrs["study"], dataset.attrs["scale"])
+    kept = json.loads((folder / "verdict.json").read_text())
+    assert study.judge(dataset) == [pytest.approx(each) for each in kept]
+    assert dataset.attrs["command"].startswith("python train.py ")
+    study.report(dataset, tmp_path, Console(quiet=True))
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_readmes_table_has_the_kept_verdicts():
+    judged = [verdict for folder, _ in RESULTS for verdict in json.loads((folder / "verdict.json").read_text())]
+    readme = (ROOT / "README.md").read_text()
+    assert insert_table(readme, markdown_table(judged)) == readme
