@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from grok.checks import FailedRunsError
 from grok.command_line import run, user_errors_in_one_line
-from grok.configuration import run_config
+from grok.configuration import as_typed, run_config
 from grok.records.file_names import SUMMARY
 from grok.sweeps.run_dir import acquire_run_dir
 from grok.training.settings import Settings
@@ -46,7 +46,7 @@ def main(config: DictConfig) -> None:
         from grok.sweeps.run import Run  # imports torch and Lightning; the mistakes above need not wait for them
         from grok.sweeps.train import train_run
 
-        command = shlex.join(["python", "train.py", *job.overrides.task])
+        command = shlex.join(["python", "train.py", *map(as_typed, job.overrides.task)])
         outcome = train_run(
             Run(config=resolved, folder=folder, command=command, resume_with=f"hydra.run.dir='{folder}'")
         )

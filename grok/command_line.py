@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -19,6 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError
+from grok.configuration import leaves
+from grok.help_page import help_page, options
 from grok.old_names import new_key
 
 EXIT_FAILED = 1  # exit code if a run diverged or runs of a sweep failed
@@ -28,13 +31,11 @@ FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for e
 def run(main: Callable[[], None], *, config_folder: Path) -> int:
     """Run a Hydra application; returns its exit code. A user's mistake is printed as one line."""
     if os.environ.get(FULL_ERROR) == "1":
-        main()
+        _run_command(main, config_folder)
         return 0
-    if {"--help", "-h"} & set(sys.argv) and not any(argument.startswith(("task=", "study=")) for argument in sys.argv):
-        return _print_help(config_folder)
     os.environ[FULL_ERROR] = "1"  # lets Hydra's errors pass through to here
     try:
-        main()
+        _run_command(main, config_folder)
         return 0
     except FailedRunsError:
         return EXIT_FAILED
@@ -42,6 +43,9 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
         return _print_error(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return _print_error(_explain(error, sys.argv[1:], config_folder))
+    except BrokenPipeError:  # the reader of the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         if error.filename is None or not isinstance(error, (PermissionError, FileNotFoundError, NotADirectoryError)):
             raise
@@ -53,6 +57,17 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
         os.environ.pop(FULL_ERROR, None)
 
 
+def _run_command(main: Callable[[], None], config_folder: Path) -> None:
+    """Print the help page, or run the application."""
+    _check_flags(sys.argv[1:])
+    sys.argv[1:] = [each for argument in sys.argv[1:] for each in _added_to_list(argument)]
+    if {"--help", "-h"} & set(sys.argv):
+        overrides = [each for each in sys.argv[1:] if "=" in each and not each.startswith("-")]
+        print(help_page(config_folder, overrides), flush=True)
+    else:
+        main()
+
+
 @contextmanager
 def user_errors_in_one_line() -> Iterator[None]:
     """End the process with one line on standard error for a user's mistake, before Hydra adds lines of its own."""
@@ -62,22 +77,25 @@ def user_errors_in_one_line() -> Iterator[None]:
         raise SystemExit(_print_error(str(error))) from None
 
 
-def _print_help(config_folder: Path) -> int:
-    """Print the commands and the available configurations."""
-    print(
-        "python train.py task=<name> [key=value …]     train\n"
-        "python train.py -m task=<name> key=a,b …        sweep\n"
-        "python train.py study=<name> [scale=laptop]     sweep, draw the figure, and judge the claims\n"
-    )
-    for group in sorted({path.parent for path in config_folder.glob("*/*.yaml")}):
-        print(f"{group.name}: {', '.join(_options(group))}")
-    print(f"hydra/launcher: {', '.join(_options(config_folder / 'hydra' / 'launcher'))}")
-    print("\npython train.py task=<name> --help lists all keys of a task with their values")
-    return 0
+def _check_flags(arguments: list[str]) -> None:
+    """Refuse what Hydra answers with a traceback."""
+    if {"-m", "--multirun"} & set(arguments) and any(re.match(r"(--cfg|-c)(=|$)", each) for each in arguments):
+        raise UserError("--cfg: shows the configuration of one run; leave out -m, and give one value for each key")
+    for group in ("measure", "plot"):
+        if f"{group}=null" in arguments:
+            raise UserError(f"{group}=null: must be a list of names; the empty list is {group}=[]")
 
 
-def _options(group: Path) -> list[str]:
-    return sorted(path.stem for path in group.glob("*.yaml"))
+def _added_to_list(argument: str) -> list[str]:
+    """Hydra's overrides for `+measure=circuit` or `+plot=[rings,maps]`, which add to the lists that a task chooses."""
+    added = re.fullmatch(r"\+(measure|plot)=(.*)", argument)
+    if not added:
+        return [argument]
+    group, value = added.groups()
+    names = [name.strip() for name in value.removeprefix("[").removesuffix("]").split(",")]
+    if not all(name.isidentifier() for name in names) or (len(names) > 1 and not value.startswith("[")):
+        raise UserError(f"{argument}: adds a name or a list [a,b]; a sweep needs whole lists, {group}=[a],[a,b]")
+    return [f"+{group}@{group}.{name}={name}" for name in names]
 
 
 def _print_error(line: str) -> int:
@@ -96,10 +114,10 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
         return line
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group}={name}: must be one of {', '.join(_options(config_folder / group))}"
+        return f"{group}={name}: must be one of {', '.join(options(config_folder / group))}"
     if missing := re.search(r"You must specify '(\w+)'", text):
-        options = [f"{missing[1]}={option}" for option in _options(config_folder / missing[1])]
-        return f"{missing[1]}: required; one of {', '.join(options)}"
+        allowed = [f"{missing[1]}={option}" for option in options(config_folder / missing[1])]
+        return f"{missing[1]}: required; one of {', '.join(allowed)}"
     if ambiguous := re.search(r"Ambiguous value for argument '(.*)'", text):
         return f"{ambiguous[1]}: several values need a sweep, python train.py -m; a list is written [a,b]"
     if scale := re.search(r"Interpolation key 'study.scales.(\S+)' not found", text):
@@ -151,11 +169,21 @@ def _unknown_key(argument: str, key: str, arguments: list[str], config_folder: P
             config = compose("train", overrides=choices)
     except (HydraException, OmegaConfBaseException):
         return None
-    *path, name = key.split(".")
-    node = OmegaConf.select(config, ".".join(path)) if path else config
-    if not isinstance(node, DictConfig) or name in node:
+    node, path = config, key.split(".")
+    while path[0] in node and len(path) > 1 and isinstance(node[path[0]], DictConfig):
+        node = node[path.pop(0)]
+    above = key.split(".")[: -len(path)]
+    if path[0] in node or (not above and path[0] in (*groups, "hydra")):
         return None
     allowed = [str(each) for each in node if not str(each).startswith("_")]
-    near = difflib.get_close_matches(name, allowed, n=1)
-    guess = f" (did you mean {'.'.join([*path, near[0]])}?)" if near else ""
-    return f"{argument}: no such key{guess}; {'.'.join(path) or 'the top level'} has {', '.join(allowed)}"
+    meant = _suggestion(path, above, allowed, config)
+    return f"{argument}: no such key{meant}; {'.'.join(above) or 'the top level'} has {', '.join(allowed)}"
+
+
+def _suggestion(path: list[str], above: list[str], allowed: list[str], config: DictConfig) -> str:
+    """The key that was probably meant: the same name in a group, or the nearest name at its level."""
+    keys: Any = OmegaConf.to_container(config)
+    in_groups = [each for each, _ in leaves(keys) if not above and path == each.split(".")[1:]]
+    near = [".".join([*above, each, *path[1:]]) for each in difflib.get_close_matches(path[0], allowed, n=1)]
+    found = [*in_groups, *near]
+    return f" (did you mean {found[0]}?)" if found else ""

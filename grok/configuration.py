@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 # removed from a run's configuration, after interpolations are resolved
 SWEEP_GROUPS = ("cluster", "hydra", "scale", "study")
+
+
+def as_typed(override: str) -> str:
+    """An override as the user types it: `+measure=circuit` is composed as `+measure@measure.circuit=circuit`."""
+    return re.sub(r"^\+(\w+)@\1\.(\w+)=\2$", r"+\1=\2", override)
 
 
 def run_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """A mistake is one line that names the key, the given value and the allowed values; no file is written."""
 
 import io
+import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from grok.old_names import MODULES, NAMES, new_target
 from grok.sweeps.run_dir import acquire_run_dir
 from tests.conftest import ROOT
 
@@ -22,6 +21,22 @@ from tests.conftest import ROOT
         ),
         (["optimizer=adma"], "optimizer=adma: must be one of adam, adamw, sgd"),
         (["sede=1"], "sede=1: no such key (did you mean seed?); the top level has name, seed, steps"),
+        (
+            ["task=modular_addition", "logger=none", "model=mlp"],
+            "model: Mlp reads Vectors, but ModularAddition gives TokenPairs(n_tokens=113); "
+            "these models fit: embedded_mlp, embedding_decoder, transformer",
+        ),
+        (["optimiser.lr=3"], "optimiser.lr=3: no such key (did you mean optimizer.lr?); the top level has name, seed"),
+        (["evalute.every=3"], "evalute.every=3: no such key (did you mean evaluate.every?); the top level has name"),
+        (["hydra.launcher.jbo=3"], "hydra.launcher.jbo=3: Could not override 'hydra.launcher.jbo'."),
+        (["measure=null"], "measure=null: must be a list of names; the empty list is measure=[]"),
+        (["+measure=maps,circuit"], "+measure=maps,circuit: adds a name or a list [a,b]; a sweep needs whole lists"),
+        (["task._target_=builtins.dict"], "task: dict must derive from grok.tasks.task.Task"),
+        (["lr=1e-3"], "lr=1e-3: no such key (did you mean optimizer.lr?); the top level has name, seed"),
+        (["weight_decay=1"], "weight_decay=1: no such key (did you mean optimizer.weight_decay?); the top level has"),
+        (["+foo=1"], "foo=1: no such key; the top level has seed, steps"),
+        (["+optimizr=sgd"], "optimizr=sgd: no such key (did you mean optimizer?); the top level has seed, steps"),
+        (["-m", "seed=0,1", "--cfg", "job"], "--cfg: shows the configuration of one run; leave out -m"),
         (["task.n_trian=5"], "task.n_trian=5: no such key (did you mean task.n_train?); task has n_train"),
         (["seed=0,1"], "seed=0,1: several values need a sweep, python train.py -m; a list is written [a,b]"),
         (["seed=range(2)"], "seed=range(2): several values need a sweep, python train.py -m"),
@@ -124,61 +139,10 @@ def test_a_folder_with_other_files_is_refused(command, tmp_path):
     assert (tmp_path / "run" / "record.nc").read_text() == "precious"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (["looks.every=5"], "looks.every=5: renamed to evaluate.every"),
-        (["+looks.every=5"], "looks: renamed to evaluate"),
-        (["picture=[]"], "picture=[]: renamed to plot"),
-        (["~picture"], "~picture: renamed to plot"),
-        (["optimizer.parts={}"], "optimizer.parts={}: renamed to optimizer.param_groups"),
-        (["task=modular_addition", "model.attention=0"], "model.attention=0: renamed to model.attention_coefficient"),
-        (["task=modular_addition", "task.corrupted=0.1"], "task.corrupted=0.1: renamed to task.label_noise"),
-        (["task=modular_addition", "+task.corrupted=0.1"], "task.corrupted=0.1: renamed to task.label_noise"),
-        (["task=sparse_parity", "task.k=2"], "task.k=2: renamed to task.subset_size"),
-        (["-m", "seed=0,1", "hydra.launcher.unit=cell"], "hydra.launcher.unit=cell: renamed to hydra.launcher.job"),
-        (["-m", "seed=0,1", "+hydra.launcher.unit=cell"], "hydra.launcher.unit=cell: renamed to hydra.launcher.job"),
-        (["-m", "seed=0,1", "+looks.every=5"], "+looks.every=5: renamed to evaluate.every"),
-        (["study=quanta_emergence", "study.now.seeds=1"], "study.now.seeds=1: renamed to study.preset.seeds"),
-    ],
-)
-def test_an_old_name_is_refused_in_one_line_with_the_new_one(command, tmp_path, arguments, line):
-    if not any(argument.startswith(("task=", "study=")) for argument in arguments):
-        arguments = [*arguments, "task=teacher_student"]
-    code, error = command(*arguments, "logger=none")
-    assert code == 2 and error == f"error: {line}\n"
-    assert not list(tmp_path.rglob("*.ckpt"))
-
-
-def test_an_old_target_is_refused_with_the_new_one(command):
-    study = ("study=teacher_student_landscape", "scale=smoke", "logger=none")
-    code, error = command(*study, "study.figure._target_=grok.reports.landscape.curves")
-    assert code == 2 and "; grok.reports.landscape.curves is now grok.reports.landscape.landscape_panels." in error
-    code, error = command(*study, "+study.claims.default_norm_fits.because=x")
-    assert code == 2 and "; because is now rationale" in error
-
-
-def test_the_new_name_of_every_old_target_exists():
-    renamed = [f"{module}.{name}" for module, names in NAMES.items() for name in names]
-    for target in map(new_target, renamed):
-        module, _, name = target.rpartition(".")
-        assert hasattr(import_module(module), name)
-    assert all(import_module(module) for module in MODULES.values())
-
-
-def test_a_run_folder_with_old_names_is_refused_in_one_line(command, tmp_path):
-    assert command("task=teacher_student", "logger=none", "steps=3", "hydra.run.dir=run")[0] in (0, None)
-    config = (tmp_path / "run" / "config.yaml").read_text()
-    (tmp_path / "run" / "config.yaml").write_text(config.replace("evaluate:", "looks:"))
-    code, error = command("task=teacher_student", "logger=none", "steps=5", "hydra.run.dir=run")
-    assert (
-        code == 2
-        and error == "error: run/config.yaml: looks: renamed to evaluate; train it again, in another hydra.run.dir\n"
-    )
-
-
-def test_help_needs_no_task(command, capsys):
-    assert command("--help")[0] == 0
+def test_a_key_that_no_run_reads_is_refused_before_a_sweep_starts(command, tmp_path):
+    code, error = command("-m", "task=teacher_student", "logger=none", "+foo=1,2", "hydra.sweep.dir=sweep")
+    assert code == 2 and error.startswith("error: foo=1: no such key; the top level has seed, steps")
+    assert not (tmp_path / "sweep" / "0").exists()
 
 
 def test_a_sweep_chooses_its_folder_and_resumes_in_it(command, tmp_path):
@@ -209,7 +173,6 @@ def test_a_folder_in_use_is_refused_to_a_second_process(command, tmp_path):
 
 
 def test_errors_are_reported_without_importing_torch(tmp_path):
-    import subprocess
 
     script = "import sys; sys.argv = ['train.py', 'task=teacher_student', 'steps=0', 'hydra.run.dir=' + sys.argv[1]]\n"
     script += "import train; from grok.command_line import run\n"

@@ -64,7 +64,7 @@ def test_an_optimizer_lowers_the_loss(name, run):
 @pytest.mark.parametrize("group", ["task", "model", "measure", "optimizer"])
 def test_every_file_of_a_group_has_a_configuration(group):
     folder = ROOT / "grok" / f"{group}s"
-    exempt = {"__init__", "task", "snapshot", "optimizer", "norm_constraint"}
+    exempt = {"__init__", "task", "model", "spec", "snapshot", "optimizer", "norm_constraint"}
     exempt |= {"layers", "attention", "transformer_block", "transformer_layers"}  # parts of models
     exempt |= {"addition", "circuit_over_steps", "quanta_samples"}  # parts of measures
     exempt |= {"pretrained", "weight_files"}  # networks that no configuration makes

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from grok.checks import UserError
 from grok.measures.snapshot import Evaluation, Snapshot
+from grok.models.model import Model
 from grok.models.transformer import Transformer
 from grok.science.modular.symmetricity import by_sum_and_difference
+from grok.tasks.modular_addition import ModularAddition
 from grok.tasks.task import Task
+from grok.tasks.toy_addition import ToyAddition
 
 OPERATIONS = ("add", "subtract")
 # The largest p. The logits of all pairs and what is computed from them take 28 p³ bytes per replica: 6 GB at p = 599.
 MAX_P = 599
 
 
-def validate_addition(task: Task, model: nn.Module) -> None:
+def validate_addition(task: Task, model: Model) -> None:
     """Require a transformer that adds or subtracts modulo an odd p.
 
     Raises:
         UserError: another model or operation, an even p, or a p whose logits of all pairs would not fit into memory.
     """
-    operation, p = getattr(task, "operation", type(task).__name__), getattr(task, "p", 0)
-    if not isinstance(model, Transformer) or operation not in OPERATIONS or p % 2 == 0 or p > MAX_P:
+    is_odd_addition = isinstance(task, ModularAddition) and task.operation in OPERATIONS and task.p % 2 == 1
+    if not isinstance(model, Transformer) or not is_odd_addition or task.spec.n_outputs > MAX_P:
         raise UserError(
             f"reads a transformer that adds or subtracts modulo an odd p up to {MAX_P}, not {type(model).__name__} "
-            f"on {operation} with p={p}; choose measure=[performance,weight_norm]"
+            f"on {name_of_task(task)}; choose measure=weight_norm"
         )
+
+
+def name_of_task(task: Task) -> str:
+    """The task in an error message: its operation and p if it has these."""
+    if isinstance(task, ModularAddition | ToyAddition):
+        return f"{task.operation} with p={task.p}"
+    return type(task).__name__
 
 
 def transformer(snapshot: Snapshot) -> Transformer:

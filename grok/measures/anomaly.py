@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from grok.measures.addition import outputs_of, pair_indices, residues, validate_addition
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.science.modular import attribution
+from grok.tasks.task import Task
 
 # The profiles of this many test examples are recorded, the first in the order of the split: 450 kB for 56 frequencies.
 MAX_PREDICTIONS = 4096
 
 
-class Anomaly:
+class Anomaly(Measure):
     """The AUROC of the anomaly score as a detector of wrong training labels (`task.label_noise`).
 
     The last evaluation adds the score and the frequency contributions of each example: of all training examples for the
     label's logit, and of test examples for the predicted class's logit. They show the mechanism behind a prediction.
     """
 
-    needs_outputs = True
-    needs_float64 = True
-    validate = staticmethod(validate_addition)
+    needs_outputs: ClassVar = True
+    needs_float64: ClassVar = True
+
+    def validate(self, task: Task, model: Model) -> None:
+        validate_addition(task, model)
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         contributions = attribution.contributions(outputs_of(snapshot.train), snapshot.train.targets)

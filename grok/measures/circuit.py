@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -17,7 +19,8 @@ from grok.measures.addition import (
     transformer,
     validate_addition,
 )
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.science.landscape.norms import joint_norm
@@ -32,12 +35,13 @@ from grok.science.modular import (
     trigonometric,
 )
 from grok.science.statistics.concentration import gini
+from grok.tasks.task import Task
 
 COMPONENTS = 8  # principal components that are recorded one by one
 SINGULAR_VALUES = 20  # of W_L; five key frequencies have ten
 
 
-class Circuit:
+class Circuit(Measure):
     """The network's function over all pairs, and its weights in Fourier space.
 
     Key frequencies are those of the neuron–logit map. Nanda et al. 2023 use the final key frequencies at every step,
@@ -48,9 +52,11 @@ class Circuit:
     step; early in training these are nearly all frequencies.
     """
 
-    needs_outputs = True
-    needs_float64 = True
-    validate = staticmethod(validate_addition)
+    needs_outputs: ClassVar = True
+    needs_float64: ClassVar = True
+
+    def validate(self, task: Task, model: Model) -> None:
+        validate_addition(task, model)
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         residue, logits = residues(snapshot), logits_of_all_pairs(snapshot)

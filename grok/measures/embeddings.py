@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grok.checks import UserError
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.tasks.task import Task
@@ -14,27 +15,27 @@ from grok.tasks.task import Task
 MAX_DIMENSIONS = 2  # dimensions that are recorded
 
 
-class Embeddings:
+class Embeddings(Measure):
     """Every token's embedding at every evaluation step.
 
     An embedding of more than two dimensions is projected onto the two principal axes of the last evaluation, as in the
     animations of Liu et al. 2022.
     """
 
-    @staticmethod
-    def validate(task: Task, model: nn.Module) -> None:
+    def validate(self, task: Task, model: Model) -> None:
         """Require a model with an embedding.
 
         Raises:
             UserError: the model has no embedding.
         """
-        if not hasattr(model, "token_embedding"):
+        if model.token_embedding is None:
             raise UserError(
                 f"reads a token embedding, which {type(model).__name__} lacks; choose other measures in measure=[…]"
             )
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
-        embedding: Tensor = snapshot.model.token_embedding.detach().cpu().clone()  # type: ignore[operator]
+        assert snapshot.model.token_embedding is not None, "validated before training"
+        embedding = snapshot.model.token_embedding.detach().cpu().clone()
         if embedding.shape[2] <= MAX_DIMENSIONS:
             return {"embedding": _embedding_quantity(embedding)}
         return {"full_embedding": Quantity(embedding, "embedding", dims=("token", "of_all"), recorded=False)}

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from grok.measures.addition import all_pairs, transformer, validate_addition
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.science.modular import neurons
+from grok.tasks.task import Task
 
 N_NEURONS = 6  # mapped neurons: the best one of each of the frequencies that explain a neuron best
 
 
-class Maps:
+class Maps(Measure):
     """Only at the last evaluation: each head's attention and some neurons' activations, for every pair (a, b).
 
     Each mapped neuron is the one that its frequency explains best. `neuron_map_share` is the explained share of the
     neuron's variance, which may be small.
     """
 
-    needs_float64 = True
-    validate = staticmethod(validate_addition)
+    needs_float64: ClassVar = True
+
+    def validate(self, task: Task, model: Model) -> None:
+        validate_addition(task, model)
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         return {}

@@ -14,7 +14,6 @@ from grok.measures import addition, circuit_over_steps
 from grok.measures.anomaly import Anomaly
 from grok.measures.circuit import Circuit
 from grok.measures.maps import Maps
-from grok.measures.performance import Performance
 from grok.measures.ring_coordinates import RingCoordinates
 from grok.measures.snapshot import Evaluation, Snapshot
 from grok.measures.symmetry import Symmetry
@@ -88,8 +87,9 @@ def _evaluate(model: Transformer, task: ModularAddition, examples: Examples) -> 
 def _history(snapshot: Snapshot) -> History:
     """The quantities of all measures; the snapshot is both the first and the last evaluation."""
     history, anomaly = History(), Anomaly()
-    at_every_step = (Performance(), WeightNorm(), Circuit(), RingCoordinates(), anomaly)
-    history.append(0, {name: each for measure in at_every_step for name, each in measure(snapshot).items()})
+    at_every_step = (WeightNorm(), Circuit(), RingCoordinates(), anomaly)
+    measured = {name: each for measure in at_every_step for name, each in measure(snapshot).items()}
+    history.append(0, {**snapshot.performance(), **measured})
     final = [measure.finalize(snapshot, history) for measure in (Symmetry(), Maps(), anomaly)]
     final.append(circuit_over_steps.distances(snapshot, history))
     history.keep_final({name: each for quantities in final for name, each in quantities.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,8 +13,9 @@ from torch import nn
 
 from grok.checks import UserError, check_float, check_int
 from grok.measures.quanta_samples import Samples, learned_samples, network_weights, similarities
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
 from grok.models.controlled_mlp import ControlledMlp
+from grok.models.model import Model
 from grok.random_streams import RandomStreams
 from grok.records.history import History
 from grok.records.quantity import Quantity
@@ -49,7 +51,7 @@ QUANTITIES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-class QuantaDiscovery:
+class QuantaDiscovery(Measure):
     """Only at the last evaluation, for each replica: whether samples that it has learned cluster by subtask.
 
     Samples are new examples with a loss below `max_loss` nats, as frequent as in training. Gradients are with respect
@@ -62,7 +64,7 @@ class QuantaDiscovery:
     `spectral_clusterings`).
     """
 
-    needs_float64 = True
+    needs_float64: ClassVar = True
 
     def __init__(
         self,
@@ -99,18 +101,18 @@ class QuantaDiscovery:
             "other_sample": shown,
         }
 
-    @staticmethod
-    def validate(task: Task, model: nn.Module) -> None:
+    def validate(self, task: Task, model: Model) -> None:
         """Require a controlled_mlp that learns sparse parity from new examples in every step.
 
         Raises:
             UserError: another model or task, or a fixed training set.
         """
+        fixed = f" with n_train={task.n_train}" if isinstance(task, SparseParity) else ""
         if not (isinstance(model, ControlledMlp) and isinstance(task, SparseParity) and task.n_train is None):
             raise UserError(
                 "reads a controlled_mlp that learns sparse_parity from new examples (task.n_train=null), not "
-                f"{type(model).__name__} on {type(task).__name__} with n_train={getattr(task, 'n_train', None)}; "
-                "choose measure=[performance,weight_norm]"
+                f"{type(model).__name__} on {type(task).__name__}{fixed}; "
+                "choose measure=weight_norm"
             )
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:

@@ -7,12 +7,13 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from grok.checks import UserError
 from grok.measures.addition import pair_indices
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
 from grok.models.embedding_decoder import EmbeddingDecoder
+from grok.models.model import Model
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.science.effective_theory import effective_loss, parallelograms, representation_quality
@@ -26,7 +27,7 @@ RQI_THRESHOLD = 0.95  # RQI from which the representation counts as formed (toy/
 MAX_P = 100
 
 
-class Representation:
+class Representation(Measure):
     """RQI, the accuracy that it predicts, and the effective loss; at the last evaluation, the limits set by the
     training set alone. In float64 on the CPU, because the networks are small.
 
@@ -37,8 +38,7 @@ class Representation:
       odd p the circularity of the first two principal components is recorded instead.
     """
 
-    @staticmethod
-    def validate(task: Task, model: nn.Module) -> None:
+    def validate(self, task: Task, model: Model) -> None:
         """Require toy addition by an embedding decoder.
 
         Raises:
@@ -47,7 +47,7 @@ class Representation:
         if not isinstance(task, ToyAddition) or not isinstance(model, EmbeddingDecoder):
             raise UserError(
                 f"reads embedding_decoder on toy_addition, not {type(model).__name__} on {type(task).__name__}; "
-                "choose measure=[performance,weight_norm]"
+                "choose measure=weight_norm"
             )
         if task.operation == "add" and task.p > MAX_P:
             raise UserError(f"reads sums of at most {MAX_P} numbers, not task.p={task.p}")
@@ -126,8 +126,9 @@ def _training_set_limits(snapshot: Snapshot) -> dict[str, Quantity]:
 
 
 def _embedding(snapshot: Snapshot) -> Float64[Tensor, "replica p d"]:
-    embedding: Tensor = snapshot.model.token_embedding.detach().cpu().double()  # type: ignore[operator]
-    return embedding
+    embedding = snapshot.model.token_embedding
+    assert embedding is not None, "validated before training"
+    return embedding.detach().cpu().double()
 
 
 def _table(snapshot: Snapshot) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, "parallelogram 2"]]:

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grok.checks import UserError
-from grok.measures.snapshot import Snapshot
+from grok.measures.addition import name_of_task
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
+from grok.models.spec import TokenPairs
 from grok.records.quantity import Quantity
 from grok.science.modular import rings
+from grok.tasks.modular_addition import ModularAddition
 from grok.tasks.task import Task
+from grok.tasks.toy_addition import ToyAddition
 
 
-def validate_residue_embedding(task: Task, model: nn.Module) -> None:
+def validate_residue_embedding(task: Task, model: Model) -> None:
     """Require an embedding of the residues modulo an odd p.
 
     Raises:
         UserError: the model has no token embedding, or its tokens are not the residues modulo an odd p.
     """
-    p, tokens = getattr(task, "p", 0), task.dimensions.get("n_tokens", 0)
-    if not hasattr(model, "token_embedding") or tokens != p or p % 2 == 0:
+    p = task.p if isinstance(task, ModularAddition | ToyAddition) else 0
+    if model.token_embedding is None or task.spec.inputs != TokenPairs(p) or p % 2 == 0:
         raise UserError(
             f"reads an embedding of the residues modulo an odd p, not {type(model).__name__} on "
-            f"{getattr(task, 'operation', type(task).__name__)} with p={p}; choose other measures in measure=[…]"
+            f"{name_of_task(task)}; choose other measures in measure=[…]"
         )
 
 
-class RingCoordinates:
+class RingCoordinates(Measure):
     """The residues' coordinates on every frequency's ring, for the gallery. Half precision suffices for drawing."""
 
-    needs_float64 = True
-    validate = staticmethod(validate_residue_embedding)
+    needs_float64: ClassVar = True
+
+    def validate(self, task: Task, model: Model) -> None:
+        validate_residue_embedding(task, model)
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         embedding: Tensor = snapshot.model.token_embedding  # type: ignore[assignment]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 from jaxtyping import Bool, Float, Int, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
+from grok.models.model import Model
 from grok.random_streams import RandomStreams
+from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.tasks.task import Task
 
@@ -37,22 +40,42 @@ class Snapshot:
 
     step: int
     task: Task
-    model: nn.Module  # every parameter is [replica, …]
+    model: Model  # every parameter is [replica, …]
     train: Evaluation
     test: Evaluation
     replicas: Sequence[tuple[Task, RandomStreams]] = ()  # each replica's own, for measures that sample extra data
 
+    def performance(self) -> dict[str, Quantity]:
+        """Weighted mean loss and accuracy on training and test examples, which every run records."""
+        values = {}
+        for part, evaluation in (("train", self.train), ("test", self.test)):
+            accuracy, loss = evaluation.mean(evaluation.correct), evaluation.mean(evaluation.loss)
+            values[f"{part}_accuracy"] = Quantity(accuracy, f"{part} accuracy", chart="accuracy")
+            values[f"{part}_loss"] = Quantity(loss, f"{part} loss", chart="loss", log_scale=True)
+        return values
 
-class Measure(Protocol):
+
+class Measure(ABC):
     """An adapter from a snapshot to named quantities; its mathematics is in `grok.science`.
 
-    Optional attributes:
-    - `needs_outputs = True`: the evaluations have the model's outputs.
-    - `needs_float64 = True`: the run does not use a device without float64.
-    - `validate(task, model)`: raises a UserError, before training, for what the measure cannot read.
-    - `finalize(snapshot, history)`: quantities computed at the last evaluation, such as maps that are too large for
-      every snapshot, or curves over all steps that need the end of training.
+    A measure overrides `__call__`, and those of the defaults below that it needs.
     """
 
+    needs_outputs: ClassVar[bool] = False  # whether the evaluations have the model's outputs
+    needs_float64: ClassVar[bool] = False  # whether the run must not use a device without float64
+
+    @abstractmethod
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         """The quantities of this snapshot, by their names in the record."""
+
+    def validate(self, task: Task, model: Model) -> None:  # noqa: B027 - most measures read every task and model
+        """Refuse, before training, what the measure cannot read.
+
+        Raises:
+            UserError: the measure cannot read this task or this model.
+        """
+
+    def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
+        """Quantities computed at the last evaluation: maps that are too large for every snapshot, or curves over all
+        steps that need the end of training."""
+        return {}

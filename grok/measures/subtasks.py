@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from grok.checks import UserError
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
+from grok.models.spec import ControlledBits
 from grok.records.quantity import Quantity
 from grok.science.quanta.emergence import CONVERGED_BITS, NATS_PER_BIT
 from grok.tasks.task import Task
 
 
-class Subtasks:
+class Subtasks(Measure):
     """Quantities on the test examples, which have the same number for every subtask, in the order of subtasks.
 
     `validation_loss` uses the even test examples of each subtask; `held_out_loss` and `held_out_subtask_loss` use the
     odd ones. So early stopping on the first does not bias the others.
     """
 
-    @staticmethod
-    def validate(task: Task, model: nn.Module) -> None:
+    def validate(self, task: Task, model: Model) -> None:
         """Require a task with subtasks.
 
         Raises:
             UserError: the task has no subtasks.
         """
-        if not hasattr(task, "n_subtasks"):
-            raise UserError(
-                f"needs a task with subtasks, not {type(task).__name__}; choose measure=[performance,weight_norm]"
-            )
+        if not isinstance(task.spec.inputs, ControlledBits):
+            raise UserError(f"needs a task with subtasks, not {type(task).__name__}; choose measure=weight_norm")
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         loss, correct = (_by_subtask(snapshot, each) for each in (snapshot.test.loss, snapshot.test.correct))

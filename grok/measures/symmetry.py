@@ -10,24 +10,27 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.measures.addition import transformer, validate_addition
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
 from grok.models.transformer import Transformer
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.science.modular.symmetricity import gradient_symmetricity
+from grok.tasks.task import Task
 
 N_TRIPLES = 100  # sampled (a, b, c), as in the paper's code
 MAX_SHUFFLED_P = 127  # the largest p whose p³ triples are shuffled, in 3 s; p = 59 and 113 are published
 
 
-class Symmetry:
+class Symmetry(Measure):
     """Only at the last evaluation: gradient symmetricity on the paper's triples.
 
     It distinguishes Clock from Pizza for addition. For subtraction both must reverse the ring of b, so the gradients by
     a and b differ for that reason alone.
     """
 
-    validate = staticmethod(validate_addition)
+    def validate(self, task: Task, model: Model) -> None:
+        validate_addition(task, model)
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         return {}

@@ -6,12 +6,12 @@ from collections import defaultdict
 
 import torch
 
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
 from grok.records.quantity import Quantity
 from grok.science.landscape.norms import joint_norm
 
 
-class WeightNorm:
+class WeightNorm(Measure):
     """sqrt(Σ w²) over all parameters, biases included, as in Omnigrok. A layer is a module with parameters."""
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:

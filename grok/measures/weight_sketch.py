@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from grok.measures.snapshot import Snapshot
+from grok.measures.snapshot import Measure, Snapshot
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.science.numerics import sketches
@@ -12,7 +12,7 @@ from grok.science.numerics import sketches
 SKETCH_LENGTH = 2048  # relative std of distances: 1 / √(2 · SKETCH_LENGTH) = 1.6 %
 
 
-class WeightSketch:
+class WeightSketch(Measure):
     """A count sketch of each replica's weights.
 
     The last evaluation adds the distance of each snapshot's weights to the last ones. The random places and signs are

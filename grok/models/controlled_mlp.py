@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -11,6 +11,8 @@ from torch import Generator, Tensor, nn
 
 from grok.checks import check_int
 from grok.models.layers import Linear
+from grok.models.model import Model
+from grok.models.spec import ControlledBits
 from grok.models.transformer_layers import lookup
 from grok.science.numerics.packed_bits import unpack_bits
 
@@ -68,8 +70,10 @@ class NarrowProduct(torch.autograd.Function):
         return torch.bmm(gradient, weight.mT), torch.bmm(gradient.mT, x).mT
 
 
-class ControlledMlp(nn.Module):
+class ControlledMlp(Model):
     """R networks in one batch. Inputs are the subtask and the words of `grok.science.numerics.packed_bits`."""
+
+    reads: ClassVar = (ControlledBits,)
 
     def __init__(
         self, *, width: int, n_subtasks: int, n_bits: int, n_outputs: int, generators: Sequence[Generator]
@@ -81,7 +85,6 @@ class ControlledMlp(nn.Module):
 
     @property
     def param_groups(self) -> dict[str, str]:
-        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"control": "first.control", "last_layer": "last."}
 
     def forward(self, inputs: Int[Tensor, "replica example _"]) -> Float[Tensor, "replica example out"]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from grok.checks import check_choice, check_int
 from grok.models.mlp import Mlp
+from grok.models.model import Model
+from grok.models.spec import TokenPairs
 from grok.models.transformer_layers import Gaussian, lookup
 
 COMBINATIONS = ("sum", "concatenate")
 
 
-class EmbeddedMlp(nn.Module):
+class EmbeddedMlp(Model):
     """R networks in one batch. Both operands share one embedding, initialized from N(0, 1), torch's default."""
+
+    reads: ClassVar = (TokenPairs,)
 
     def __init__(
         self,
@@ -46,7 +51,6 @@ class EmbeddedMlp(nn.Module):
 
     @property
     def param_groups(self) -> dict[str, str]:
-        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"embedding": "embedding.", "last_layer": f"mlp.{self.mlp.param_groups['last_layer']}"}
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +13,8 @@ from torch import Generator, Tensor, nn
 
 from grok.checks import UserError, check_choice, check_float, check_int
 from grok.models.mlp import Mlp
+from grok.models.model import Model
+from grok.models.spec import TokenPairs
 from grok.models.transformer_layers import lookup
 
 COMBINATIONS = ("sum", "matrix_product")
@@ -28,8 +31,10 @@ class Uniform(nn.Module):
         self.weight = nn.Parameter(weight)
 
 
-class EmbeddingDecoder(nn.Module):
+class EmbeddingDecoder(Model):
     """R networks in one batch: Dec(E_a + E_b), or Dec(E_a E_b) of √d × √d matrices, where the order matters."""
+
+    reads: ClassVar = (TokenPairs,)
 
     def __init__(
         self,
@@ -64,7 +69,6 @@ class EmbeddingDecoder(nn.Module):
 
     @property
     def param_groups(self) -> dict[str, str]:
-        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"embeddings": "embeddings.", "decoder": "decoder."}
 
     @property

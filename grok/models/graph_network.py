@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +13,8 @@ from torch import Generator, Tensor, nn
 
 from grok.checks import UserError, check_int
 from grok.models.layers import Linear
+from grok.models.model import Model
+from grok.models.spec import Graphs
 
 
 class BondConvolution(nn.Module):
@@ -54,12 +57,14 @@ class BondConvolution(nn.Module):
         return out
 
 
-class GraphNetwork(nn.Module):
+class GraphNetwork(Model):
     """R networks in one batch.
 
     The inputs of an atom are its `n_features`, then the kind of its bond to each atom of the molecule: 1 … `n_bonds`,
     or 0 without a bond. The bonds of a molecule are a symmetric matrix. An atom with only zero features is padding.
     """
+
+    reads: ClassVar = (Graphs,)
 
     def __init__(
         self,
@@ -89,7 +94,6 @@ class GraphNetwork(nn.Module):
 
     @property
     def param_groups(self) -> dict[str, str]:
-        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"convolutions": "convolutions.", "last_layer": "last."}
 
     def forward(self, inputs: Int[Tensor, "replica molecule atom _"]) -> Float[Tensor, "replica molecule out"]:

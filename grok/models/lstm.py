@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from grok.checks import check_int
 from grok.models.layers import Linear
+from grok.models.model import Model
+from grok.models.spec import WordSequences
 from grok.models.transformer_layers import Gaussian
 
 GATES = 4
@@ -21,7 +23,7 @@ GATES = 4
 warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
 
 
-class Lstm(nn.Module):
+class Lstm(Model):
     """One network: word embeddings, `depth` LSTM layers of `width`, and an affine map of the last layer's state after
     the last word. Parameters have a replica axis of size one.
 
@@ -29,6 +31,7 @@ class Lstm(nn.Module):
     initial weights are uniform on ±1/sqrt(width), as in torch's LSTM and Linear. They are drawn in float64.
     """
 
+    reads: ClassVar = (WordSequences,)
     batchable: ClassVar = False
 
     def __init__(
@@ -64,7 +67,6 @@ class Lstm(nn.Module):
 
     @property
     def param_groups(self) -> dict[str, str]:
-        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"embedding": "embedding.", "last_layer": "last."}
 
     def forward(self, inputs: Int[Tensor, "1 example word"]) -> Float[Tensor, "1 example out"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -11,12 +12,16 @@ from torch import Generator, Tensor, nn
 
 from grok.checks import check_choice, check_int
 from grok.models.layers import Linear
+from grok.models.model import Model
+from grok.models.spec import Vectors
 
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
-class Mlp(nn.Module):
+class Mlp(Model):
     """R multilayer perceptrons in one batch, one per generator."""
+
+    reads: ClassVar = (Vectors,)
 
     def __init__(
         self, *, depth: int, width: int, activation: str, n_inputs: int, n_outputs: int, generators: Sequence[Generator]
@@ -31,7 +36,6 @@ class Mlp(nn.Module):
 
     @property
     def param_groups(self) -> dict[str, str]:
-        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"last_layer": f"layers.{len(self.layers) - 1}."}
 
     def forward(self, inputs: Float[Tensor, "replica example in"]) -> Float[Tensor, "replica example out"]:

@@ -18,22 +18,26 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from grok.checks import UserError, check_bool, check_choice, check_float, check_int
+from grok.models.model import Model
+from grok.models.spec import TokenPairs
 from grok.models.transformer_block import Block
 from grok.models.transformer_layers import ACTIVATIONS, Dropout, Embedding, Gaussian, LayerNorm, ResidualSum
 
 
-class Transformer(nn.Module):
+class Transformer(Model):
     """R transformers in one batch, one per generator.
 
     `attention_coefficient` is c, one value for all replicas or one per replica. The attention pattern is
     c · softmax + (1 − c) · 1, where the 1 is a weight of one at every position, not the mean over the positions. This
     is how the code and the networks of Zhong et al. define it.
 
-    With `equals_sign` the answer is read at a third token after the operands, else at the second operand. In training,
+    With `equals_sign` the answer is read at a third token after the operands, else at the second operand. "=" then
+    has a logit, too, which is dropped. Nanda et al. 2023 drop it in their measures, but train with it. In training,
     `dropout` is the dropout rate of the patterns, the neurons, and the outputs of attention and MLP. These are the
     places of torch's TransformerEncoderLayer, which Liu et al. 2022 use.
     """
 
+    reads: ClassVar = (TokenPairs,)
     per_replica_keys: ClassVar = ("attention_coefficient",)
 
     def __init__(
@@ -74,12 +78,11 @@ class Transformer(nn.Module):
             for _ in range(depth)
         )
         self.before_unembedding = LayerNorm(width, len(generators)) if layer_norm else None
-        n_logits = n_outputs + equals_sign  # the reference has a logit for "=" and drops it
+        n_logits = n_outputs + equals_sign
         self.unembedding = Gaussian(width, n_logits, std=n_logits**-0.5, generators=generators)
 
     @property
     def param_groups(self) -> dict[str, str]:
-        """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
         return {"embedding": "embedding.", "blocks": "blocks.", "last_layer": "unembedding."}
 
     @property

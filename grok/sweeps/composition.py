@@ -18,10 +18,11 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from grok.checks import UserError
-from grok.configuration import SWEEP_GROUPS, value_at
+from grok.configuration import SWEEP_GROUPS, as_typed, value_at
 from grok.records.sweep import Keys, read_manifest
 from grok.sweeps.run import Run
 from grok.sweeps.run_dir import CHANGEABLE_KEYS, KEYS_WITHOUT_EFFECT
+from grok.training.settings import refuse_unknown_keys
 
 
 def compose_runs(
@@ -39,7 +40,7 @@ def compose_runs(
 
 def shell_command(overrides: Sequence[str], *more: str) -> str:
     """The command for records, without its output folder."""
-    kept = [each for each in overrides if not each.startswith(("hydra.sweep.dir=", "hydra.run.dir="))]
+    kept = [as_typed(each) for each in overrides if not each.startswith(("hydra.sweep.dir=", "hydra.run.dir="))]
     return shlex.join(["python", "train.py", *kept, *more])
 
 
@@ -82,6 +83,7 @@ def _compose_run(overrides: Sequence[str], number: int, compose: _Composer, conf
         composed.hydra.job.num, composed.hydra.job.id = number, f"{composed.hydra.job.name}_{number}"
     HydraConfig.instance().set_config(composed)
     resolved = {str(key): _resolve(value) for key, value in composed.items() if key not in SWEEP_GROUPS}
+    refuse_unknown_keys(resolved)
     return Run(
         config=resolved,
         folder=Path(composed.hydra.sweep.dir, composed.hydra.sweep.subdir).absolute(),
@@ -101,7 +103,7 @@ def _swept_keys(overrides: Sequence[str], config: dict[str, Any]) -> dict[str, A
     keys = {}
     for override in overrides:
         name, _, text = override.partition("=")
-        name = name.lstrip("+~")
+        name = name.lstrip("+~").partition("@")[2] or name.lstrip("+~")
         value = value_at(config, name)
         keys[name] = text if isinstance(value, dict) or (value is None and text != "null") else value
     without_effect = (*SWEEP_GROUPS, *KEYS_WITHOUT_EFFECT)

@@ -21,9 +21,9 @@ from grok.records.summary import summarize
 from grok.records.sweep import status
 from grok.reports.run.figure import draw
 from grok.reports.run.page import PLOTLY, run_page
-from grok.reports.run.plots import draw_all
+from grok.reports.run.plots import Plot, draw_all
 from grok.training import tracking
-from grok.training.instantiation import instantiate
+from grok.training.instantiation import instantiate_as
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def write_outputs(
     summary = summarize(record)
     plotly = None if sweep is None else os.path.relpath(sweep / PLOTLY, run.folder)
     figures = {"figure": draw(record, summary, run.folder / FIGURE, vector=sweep is None)}
-    plots = {name: instantiate(each, "plot") for name, each in run.config.get("plot", {}).items()}
+    plots = {name: instantiate_as(Plot, each, "plot") for name, each in run.config.get("plot", {}).items()}
     drawn = draw_all(plots, record, run.folder, embedded=sweep is None, warn=console.print)
     sections = [section for _, section in drawn.values()]
     write_text(run.folder / PAGE, run_page(record, summary, sections=sections, plotly=plotly))

@@ -76,11 +76,10 @@ def _bytes_per_replica(module: ReplicaModule) -> int:
 
 def _bytes_of_examples(module: ReplicaModule) -> int:
     """The memory of all examples, of the replicas' indices, and of the order of an epoch."""
-    tensors = [
-        tensor
-        for dataset in module.datasets.values()
-        for tensor in (dataset.inputs, dataset.targets, dataset.indices, dataset.indices)
-    ]
+    datasets = module.datasets.values()
+    tables = {dataset.table for dataset in datasets}
+    tensors = [tensor for table in tables for tensor in (table.inputs, table.targets)]
+    tensors += [tensor for dataset in datasets for tensor in (dataset.indices, dataset.indices)]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 

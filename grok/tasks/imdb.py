@@ -11,13 +11,14 @@ from torch import Tensor
 
 from grok.checks import UserError, check_int
 from grok.data import imdb
+from grok.models.spec import Spec, WordSequences
 from grok.random_streams import RandomStreams
 from grok.science import losses
-from grok.tasks.task import Data, Examples, Thresholds
+from grok.tasks.task import Data, Examples, Task, Thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
-class Imdb:
+class Imdb(Task):
     """Classify movie reviews as positive or negative after training on `n_train` of them.
 
     The vocabulary is the `n_words` most common words of the training reviews. Inputs are Int [review, max_words]: the
@@ -41,8 +42,8 @@ class Imdb:
         check_int("task.max_words", self.max_words, minimum=1)
 
     @property
-    def dimensions(self) -> dict[str, int]:
-        return {"n_words": self.n_words + 1, "n_outputs": 1}
+    def spec(self) -> Spec:
+        return Spec(WordSequences(self.n_words + 1), n_outputs=1)
 
     def data(self, streams: RandomStreams) -> Data:
         """Reviews drawn by the stream `split`. Training and test set have the same share of positive reviews."""

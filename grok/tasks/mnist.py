@@ -11,15 +11,16 @@ from torch import Tensor
 
 from grok.checks import UserError, check_choice, check_int
 from grok.data import mnist
+from grok.models.spec import Spec, Vectors
 from grok.random_streams import RandomStreams
 from grok.science import losses
-from grok.tasks.task import Data, Examples, Thresholds
+from grok.tasks.task import Data, Examples, Task, Thresholds
 
 LOSSES = {"squared_error": losses.one_hot_squared_error, "cross_entropy": losses.cross_entropy}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mnist:
+class Mnist(Task):
     """Classify 28 × 28 images into ten classes after training on `n_train` of them."""
 
     dataset: str
@@ -38,8 +39,8 @@ class Mnist:
         check_int("task.n_train", self.n_train, minimum=1)
 
     @property
-    def dimensions(self) -> dict[str, int]:
-        return {"n_inputs": 28 * 28, "n_outputs": 10}
+    def spec(self) -> Spec:
+        return Spec(Vectors(28 * 28), n_outputs=10)
 
     def data(self, streams: RandomStreams) -> Data:
         """The first `n_train` images in the official order and the full test set, as in the reference code.

@@ -12,10 +12,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grok.checks import UserError, check_choice, check_float, check_int
+from grok.models.spec import Spec, TokenPairs
 from grok.random_streams import RandomStreams
 from grok.science import losses
 from grok.science.modular.binary_operations import NEED_PRIME, ON_S5, OPERATIONS, is_prime, n_elements, table
-from grok.tasks.task import Data, Examples, Thresholds
+from grok.tasks.task import Data, Examples, Task, Thresholds
 
 LABELS = ("operation", "random")
 RNGS = ("ours", "reference")
@@ -24,7 +25,7 @@ MAX_P = 4_999  # the largest p: its 25 million pairs, their labels, order and lo
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModularAddition:
+class ModularAddition(Task):
     """Classify pairs (a, b) by the result of an operation after training on a fraction of all pairs.
 
     Inputs are the pairs, Int [pair, 2]; pair (a, b) has the index a · p + b (division has no pairs with b = 0).
@@ -54,9 +55,9 @@ class ModularAddition:
         check_choice("task.loss_precision", self.loss_precision, PRECISIONS)
 
     @property
-    def dimensions(self) -> dict[str, int]:
+    def spec(self) -> Spec:
         n = n_elements(self.operation, self.p)
-        return {"n_tokens": n, "n_outputs": n}
+        return Spec(TokenPairs(n), n_outputs=n)
 
     def full_table(self) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"]]:
         """All pairs and their true results, in the order of every replica's inputs.
@@ -100,7 +101,7 @@ class ModularAddition:
 
         With label noise, a fraction of the training examples has wrong labels, drawn by the stream `corrupted`.
         """
-        n_classes = self.dimensions["n_outputs"]
+        n_classes = self.spec.n_outputs
         if self.labels == "random":
             return torch.randint(n_classes, results.shape, generator=streams.generator("labels"))
         if not self.label_noise:

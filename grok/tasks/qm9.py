@@ -11,15 +11,16 @@ from torch import Tensor
 
 from grok.checks import UserError, check_choice, check_float, check_int
 from grok.data import qm9
+from grok.models.spec import Graphs, Spec
 from grok.random_streams import RandomStreams
 from grok.science.losses import squared_error
-from grok.tasks.task import Data, Examples, Thresholds
+from grok.tasks.task import Data, Examples, Task, Thresholds
 
 FEATURES = ("reference", "perceived")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Qm9:
+class Qm9(Task):
     """Regress the isotropic polarizability, in Bohr³, of the first molecules of QM9.
 
     Inputs are Int [molecule, atom, feature + atom]: the features of each atom, then the kind of its bond to each atom.
@@ -43,8 +44,8 @@ class Qm9:
         check_float("task.tolerance", self.tolerance, above=0)
 
     @property
-    def dimensions(self) -> dict[str, int]:
-        return {"n_features": qm9.N_FEATURES, "n_bonds": len(qm9.BONDS), "n_outputs": 1}
+    def spec(self) -> Spec:
+        return Spec(Graphs(qm9.N_FEATURES, len(qm9.BONDS)), n_outputs=1)
 
     def data(self, streams: RandomStreams) -> Data:
         """The first molecules in the order of QM9. The stream `split` divides them into training and test set."""

@@ -12,15 +12,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from grok.checks import UserError, check_float, check_int
+from grok.models.spec import ControlledBits, Spec
 from grok.random_streams import RandomStreams
 from grok.science import losses
 from grok.science.numerics.packed_bits import parity, random_bit_words
 from grok.science.quanta.quantization_model import zipf_frequencies
-from grok.tasks.task import Data, Examples, Thresholds
+from grok.tasks.task import Data, Examples, Task, Thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseParity:
+class SparseParity(Task):
     """Add k = `subset_size` of n bits modulo 2; the subtask of an example determines which k bits.
 
     Subtask i = 1 … n_subtasks has a probability ∝ i^−(alpha + 1). Inputs are Int [example, 1 + word]: i − 1, and the
@@ -53,8 +54,8 @@ class SparseParity:
         check_int("task.n_test_per_subtask", self.n_test_per_subtask, minimum=2)
 
     @property
-    def dimensions(self) -> dict[str, int]:
-        return {"n_subtasks": self.n_subtasks, "n_bits": self.n_bits, "n_outputs": 2}
+    def spec(self) -> Spec:
+        return Spec(ControlledBits(self.n_subtasks, self.n_bits), n_outputs=2)
 
     @property
     def frequencies(self) -> Float[Tensor, " subtask"]:

@@ -1,15 +1,18 @@
-"""The task protocol: the data of one replica, its loss, and what counts as correct."""
+"""The base of all tasks: the data of one replica, its loss, and what counts as correct."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from grok.checks import check_bool, check_float, check_int
+from grok.models.model import Model
+from grok.models.spec import Spec
 from grok.random_streams import RandomStreams
 
 
@@ -51,26 +54,33 @@ class Thresholds:
         check_bool("task.thresholds.stay", self.stay)
 
 
-class Task(Protocol):
+class Task(ABC):
     """A frozen description of the data of one replica. A task never sees the replica axis.
 
-    A task with a method `initial_weights(model, streams)` replaces the model's own initial weights, by parameter names
-    and without the replica axis: with those of a published run.
+    A task overrides those of the defaults below that it needs.
     """
 
-    @property
-    def thresholds(self) -> Thresholds:
-        """The thresholds of memorization, generalization and grokking."""
+    per_replica_keys: ClassVar[Collection[str]] = ()  # keys in which the replicas of a batch may differ
+    thresholds: Thresholds
 
     @property
-    def dimensions(self) -> Mapping[str, int]:
-        """The sizes that the model needs, by the names of its arguments: `n_inputs`, `n_outputs`, …"""
+    @abstractmethod
+    def spec(self) -> Spec:
+        """The kind of the inputs, and the sizes that the model needs."""
 
+    @abstractmethod
     def data(self, streams: RandomStreams) -> Data:
         """The examples of the replica with these random streams."""
 
+    @abstractmethod
     def example_loss(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Float[Tensor, "*batch"]:
         """The loss of each example."""
 
+    @abstractmethod
     def is_correct(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Bool[Tensor, "*batch"]:
         """Whether each example is correct."""
+
+    def initial_weights(self, model: Model, streams: RandomStreams) -> Mapping[str, Tensor]:
+        """Initial weights that replace the model's own, such as those of a published run: by parameter names, without
+        the replica axis."""
+        return {}

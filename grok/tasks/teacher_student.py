@@ -11,13 +11,14 @@ from torch import Tensor
 
 from grok.checks import check_choice, check_float, check_int
 from grok.models.mlp import ACTIVATIONS, Mlp
+from grok.models.spec import Spec, Vectors
 from grok.random_streams import RandomStreams
 from grok.science.losses import squared_error
-from grok.tasks.task import Data, Examples, Thresholds
+from grok.tasks.task import Data, Examples, Task, Thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeacherStudent:
+class TeacherStudent(Task):
     """Regress the outputs of a random MLP on Gaussian inputs.
 
     An example is correct if its squared error, averaged over the outputs, is below the tolerance.
@@ -41,8 +42,8 @@ class TeacherStudent:
         check_float("task.tolerance", self.tolerance, above=0)
 
     @property
-    def dimensions(self) -> dict[str, int]:
-        return {"n_inputs": self.n_inputs, "n_outputs": self.n_outputs}
+    def spec(self) -> Spec:
+        return Spec(Vectors(self.n_inputs), n_outputs=self.n_outputs)
 
     @torch.no_grad()
     def data(self, streams: RandomStreams) -> Data:
@@ -51,7 +52,8 @@ class TeacherStudent:
             depth=self.teacher_depth,
             width=self.teacher_width,
             activation=self.teacher_activation,
-            **self.dimensions,
+            n_inputs=self.n_inputs,
+            n_outputs=self.n_outputs,
             generators=[streams.generator("teacher")],
         )
         shape = (self.n_train + self.n_test, self.n_inputs)

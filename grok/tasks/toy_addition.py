@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from grok.checks import UserError, check_choice, check_int
 from grok.models.embedding_decoder import EmbeddingDecoder
+from grok.models.model import Model
+from grok.models.spec import Spec, TokenPairs
 from grok.random_streams import RandomStreams
 from grok.science import losses
 from grok.science.effective_theory.parallelograms import parallelograms
 from grok.science.effective_theory.toy_operations import ON_S3, OPERATIONS, n_elements, n_pairs, n_results, toy_table
-from grok.tasks.task import Data, Examples, Thresholds
+from grok.tasks.task import Data, Examples, Task, Thresholds
 
 LOSSES = ("squared_error", "cross_entropy")
 RNGS = ("ours", "reference")
@@ -26,7 +28,7 @@ MAX_P = 200  # the largest p: the templates of all pairs take 240 p³ bytes per 
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToyAddition:
+class ToyAddition(Task):
     """Learn the results of an operation from `n_train` of its pairs.
 
     With squared error, each result has a template, a vector from N(0, 1). An example is correct if the template of its
@@ -56,10 +58,10 @@ class ToyAddition:
             raise UserError(f"task.rng=reference: supports sums only, not task.operation={self.operation}")
 
     @property
-    def dimensions(self) -> dict[str, int]:
+    def spec(self) -> Spec:
         n_classes = n_results(self.operation, self.p)
         n_outputs = self.template_dimension if self.loss == "squared_error" else n_classes
-        return {"n_tokens": n_elements(self.operation, self.p), "n_outputs": n_outputs}
+        return Spec(TokenPairs(n_elements(self.operation, self.p)), n_outputs=n_outputs)
 
     def full_table(self) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"]]:
         """All pairs and the indices of their results, in the order of every replica's inputs."""
@@ -81,17 +83,17 @@ class ToyAddition:
             n = len(templates)
             targets = templates[(results.unsqueeze(1) + torch.arange(n)) % n]
         train, test = order[: self.n_train], order[self.n_train :]
+        name = f"{self.operation} on {n_elements(self.operation, self.p)} elements"
         generator = f"np.random.seed({streams.seed})" if self._is_reference else "the stream `split`"
         provenance = {
-            "source": f"generated: {self.operation} on {self.dimensions['n_tokens']} elements, {len(pairs):,} pairs",
+            "source": f"generated: {name}, {len(pairs):,} pairs",
             "checksum": "none",
             "split": f"{self.n_train:,} pairs drawn by {generator}; tested on the other {len(test):,}",
-            "message": f"{self.operation} on {self.dimensions['n_tokens']} elements: training on {self.n_train:,} of "
-            f"{len(pairs):,} pairs",
+            "message": f"{name}: training on {self.n_train:,} of {len(pairs):,} pairs",
         }
         return Data(Examples(pairs, targets, train), Examples(pairs, targets, test), provenance)
 
-    def initial_weights(self, model: nn.Module, streams: RandomStreams) -> dict[str, Tensor]:
+    def initial_weights(self, model: Model, streams: RandomStreams) -> dict[str, Tensor]:
         """The initial weights of the reference code with `rng=reference`, else an empty dict: the model's own.
 
         The reference draws them after `torch.manual_seed(seed)`, the embeddings first.
@@ -147,7 +149,7 @@ class ToyAddition:
     def _reference_draw(self, streams: RandomStreams) -> tuple[Float[Tensor, "result out"], Int[Tensor, " pair"]]:
         """Templates, and an order of all pairs: the reference's training pairs in its order, then the others."""
         rng = np.random.RandomState(streams.seed)
-        templates = rng.normal(0, 1, size=(n_results(self.operation, self.p), self.dimensions["n_outputs"]))
+        templates = rng.normal(0, 1, size=(n_results(self.operation, self.p), self.spec.n_outputs))
         n = n_pairs(self.operation, self.p)
         train = rng.choice(n, self.n_train, replace=False)
         order = np.concatenate([train, np.setdiff1d(np.arange(n), train)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Protocol
 
 import torch
@@ -16,27 +17,40 @@ from grok.tasks.task import Examples
 Sampler = Callable[[int, Generator], tuple[Tensor, Tensor]]  # n and a generator → inputs and targets of n examples
 
 
-class ReplicaDataset:
-    """The examples of all replicas: one table of inputs and targets, and each replica's indices into it.
-
-    Replicas with the same table share it; different tables are concatenated.
-    """
+class Table:
+    """The inputs and targets [row, …] of all replicas. Equal tables are stored once, others concatenated."""
 
     def __init__(self, examples: Sequence[Examples], *, dtype: torch.dtype) -> None:
-        def identity(each: Examples) -> tuple[int, int]:
-            return id(each.inputs), id(each.targets)
-
-        unique: dict[tuple[int, int], Examples] = {}
-        offsets: dict[tuple[int, int], int] = {}
-        for each in examples:
-            if identity(each) not in unique:
-                offsets[identity(each)] = sum(len(known.inputs) for known in unique.values())
-                unique[identity(each)] = each
-        self.dtype = dtype
+        unique = {self.key(each): each for each in examples}
+        lengths = [len(each.inputs) for each in unique.values()]
+        self.offsets = dict(zip(unique, accumulate(lengths, initial=0), strict=False))  # the first row of each table
         self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
         self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
+
+    @staticmethod
+    def key(examples: Examples) -> tuple[int, int]:
+        """Equal for examples of the same table."""
+        return id(examples.inputs), id(examples.targets)
+
+    def to(self, device: torch.device) -> None:
+        """Move the table to the device."""
+        self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
+
+
+class ReplicaDataset:
+    """The examples of all replicas: a table, and each replica's indices into it.
+
+    The table is that of `other` if `other` has the same rows, as a training set for the test set of the same table.
+    """
+
+    def __init__(
+        self, examples: Sequence[Examples], *, dtype: torch.dtype, other: ReplicaDataset | None = None
+    ) -> None:
+        self.dtype = dtype
+        is_same = other is not None and other.table.offsets.keys() == {Table.key(each) for each in examples}
+        self.table: Table = other.table if other and is_same else Table(examples, dtype=dtype)
         self.indices: Int[Tensor, "replica example"] = torch.stack(
-            [each.indices + offsets[identity(each)] for each in examples]
+            [each.indices + self.table.offsets[Table.key(each)] for each in examples]
         )
         self.indices_are_shared = bool((self.indices == self.indices[0]).all())
         weights = [each.weights for each in examples if each.weights is not None]
@@ -44,13 +58,13 @@ class ReplicaDataset:
 
     def to(self, device: torch.device) -> None:
         """Move the examples to the device."""
-        self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
+        self.table.to(device)
         self.indices = self.indices.to(device)
 
     def gather(self, indices: Int[Tensor, "replica example"]) -> tuple[Tensor, Tensor]:
         """Inputs and targets [replica, example, …] at these indices."""
         flat = indices.flatten()
-        inputs, targets = self.inputs.index_select(0, flat), self.targets.index_select(0, flat)
+        inputs, targets = self.table.inputs.index_select(0, flat), self.table.targets.index_select(0, flat)
         return inputs.view(*indices.shape, *inputs.shape[1:]), targets.view(*indices.shape, *targets.shape[1:])
 
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -128,7 +142,7 @@ class OnlineBatches:
             sample(self.batch_size, generator) for sample, generator in zip(self.samplers, generators, strict=True)
         ]
         inputs, targets = (torch.stack(parts) for parts in zip(*sampled, strict=True))
-        device, dtype = self.dataset.inputs.device, self.dataset.dtype
+        device, dtype = self.dataset.indices.device, self.dataset.dtype
         return as_dtype(inputs, dtype).to(device), as_dtype(targets, dtype).to(device)
 
 

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from grok.checks import UserError
 from grok.configuration import differences, leaves
+from grok.measures.snapshot import Measure
+from grok.models.model import Model, models_that_read
 from grok.optimizers.optimizer import broadcast_to_parameter
 from grok.random_streams import RandomStreams
 from grok.tasks.task import Data, Task
 from grok.training.batches import BatchSource, EpochBatches, OnlineBatches, ReplicaDataset
 from grok.training.batching import class_attribute, shared_config
 from grok.training.evaluation_steps import evaluation_steps
-from grok.training.instantiation import instantiate, instantiate_cached
+from grok.training.instantiation import check_base, instantiate_as, instantiate_cached
 from grok.training.module import ReplicaModule
 from grok.training.settings import Settings
 
@@ -36,11 +37,12 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
     settings = [Settings.from_config(config) for config in configs]
     first = settings[0]
     streams = [RandomStreams(each.seed) for each in settings]
-    tasks = [instantiate_cached(config["task"], "task") for config in configs]
+    tasks = [check_base(instantiate_cached(config["task"], "task"), Task, "task") for config in configs]
     data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
     dtype = DTYPES[first.precision]
     model = _model(configs, tasks, streams, init_scales=[each.init_scale for each in settings]).to(dtype)
-    train, test = (ReplicaDataset([getattr(each, part) for each in data], dtype=dtype) for part in ("train", "test"))
+    train = ReplicaDataset([each.train for each in data], dtype=dtype)
+    test = ReplicaDataset([each.test for each in data], dtype=dtype, other=train)
     module = ReplicaModule(
         model=model,
         task=tasks[0],
@@ -49,7 +51,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
         train=train,
         test=test,
         optimizer_settings=[instantiate_cached(config["optimizer"], "optimizer") for config in configs],
-        measures=_measures(shared["measure"], tasks[0], model),
+        measures=_measures(shared.get("measure", {}), tasks[0], model),
         evaluation_steps=evaluation_steps(
             first.steps, per_decade=first.evaluate_per_decade, every=first.evaluate_every
         ),
@@ -84,14 +86,12 @@ def select_device(config: Mapping[str, Any]) -> torch.device:
 
 
 def _first_checked(configs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The first configuration, if the others differ in per-replica keys only and it has the measure `performance`."""
+    """The first configuration, if the others differ from it in per-replica keys only."""
     first = configs[0]
     shared = shared_config(first)
     for config in configs[1:]:
         if different := [*differences(shared, shared_config(config))]:
             raise ValueError(f"batched replicas must agree in {', '.join(different)}")
-    if "performance" not in first["measure"]:
-        raise UserError(f"measure={[*first['measure']]}: must include performance, which every task needs")
     return first
 
 
@@ -101,17 +101,33 @@ def _model(
     streams: Sequence[RandomStreams],
     *,
     init_scales: Sequence[float],
-) -> nn.Module:
+) -> Model:
     """The model of all replicas with its scaled initial weights, in float64."""
     generators = [stream.generator("init") for stream in streams]
-    derived = {**_replica_values(configs), **tasks[0].dimensions, "generators": generators}
-    model: nn.Module = instantiate(configs[0]["model"], "model", **derived)
+    _check_inputs(configs[0]["model"], tasks[0])
+    derived = {**_replica_values(configs), **tasks[0].spec.sizes, "generators": generators}
+    model = instantiate_as(Model, configs[0]["model"], "model", **derived)
     scales = torch.tensor(init_scales, dtype=torch.float64)
     with torch.no_grad():
         _load_initial_weights(model, tasks, streams)
         for parameter in model.parameters():
             parameter.mul_(broadcast_to_parameter(scales, parameter))
     return model
+
+
+def _check_inputs(config: Mapping[str, Any], task: Task) -> None:
+    """Require a model that reads the task's inputs.
+
+    Raises:
+        UserError: it reads others.
+    """
+    given, reads = type(task.spec.inputs), class_attribute(config, "reads", ()) if "_target_" in config else ()
+    if reads and given not in reads:
+        read, name = " or ".join(each.__name__ for each in reads), str(config["_target_"]).rpartition(".")[2]
+        raise UserError(
+            f"model: {name} reads {read}, but {type(task).__name__} gives {task.spec.inputs}; "
+            f"these models fit: {', '.join(models_that_read(given)) or 'none'}"
+        )
 
 
 def _replica_values(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -121,13 +137,12 @@ def _replica_values(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]
     return {key: [config["model"][key] for config in configs] for key in keys if key in model}
 
 
-def _load_initial_weights(model: nn.Module, tasks: Sequence[Task], streams: Sequence[RandomStreams]) -> None:
+def _load_initial_weights(model: Model, tasks: Sequence[Task], streams: Sequence[RandomStreams]) -> None:
     """Load the initial weights that a task prescribes, such as those of a published run."""
     parameters = dict(model.named_parameters())
     for replica, (task, stream) in enumerate(zip(tasks, streams, strict=True)):
-        if hasattr(task, "initial_weights"):
-            for name, weights in task.initial_weights(model, stream).items():
-                parameters[name][replica] = weights
+        for name, weights in task.initial_weights(model, stream).items():
+            parameters[name][replica] = weights
 
 
 def _batches(
@@ -138,13 +153,12 @@ def _batches(
     return OnlineBatches(train, samplers, streams, batch_size) if samplers else EpochBatches(train, streams, batch_size)
 
 
-def _measures(configs: Mapping[str, Any], task: Task, model: nn.Module) -> list[Any]:
+def _measures(configs: Mapping[str, Any], task: Task, model: Model) -> list[Measure]:
     """The measures, once each accepts the task and the model."""
-    measures = {name: instantiate(config, f"measure.{name}") for name, config in configs.items()}
+    measures = {name: instantiate_as(Measure, config, f"measure.{name}") for name, config in configs.items()}
     for name, measure in measures.items():
         try:
-            if hasattr(measure, "validate"):
-                measure.validate(task, model)
+            measure.validate(task, model)
         except UserError as error:
             raise UserError(f"measure={name}: {error}") from error
     return [*measures.values()]
@@ -154,5 +168,5 @@ def _float64_users(config: Mapping[str, Any]) -> Iterator[str]:
     """The parts of a configuration that compute in float64 on the device: values that say so, and measures that declare
     `needs_float64 = True`."""
     yield from (f"{key}={value}" for key, value in leaves(config) if value == "float64")
-    measures = config["measure"].items()
+    measures = config.get("measure", {}).items()
     yield from (f"measure={name}" for name, each in measures if class_attribute(each, "needs_float64", False))

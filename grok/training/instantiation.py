@@ -7,13 +7,15 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra import utils
 from hydra.errors import InstantiationException
 
 from grok.checks import UserError
 from grok.old_names import CLAIM_KEYS, new_key, new_target
+
+T = TypeVar("T")
 
 
 def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
@@ -34,6 +36,26 @@ def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
             target, line = str(config.get("_target_")), str(cause or error).strip().splitlines()[0]
             raise UserError(f"{group}: {target} cannot be made ({line}){_renamed(line)}") from error
         raise cause from None
+
+
+def instantiate_as(base: type[T], config: Mapping[str, Any], group: str, **derived: Any) -> T:
+    """The object that a configuration makes, of a class that derives from `base`.
+
+    Raises:
+        UserError: the target refuses a value, does not take a key, or does not derive from the base.
+    """
+    return check_base(instantiate(config, group, **derived), base, group)
+
+
+def check_base(found: Any, base: type[T], group: str) -> T:
+    """Require an object of a class that derives from `base`.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if not isinstance(found, base):
+        raise UserError(f"{group}: {type(found).__name__} must derive from {base.__module__}.{base.__name__}")
+    return found
 
 
 def _renamed(line: str) -> str:

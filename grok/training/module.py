@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
 from grok.measures.snapshot import Evaluation, Measure, Snapshot
+from grok.models.model import Model
 from grok.optimizers import optimizer as optimizers
 from grok.optimizers.norm_constraint import NormConstraint
 from grok.random_streams import RandomStreams
@@ -32,7 +33,7 @@ class ReplicaModule(LightningModule):
     def __init__(
         self,
         *,
-        model: nn.Module,
+        model: Model,
         task: Task,
         replicas: Sequence[tuple[Task, RandomStreams]],
         batches: BatchSource,
@@ -51,16 +52,14 @@ class ReplicaModule(LightningModule):
         self.stop_when_grokked = stop_when_grokked
         self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
         self.clip_norm = optimizer_settings[0].clip_norm
-        self.needs_rng = bool(getattr(model, "needs_rng", False))
         self.history = History()
         self.step = 0
         self.seconds = 0.0  # training time over all sessions, evaluations included except the first
         self.interrupted: Callable[[], bool] = lambda: False
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        param_groups: Any = self.model.param_groups
         parameters = dict(self.model.named_parameters())
-        optimizer = optimizers.build_optimizer(self.optimizer_settings, parameters, param_groups)
+        optimizer = optimizers.build_optimizer(self.optimizer_settings, parameters, self.model.param_groups)
         self.warmup = optimizers.Warmup(optimizer, self.optimizer_settings[0].warmup)
         return optimizer
 
@@ -91,10 +90,9 @@ class ReplicaModule(LightningModule):
     def losses(self) -> Float[Tensor, " replica"]:
         """Each replica's mean loss on the batch of the next step."""
         inputs, targets = self.batches.batch(self.step)
-        if self.needs_rng:
+        if self.model.needs_rng:
             generators = [streams.generator("dropout", self.step, self.device) for _, streams in self.replicas]
-            model: Any = self.model
-            model.set_generators(generators)
+            self.model.set_generators(generators)
         return self.task.example_loss(self.model(inputs), targets).mean(1)
 
     def train_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -116,10 +114,10 @@ class ReplicaModule(LightningModule):
         self.model.eval()
         evaluations = {part: self.evaluate_on(dataset) for part, dataset in self.datasets.items()}
         snapshot = Snapshot(self.step, self.task, self.model, **evaluations, replicas=self.replicas)
-        row = {name: quantity for measure in self.measures for name, quantity in measure(snapshot).items()}
-        self.history.append(self.step, row)
+        measured = {name: quantity for measure in self.measures for name, quantity in measure(snapshot).items()}
+        self.history.append(self.step, {**snapshot.performance(), **measured})
         if self.finished().any():
-            final = [each.finalize(snapshot, self.history) for each in self.measures if hasattr(each, "finalize")]
+            final = [each.finalize(snapshot, self.history) for each in self.measures]
             self.history.keep_final({name: quantity for each in final for name, quantity in each.items()})
         self.model.train()
         for replica, logger in enumerate(self.loggers):
@@ -128,7 +126,7 @@ class ReplicaModule(LightningModule):
     def evaluate_on(self, dataset: ReplicaDataset) -> Evaluation:
         """Loss and correctness of each replica on each of its examples."""
         loss, correct, labels, outputs = [], [], [], []
-        keep = any(getattr(measure, "needs_outputs", False) for measure in self.measures)
+        keep = any(measure.needs_outputs for measure in self.measures)
         size = max(MIN_EXAMPLES_PER_REPLICA, EVALUATION_EXAMPLES // len(dataset.indices))
         for inputs, targets in dataset.chunks(size):
             out = self.model(inputs)

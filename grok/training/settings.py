@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from grok.checks import UserError, check_bool, check_choice, check_float, check_int
+from grok.configuration import SWEEP_GROUPS
 from grok.old_names import refuse_old_keys
 
 PRECISIONS = ("float64", "float32", "bfloat16")
-GROUPS = ("task", "model", "optimizer", "measure", "logger", "evaluate")
+GROUPS = ("task", "model", "optimizer", "logger", "evaluate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class Settings:
             UserError: a value has the wrong type or is out of its range, or a key has an old name.
         """
         refuse_old_keys(config)
+        refuse_unknown_keys(config)
         for group in GROUPS:
             if not isinstance(config.get(group), Mapping):
                 raise UserError(
@@ -61,3 +64,18 @@ class Settings:
         values = {key: config.get(key, "<missing>") for key in own}
         evaluate = {f"evaluate_{key}": config["evaluate"].get(key, "<missing>") for key in ("per_decade", "every")}
         return cls(**values, **evaluate)
+
+
+def refuse_unknown_keys(config: Mapping[str, Any]) -> None:
+    """Refuse a configuration with a key at its top level that no run reads.
+
+    Raises:
+        UserError: there is such a key.
+    """
+    own = [field.name for field in fields(Settings) if not field.name.startswith("evaluate_")]
+    known = [*own, *GROUPS, "measure", "name", "objective", "plot"]
+    for key in config:
+        if key not in known and key not in SWEEP_GROUPS:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise UserError(f"{key}={config[key]}: no such key{meant}; the top level has {', '.join(known)}")

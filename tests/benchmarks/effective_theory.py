@@ -46,7 +46,7 @@ def sweep_seconds(n_runs: int, steps: int, overrides: tuple[str, ...]) -> float:
             f"optimizer.param_groups.embeddings.lr={embedding_rates}",
             f"optimizer.lr={learning_rates(N_DECODER_RATES)}",
         )
-        keys = (f"steps={steps}", "evaluate.every=null", "measure=[performance]", "plot=[]", "logger=none")
+        keys = (f"steps={steps}", "evaluate.every=null", "measure=[]", "plot=[]", "logger=none")
         command = [sys.executable, "train.py", "-m", "task=toy_addition", *grid, *keys, *overrides]
         start = time.perf_counter()
         subprocess.run([*command, f"hydra.sweep.dir={folder}"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

@@ -34,7 +34,7 @@ from grok.training.memory import keep_freed_memory
 from tests.conftest import composed
 
 EVALUATE_EVERY = 100
-ALL_MEASURES = "measure=[performance,weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
+ALL_MEASURES = "measure=[weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
 OURS, EVALUATED = "our epoch", "our epoch, evaluated every 100"
 EVALUATED_BY_ALL = f"{EVALUATED}, all measures"
 

@@ -16,8 +16,8 @@ from tests.conftest import ADDITION, composed
 from tests.measures.snapshots import snapshot_of, with_logits
 from tests.training.test_replicas import trained
 
-ALL_MEASURES = "measure=[performance,weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
-WITHOUT_CIRCUIT = "measure=[performance,weight_norm]"
+ALL_MEASURES = "measure=[weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry,anomaly]"
+WITHOUT_CIRCUIT = "measure=[weight_norm]"
 REPLICAS = [
     ("seed=0",),
     ("seed=1", "task.label_noise=0.1", "model.attention_coefficient=0.3"),
@@ -131,8 +131,9 @@ def test_a_replica_with_weights_that_are_not_finite_has_nan_quantities_and_the_o
 def scalars(module: ReplicaModule) -> dict[str, Tensor]:
     """All scalar quantities, over steps or not, of one snapshot that is the first and the last."""
     snapshot, history = snapshot_of(module), History()
-    history.append(0, {name: each for measure in module.measures for name, each in measure(snapshot).items()})
-    final = [measure.finalize(snapshot, history) for measure in module.measures if hasattr(measure, "finalize")]
+    measured = {name: each for measure in module.measures for name, each in measure(snapshot).items()}
+    history.append(0, {**snapshot.performance(), **measured})
+    final = [measure.finalize(snapshot, history) for measure in module.measures]
     history.keep_final({name: each for quantities in final for name, each in quantities.items()})
     at_step = {name: rows[-1] for name, rows in history.columns.items() if rows[-1].dim() == 1}
     dims = {name: history.labels[name]["dims"] for name in history.final}

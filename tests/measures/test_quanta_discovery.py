@@ -31,7 +31,7 @@ SMALL = (
     "logger=none",
 )
 DISCOVERY = (
-    "measure=[performance,quanta_discovery]",
+    "measure=[quanta_discovery]",
     "measure.quanta_discovery.n_samples=300",
     "measure.quanta_discovery.cluster_counts=[2,3,6,12,24]",
     "measure.quanta_discovery.from_rank=2",
@@ -154,5 +154,5 @@ def test_a_mistake_is_one_line(command, override, line):
 
 
 def test_another_task_is_refused_in_one_line(command):
-    code, error = command(*TINY, "measure=[performance,quanta_discovery]")
+    code, error = command(*TINY, "measure=[quanta_discovery]")
     assert code == 2 and "not Mlp on TeacherStudent" in error and error.count("\n") == 1

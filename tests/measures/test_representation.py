@@ -141,5 +141,5 @@ def test_an_embedding_of_many_dimensions_is_recorded_on_its_two_final_principal_
 
 @pytest.mark.parametrize("measure", ["representation", "embeddings"])
 def test_a_network_without_an_embedding_is_refused_in_one_line(command, measure):
-    code, error = command(*TINY, f"measure=[performance,{measure}]")
+    code, error = command(*TINY, f"measure=[{measure}]")
     assert code == 2 and error.startswith(f"error: measure={measure}: reads") and error.count("\n") == 1

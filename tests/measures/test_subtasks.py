@@ -55,6 +55,6 @@ def test_a_subtask_is_converged_below_a_tenth_of_a_bit():
 
 
 def test_a_task_without_subtasks_is_refused_in_one_line(command):
-    code, error = command(*TINY, "measure=[performance,subtasks]")
+    code, error = command(*TINY, "measure=[subtasks]")
     assert code == 2 and error.startswith("error: measure=subtasks: needs a task with subtasks")
     assert "\n" not in error.strip()

@@ -9,7 +9,7 @@ from grok.training.build import build
 from tests.conftest import TINY, composed
 
 SMALL = dict(d_embedding=4, depth=2, width=6, activation="relu", n_tokens=7, n_outputs=7)
-ADDITION = ("task=modular_addition", "model=embedded_mlp", "task.p=7", "measure=[performance,weight_norm]")
+ADDITION = ("task=modular_addition", "model=embedded_mlp", "task.p=7", "measure=[weight_norm]")
 INPUTS = torch.randint(7, (2, 9, 2), generator=torch.Generator().manual_seed(0))
 
 
@@ -43,7 +43,7 @@ def test_a_batched_replica_equals_that_replica_alone():
 
 
 def test_a_circle_in_its_embedding_is_the_ring_of_that_frequency():
-    module, _ = build([composed(*ADDITION, "measure=[performance,ring_coordinates]")])
+    module, _ = build([composed(*ADDITION, "measure=[ring_coordinates]")])
     angle = 2 * torch.pi * 3 * torch.arange(7) / 7
     circle = torch.stack([angle.cos(), angle.sin()], 1)
     with torch.no_grad():
@@ -54,7 +54,7 @@ def test_a_circle_in_its_embedding_is_the_ring_of_that_frequency():
 
 @pytest.mark.parametrize("overrides", [(*ADDITION, "task.operation=compose_s5"), (*ADDITION, "task.p=22"), TINY])
 def test_rings_of_a_network_without_embedded_residues_are_a_one_line_error(command, overrides):
-    code, stderr = command(*overrides, "measure=[performance,ring_coordinates]", "logger=none")
+    code, stderr = command(*overrides, "measure=[ring_coordinates]", "logger=none")
     assert code == 2 and stderr.startswith("error: measure=ring_coordinates: reads") and stderr.count("\n") == 1
 
 

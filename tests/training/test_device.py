@@ -7,11 +7,11 @@ from grok.checks import UserError
 from grok.training.build import select_device
 from tests.conftest import ADDITION, TINY, composed
 
-IN_FLOAT32 = (*ADDITION, "task.loss_precision=float32", "measure=[performance,weight_norm,weight_sketch]")
+IN_FLOAT32 = (*ADDITION, "task.loss_precision=float32", "measure=[weight_norm,weight_sketch]")
 NEEDS = {
     "precision=float64": (*TINY, "precision=float64"),
     "task.loss_precision=float64": (*IN_FLOAT32, "task.loss_precision=float64"),
-    "measure=ring_coordinates": (*IN_FLOAT32, "measure=[performance,ring_coordinates]"),
+    "measure=ring_coordinates": (*IN_FLOAT32, "measure=[ring_coordinates]"),
 }
 
 

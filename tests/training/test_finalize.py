@@ -14,7 +14,7 @@ from grok.records.quantity import Quantity
 from grok.training.checkpoint import ReplicaCheckpoints, group_stackable
 from tests.conftest import ADDITION, checkpoint
 
-WITH_MAPS = ("measure=[performance,maps,symmetry]", "plot=[]", "steps=20")
+WITH_MAPS = ("measure=[maps,symmetry]", "plot=[]", "steps=20")
 FINAL = ("attention_pattern", "neuron_map", "neuron_map_frequency", "neuron_map_share", "gradient_symmetricity")
 
 

@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
+from grok.reports.run.plots import Plot
 from grok.reports.style import RC, SEQUENTIAL, save_figure
 from grok.reports.template import fill_template, script_json
 from grok.science.effective_theory.effective_loss import effective_flow, equation_gram
@@ -27,7 +28,7 @@ MAX_FRAMES = 60  # evaluation steps of the slider
 N_LABELED = 12  # labeled tokens at most, evenly spaced
 
 
-class EmbeddingPaths:
+class EmbeddingPaths(Plot):
     """One dimension: a curve per token and, for addition, the flow of the effective theory. Two: four scatter plots.
 
     The page has a slider over evaluation steps.

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
+from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, TEST, TEST_STYLE, TRAIN, save_figure
 
 # Variable, label and style of each curve.
@@ -27,7 +28,7 @@ TABLE_CURVES: dict[str, tuple[str, str, Any]] = {
 LINE_HEIGHT = 0.085  # of a label beside the axes, as a fraction of the axes' height
 
 
-class RepresentationCurves:
+class RepresentationCurves(Plot):
     """RQI with train and test accuracy; below it, the measured and the predicted accuracy on the full table.
 
     The prediction follows from the parallelograms of RQI. The dotted line is the upper bound for the training set.

@@ -8,11 +8,12 @@ import matplotlib
 import xarray as xr
 from matplotlib.figure import Figure
 
+from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, RC, save_figure
 from grok.science.modular.neurons import EXPLAINED_THRESHOLD
 
 
-class Maps:
+class Maps(Plot):
     """Each head's attention to a, and the activations of one neuron per frequency.
 
     A neuron is shown if its frequency explains more than .85 of its variance. Below that share, a neuron has no single

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, TEST, TEST_STYLE, TRAIN, save_figure
 from grok.science.modular.circuit_phases import CIRCUIT_PHASES, CircuitPhases
 
@@ -28,7 +29,7 @@ def phase_ends(record: xr.Dataset) -> CircuitPhases:
     return CircuitPhases(*(int(end) if np.isfinite(end) else None for end in record["phase_ends"].values))
 
 
-class ProgressMeasures:
+class ProgressMeasures(Plot):
     """Four panels: losses, progress measures, the sum of squared weights, and distances in parameter space.
 
     Distances are to the final weights and to the key frequencies. The names of the phases are above the panels.

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from grok.reports.modular.progress import phase_ends
 from grok.reports.modular.spectrum import final_key_frequencies
+from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, RC, save_figure
 from grok.reports.template import fill_template, script_json
 from grok.science.modular import rings
@@ -26,7 +27,7 @@ N_LABELED = 12  # labeled residues of a ring, evenly spaced
 NO_RING = "no key frequency at the end"  # for example, if the weights are not finite
 
 
-class RingGallery:
+class RingGallery(Plot):
     """One ring per final key frequency; the color of a residue is its position in the ring."""
 
     title = "Rings of the embedding"

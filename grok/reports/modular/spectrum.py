@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, save_figure
 
 STRONG_AMPLITUDE = 0.5  # |α_k|: from trough to crest, the cosine then moves a logit by one nat
@@ -19,7 +20,7 @@ MIN_AMPLITUDE = 0.01  # smallest |α_k| on the axis
 MAX_LABELED = 8  # lost frequencies in the caption, the strongest
 
 
-class Spectrum:
+class Spectrum(Plot):
     """Shares of W_E's variance by frequency over log steps; below it, the amplitudes |α_k| of cos w_k(a + b − c).
 
     The amplitudes are those in the logits. The final key frequencies are colored and labeled. Other frequencies that

@@ -14,6 +14,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from grok.reports.run.plots import Plot
 from grok.reports.style import (
     FINITE_STYLE,
     GRAY,
@@ -30,7 +31,7 @@ from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.science.statistics.power_law import power_law
 
 
-class Convergence:
+class Convergence(Plot):
     """The convergence step of each subtask of a run versus its frequency."""
 
     title = "When subtasks are learned"

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, TEST, TRAIN, format_signed, save_figure
 
 N_COLORED = len(PALETTE)  # subtasks with a color of their own
@@ -21,7 +22,7 @@ EQUAL_COLOR = PALETTE[5]  # envelope of the control with equally frequent subtas
 TRUTH_COLORS = {"subtask": PALETTE[0], "subtask and parity": PALETTE[2], "subtask and its bits": PALETTE[3]}
 
 
-class QuantaDiscovery:
+class QuantaDiscovery(Plot):
     """The similarity matrix sorted by cluster, with the true subtasks; sizes of clusters and subtasks by rank."""
 
     title = "Quanta discovered from gradients"

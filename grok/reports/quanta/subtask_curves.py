@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from grok.reports.quanta.rank_colors import hex_colors, rank_color_bar, subtask_lines
+from grok.reports.run.plots import Plot
 from grok.reports.style import INFINITE_STYLE, RC, save_figure
 from grok.reports.template import fill_template, script_json
 from grok.science.quanta.emergence import CONVERGED_BITS, NATS_PER_BIT, convergence_steps
@@ -22,7 +23,7 @@ from grok.science.statistics.curves import first_below
 FLOOR = 1e-3  # bits; smaller losses, of learned subtasks, are clipped to it
 
 
-class SubtaskCurves:
+class SubtaskCurves(Plot):
     """Thin curves colored by rank, and their mean, over log steps; on the page, a subtask can be highlighted."""
 
     title = "Subtasks and their mean"

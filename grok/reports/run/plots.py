@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import base64
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar
 
 import xarray as xr
 
 from grok.checks import UserError
 
 
-class Plot(Protocol):
-    """A plot of a record. With a method `section(record)`, it has its own HTML on the page."""
+class Plot(ABC):
+    """A plot of a record. Its constructor takes the keys of its YAML."""
 
-    title: str
-    needs: Collection[str]  # the record's variables that the plot shows
+    title: ClassVar[str]
+    needs: ClassVar[Collection[str]]  # the record's variables that the plot shows
 
+    @abstractmethod
     def draw(self, record: xr.Dataset, path: Path) -> Path:
         """Draw a record as a PNG at `path`."""
+
+    def section(self, record: xr.Dataset) -> str | None:
+        """The HTML on the page of the run; None for the PNG."""
+        return None
 
 
 def draw_all(
@@ -55,9 +61,8 @@ def draw_all(
 
 def _section(plot: Plot, record: xr.Dataset, path: Path, *, embedded: bool) -> str:
     """A plot's section of the page: its own HTML if it has some, else its PNG, embedded in the page or linked."""
-    if hasattr(plot, "section"):
-        content = plot.section(record)
-    else:
+    content = plot.section(record)
+    if content is None:
         source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}" if embedded else path.name
         content = f'<img src="{source}" alt="{html.escape(plot.title)}">'
     return f"<section><h2>{html.escape(plot.title)}</h2>{content}</section>"

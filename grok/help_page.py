@@ -1,0 +1,85 @@
+"""The page of `--help`: the commands, the configurations, and the keys with their values and comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from grok.old_names import refuse_old_override
+
+COMMANDS = """\
+python train.py task=<name> [key=value …]       train
+python train.py -m task=<name> key=a,b …        sweep
+python train.py study=<name> [scale=laptop]     sweep, draw the figure, and judge the claims
+"""
+HIDDEN = ("hydra", "study", "cluster", "scale")  # their files explain them
+
+
+def help_page(config_folder: Path, overrides: Sequence[str]) -> str:
+    """The commands, the configurations of each group, and the keys: those of every run, or of the task in `overrides`.
+
+    Raises:
+        HydraException: the overrides do not fit.
+        UserError: a key has an old name.
+    """
+    folders = [*sorted({file.parent for file in config_folder.glob("*/*.yaml")}), config_folder / "hydra" / "launcher"]
+    groups = [f"{folder.relative_to(config_folder)}: {', '.join(options(folder))}" for folder in folders]
+    defaults = config_folder / "train.yaml"
+    if not any(each.startswith(("task=", "study=")) for each in overrides):
+        keys = defaults.read_text().split("\n\n")[1]
+        more = "python train.py task=<name> --help lists the keys of a task, its model, optimizer and measures, too"
+        return "\n".join([COMMANDS, *groups, "", "Keys of every run:", keys, "", more])
+    for override in overrides:
+        refuse_old_override(override)
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    single = [text for text, each in zip(overrides, parsed, strict=True) if not each.is_sweep_override()]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder.absolute()), version_base="1.3"):
+        config = compose("train", overrides=single, return_hydra_config=True)
+    comments = _comments(defaults)
+    for group, choice in config.hydra.runtime.choices.items():
+        if (file := config_folder / group / f"{choice}.yaml").exists() and group not in HIDDEN:
+            comments |= _comments(file, package=group)
+    shown = OmegaConf.masked_copy(config, [str(key) for key in config if key not in HIDDEN])
+    lines = OmegaConf.to_yaml(shown).splitlines()
+    for index, path in _key_lines(lines):
+        if path in comments and "${study" not in lines[index]:  # the comment belongs to the value in the task's file
+            lines[index] += f"  # {comments[path]}"
+    return "\n".join([COMMANDS, *groups, "", f"Keys of {' '.join(overrides)}:", *lines])
+
+
+def options(group: Path) -> list[str]:
+    """The names of the configurations in a folder."""
+    return sorted(path.stem for path in group.glob("*.yaml"))
+
+
+def _comments(file: Path, package: str = "") -> dict[str, str]:
+    """The comment of each dotted key of a configuration; comments that fill a line continue the one above."""
+    text = file.read_text()
+    prefix = "" if not package or "@package _global_" in text else f"{package}."
+    lines, comments = text.splitlines(), {}
+    for index, path in _key_lines(lines):
+        found = [re.search(r"\s# (.*)$", lines[index])]
+        for line in lines[index + 1 :]:
+            if not found[0] or not (continued := re.match(r"\s{12,}# (.*)$", line)):
+                break
+            found.append(continued)
+        if found[0]:
+            comments[prefix + path] = " ".join(match[1] for match in found if match)
+    return comments
+
+
+def _key_lines(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The lines of a YAML text that start a key, with its dotted path."""
+    parents: list[tuple[int, str]] = []
+    for index, line in enumerate(lines):
+        if key := re.match(r"( *)(\w[\w.]*):(\s|$)", line):
+            indent = len(key[1])
+            parents = [parent for parent in parents if parent[0] < indent] + [(indent, key[2])]
+            yield index, ".".join(name for _, name in parents)
