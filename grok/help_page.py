@@ -30,11 +30,15 @@ def help_page(config_folder: Path, overrides: Sequence[str]) -> str:
     """
     folders = [*sorted({file.parent for file in config_folder.glob("*/*.yaml")}), config_folder / "hydra" / "launcher"]
     groups = [f"{folder.relative_to(config_folder)}: {', '.join(options(folder))}" for folder in folders]
-    defaults = config_folder / "train.yaml"
     if not any(each.startswith(("task=", "study=")) for each in overrides):
-        keys = defaults.read_text().split("\n\n")[1]
+        keys = (config_folder / "train.yaml").read_text().split("\n\n")[1]
         more = "python train.py task=<name> --help lists the keys of a task, its model, optimizer and measures, too"
         return "\n".join([COMMANDS, *groups, "", "Keys of every run:", keys, "", more])
+    return "\n".join([COMMANDS, *groups, "", f"Keys of {' '.join(overrides)}:", *_keys(config_folder, overrides)])
+
+
+def _keys(config_folder: Path, overrides: Sequence[str]) -> list[str]:
+    """The composed configuration as lines of YAML, each key with the comment of its file."""
     for override in overrides:
         refuse_old_override(override)
     parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -42,7 +46,7 @@ def help_page(config_folder: Path, overrides: Sequence[str]) -> str:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_folder.absolute()), version_base="1.3"):
         config = compose("train", overrides=single, return_hydra_config=True)
-    comments = _comments(defaults)
+    comments = _comments(config_folder / "train.yaml")
     for group, choice in config.hydra.runtime.choices.items():
         if (file := config_folder / group / f"{choice}.yaml").exists() and group not in HIDDEN:
             comments |= _comments(file, package=group)
@@ -51,7 +55,7 @@ def help_page(config_folder: Path, overrides: Sequence[str]) -> str:
     for index, path in _key_lines(lines):
         if path in comments and "${study" not in lines[index]:  # the comment belongs to the value in the task's file
             lines[index] += f"  # {comments[path]}"
-    return "\n".join([COMMANDS, *groups, "", f"Keys of {' '.join(overrides)}:", *lines])
+    return lines
 
 
 def options(group: Path) -> list[str]:

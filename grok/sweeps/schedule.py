@@ -77,8 +77,8 @@ def _bytes_per_replica(module: ReplicaModule) -> int:
 def _bytes_of_examples(module: ReplicaModule) -> int:
     """The memory of all examples, of the replicas' indices, and of the order of an epoch."""
     datasets = module.datasets.values()
-    tables = {dataset.table for dataset in datasets}
-    tensors = [tensor for table in tables for tensor in (table.inputs, table.targets)]
+    stored = {dataset.tensors for dataset in datasets}
+    tensors = [tensor for each in stored for tensor in (each.inputs, each.targets)]
     tensors += [tensor for dataset in datasets for tensor in (dataset.indices, dataset.indices)]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 

@@ -17,40 +17,40 @@ from grok.tasks.task import Examples
 Sampler = Callable[[int, Generator], tuple[Tensor, Tensor]]  # n and a generator → inputs and targets of n examples
 
 
-class Table:
-    """The inputs and targets [row, …] of all replicas. Equal tables are stored once, others concatenated."""
+class ExampleTensors:
+    """The inputs and targets of all replicas. Those that replicas share are stored once, others are concatenated."""
 
     def __init__(self, examples: Sequence[Examples], *, dtype: torch.dtype) -> None:
         unique = {self.key(each): each for each in examples}
         lengths = [len(each.inputs) for each in unique.values()]
-        self.offsets = dict(zip(unique, accumulate(lengths, initial=0), strict=False))  # the first row of each table
+        self.offsets = dict(zip(unique, accumulate(lengths, initial=0), strict=False))  # the first index of each part
         self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
         self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
 
     @staticmethod
     def key(examples: Examples) -> tuple[int, int]:
-        """Equal for examples of the same table."""
+        """Equal for examples with the same inputs and targets."""
         return id(examples.inputs), id(examples.targets)
 
     def to(self, device: torch.device) -> None:
-        """Move the table to the device."""
+        """Move the inputs and targets to the device."""
         self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
 
 
 class ReplicaDataset:
-    """The examples of all replicas: a table, and each replica's indices into it.
+    """The examples of all replicas: inputs and targets, and each replica's indices into them.
 
-    The table is that of `other` if `other` has the same rows, as a training set for the test set of the same table.
+    A test set shares the inputs and targets of the training set, `other`, if the task gives both the same tensors.
     """
 
     def __init__(
         self, examples: Sequence[Examples], *, dtype: torch.dtype, other: ReplicaDataset | None = None
     ) -> None:
         self.dtype = dtype
-        is_same = other is not None and other.table.offsets.keys() == {Table.key(each) for each in examples}
-        self.table: Table = other.table if other and is_same else Table(examples, dtype=dtype)
+        is_same = other is not None and other.tensors.offsets.keys() == {ExampleTensors.key(each) for each in examples}
+        self.tensors: ExampleTensors = other.tensors if other and is_same else ExampleTensors(examples, dtype=dtype)
         self.indices: Int[Tensor, "replica example"] = torch.stack(
-            [each.indices + self.table.offsets[Table.key(each)] for each in examples]
+            [each.indices + self.tensors.offsets[ExampleTensors.key(each)] for each in examples]
         )
         self.indices_are_shared = bool((self.indices == self.indices[0]).all())
         weights = [each.weights for each in examples if each.weights is not None]
@@ -58,13 +58,13 @@ class ReplicaDataset:
 
     def to(self, device: torch.device) -> None:
         """Move the examples to the device."""
-        self.table.to(device)
+        self.tensors.to(device)
         self.indices = self.indices.to(device)
 
     def gather(self, indices: Int[Tensor, "replica example"]) -> tuple[Tensor, Tensor]:
         """Inputs and targets [replica, example, …] at these indices."""
         flat = indices.flatten()
-        inputs, targets = self.table.inputs.index_select(0, flat), self.table.targets.index_select(0, flat)
+        inputs, targets = self.tensors.inputs.index_select(0, flat), self.tensors.targets.index_select(0, flat)
         return inputs.view(*indices.shape, *inputs.shape[1:]), targets.view(*indices.shape, *targets.shape[1:])
 
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:

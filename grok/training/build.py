@@ -33,7 +33,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
     Raises:
         UserError: a value that a task, model, optimizer or measure refuses, or a model that a measure cannot read.
     """
-    shared = _first_checked(configs)
+    config = _first_checked(configs)
     settings = [Settings.from_config(config) for config in configs]
     first = settings[0]
     streams = [RandomStreams(each.seed) for each in settings]
@@ -51,7 +51,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
         train=train,
         test=test,
         optimizer_settings=[instantiate_cached(config["optimizer"], "optimizer") for config in configs],
-        measures=_measures(shared.get("measure", {}), tasks[0], model),
+        measures=_measures(config.get("measure", {}), tasks[0], model),
         evaluation_steps=evaluation_steps(
             first.steps, per_decade=first.evaluate_per_decade, every=first.evaluate_every
         ),

@@ -61,9 +61,8 @@ def check_base(found: Any, base: type[T], group: str) -> T:
 def _renamed(line: str) -> str:
     """What an error message of Hydra's mentions by an old name, with the new one; empty if there is nothing."""
     targets = {name: new_target(name) for name in re.findall(r"'(grok\.[\w.]+)'", line)}
-    arguments = {
-        name: CLAIM_KEYS.get(name) for name in re.findall(r"Claim\.__init__\(\) got an .* argument '(\w+)'", line)
-    }
+    unknown = re.findall(r"Claim\.__init__\(\) got an unexpected keyword argument '(\w+)'", line)
+    arguments = {name: CLAIM_KEYS.get(name) for name in unknown}
     return "".join(f"; {old} is now {new}" for old, new in {**targets, **arguments}.items() if new)
 
 

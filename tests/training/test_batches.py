@@ -28,7 +28,7 @@ def test_an_epoch_has_every_example_of_each_replica_once(shared):
     seen = torch.cat([targets for _, targets in epoch], 1)
     for replica in range(3):
         indices = batches.dataset.indices[replica]
-        assert torch.equal(seen[replica].sort().values, batches.dataset.table.targets[indices].sort().values)
+        assert torch.equal(seen[replica].sort().values, batches.dataset.tensors.targets[indices].sort().values)
     assert all(torch.equal(inputs.squeeze(2), targets) for inputs, targets in epoch)
 
 
@@ -49,7 +49,7 @@ def test_a_batch_is_a_function_of_its_step():
 
 def test_a_full_batch_is_all_examples_in_every_step():
     batches = EpochBatches(dataset(2, 20, True), [RandomStreams(0), RandomStreams(1)], batch_size=None)
-    assert torch.equal(batches.batch(0)[1], batches.dataset.table.targets[batches.dataset.indices])
+    assert torch.equal(batches.batch(0)[1], batches.dataset.tensors.targets[batches.dataset.indices])
     same = ReplicaDataset([Examples(torch.rand(5, 1), torch.rand(5), torch.arange(5))] * 3, dtype=torch.float32)
     shown = EpochBatches(same, [RandomStreams(seed) for seed in range(3)], batch_size=None).batch(0)[0]
     assert shown.shape == (3, 5, 1) and shown.stride(0) == 0  # replicas with the same examples share them
@@ -58,7 +58,8 @@ def test_a_full_batch_is_all_examples_in_every_step():
 
 def test_replicas_with_the_same_table_share_it():
     assert (
-        len(dataset(3, 10, shared=True).table.inputs) == 100 and len(dataset(3, 10, shared=False).table.inputs) == 300
+        len(dataset(3, 10, shared=True).tensors.inputs) == 100
+        and len(dataset(3, 10, shared=False).tensors.inputs) == 300
     )
 
 
@@ -67,9 +68,9 @@ def test_training_and_test_examples_of_the_same_table_share_it():
     parts = [[Examples(inputs, targets, torch.arange(*rows))] for rows in ((0, 6), (6, 10))]
     train = ReplicaDataset(parts[0], dtype=torch.float32)
     test = ReplicaDataset(parts[1], dtype=torch.float32, other=train)
-    assert test.table is train.table and torch.equal(test.gather(test.indices)[0][0], inputs[6:])
+    assert test.tensors is train.tensors and torch.equal(test.gather(test.indices)[0][0], inputs[6:])
     own = ReplicaDataset([Examples(inputs.clone(), targets, torch.arange(4))], dtype=torch.float32, other=train)
-    assert own.table is not train.table
+    assert own.tensors is not train.tensors
 
 
 def test_replicas_with_shared_inputs_keep_their_own_targets():
@@ -81,7 +82,7 @@ def test_replicas_with_shared_inputs_keep_their_own_targets():
 def test_chunks_hold_all_examples_in_order():
     examples = dataset(2, 10, shared=False)
     assert torch.equal(
-        torch.cat([targets for _, targets in examples.chunks(3)], 1), examples.table.targets[examples.indices]
+        torch.cat([targets for _, targets in examples.chunks(3)], 1), examples.tensors.targets[examples.indices]
     )
 
 
