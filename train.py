@@ -32,12 +32,13 @@ def main(config: DictConfig) -> None:
 
     Runs of a sweep do not pass through here: the launcher, `grok.sweeps.launch`, trains them.
     """
-    composed: Any = OmegaConf.to_container(config, resolve=True)
+    with user_errors_in_one_line(CONF):
+        composed: Any = OmegaConf.to_container(config, resolve=True)
     resolved = run_config(composed)
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    with user_errors_in_one_line(), acquire_run_dir(folder, resolved) as needs_training:
+    with user_errors_in_one_line(CONF), acquire_run_dir(folder, resolved) as needs_training:
         Settings.from_config(resolved)
         if not needs_training:
             steps = json.loads((folder / SUMMARY).read_text())["steps"]

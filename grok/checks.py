@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Real
 from typing import Any
 
@@ -76,3 +77,16 @@ def check_bool(key: str, value: Any) -> None:
     """
     if not isinstance(value, bool):
         raise UserError(f"{key}={value}: must be true or false")
+
+
+def unknown_key(
+    given: str, key: str, allowed: Collection[str], *, depth: int = 0, meant: Sequence[str] = ()
+) -> UserError:
+    """The error for a dotted key whose name at this depth is not allowed; it suggests a key of `meant`, or the nearest
+    allowed one."""
+    names = key.split(".")
+    near = difflib.get_close_matches(names[depth], allowed, n=1)
+    suggested = [*meant, *(".".join([*names[:depth], each, *names[depth + 1 :]]) for each in near)]
+    question = f" (did you mean {suggested[0]}?)" if suggested else ""
+    mapping = ".".join(names[:depth]) or "the top level"
+    return UserError(f"{given}: no such key{question}; {mapping} has {', '.join(allowed) or 'no keys'}")

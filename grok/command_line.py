@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import signal
@@ -10,19 +9,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError
-from grok.configuration import leaves
+from grok.configuration import PACKAGES
 from grok.help_page import help_page, options
-from grok.old_names import new_key
+from grok.override_checks import check_overrides
 
 EXIT_FAILED = 1  # exit code if a run diverged or runs of a sweep failed
 FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for everything
@@ -58,23 +53,26 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
 
 
 def _run_command(main: Callable[[], None], config_folder: Path) -> None:
-    """Print the help page, or run the application."""
+    """Check the arguments, then print the help page or run the application."""
     _check_flags(sys.argv[1:])
     sys.argv[1:] = [each for argument in sys.argv[1:] for each in _added_to_list(argument)]
+    overrides = [each for each in sys.argv[1:] if not each.startswith("-")]
+    check_overrides(config_folder, overrides)
     if {"--help", "-h"} & set(sys.argv):
-        overrides = [each for each in sys.argv[1:] if "=" in each and not each.startswith("-")]
         print(help_page(config_folder, overrides), flush=True)
     else:
         main()
 
 
 @contextmanager
-def user_errors_in_one_line() -> Iterator[None]:
+def user_errors_in_one_line(config_folder: Path) -> Iterator[None]:
     """End the process with one line on standard error for a user's mistake, before Hydra adds lines of its own."""
     try:
         yield
     except UserError as error:
         raise SystemExit(_print_error(str(error))) from None
+    except OmegaConfBaseException as error:
+        raise SystemExit(_print_error(_explain(error, sys.argv[1:], config_folder))) from None
 
 
 def _check_flags(arguments: list[str]) -> None:
@@ -87,15 +85,19 @@ def _check_flags(arguments: list[str]) -> None:
 
 
 def _added_to_list(argument: str) -> list[str]:
-    """Hydra's overrides for `+measure=circuit` or `+plot=[rings,maps]`, which add to the lists that a task chooses."""
-    added = re.fullmatch(r"\+(measure|plot)=(.*)", argument)
+    """Hydra's overrides for arguments such as `+measure=circuit` or `+plot=[rings,maps]`, which add to a task's own."""
+    added = re.fullmatch(r"(\+?)(measure|plot|optimizer/transform)=(.*)", argument)
     if not added:
         return [argument]
-    group, value = added.groups()
+    plus, group, value = added.groups()
     names = [name.strip() for name in value.removeprefix("[").removesuffix("]").split(",")]
+    if not plus:
+        if group == "optimizer/transform":
+            raise UserError(f"{argument}: write +{argument}, which adds to the transforms of the task")
+        return [argument]
     if not all(name.isidentifier() for name in names) or (len(names) > 1 and not value.startswith("[")):
-        raise UserError(f"{argument}: adds a name or a list [a,b]; a sweep needs whole lists, {group}=[a],[a,b]")
-    return [f"+{group}@{group}.{name}={name}" for name in names]
+        raise UserError(f"{argument}: adds a name or a list [a,b], the same in all runs of a sweep")
+    return [f"+{group}@{PACKAGES[group]}.{name}={name}" for name in names]
 
 
 def _print_error(line: str) -> int:
@@ -110,8 +112,6 @@ def _first_line(text: str) -> str:
 def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str], config_folder: Path) -> str:
     """One line for an error of Hydra's: the key, the given value, and the allowed values."""
     text = str(error)
-    if line := _renamed(arguments, text):
-        return line
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name}: must be one of {', '.join(options(config_folder / group))}"
@@ -120,32 +120,25 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
         return f"{missing[1]}: required; one of {', '.join(allowed)}"
     if ambiguous := re.search(r"Ambiguous value for argument '(.*)'", text):
         return f"{ambiguous[1]}: several values need a sweep, python train.py -m; a list is written [a,b]"
+    if existing := re.search(r"Either remove \+ prefix: '(.*)'", text):
+        return f"+{existing[1]}: the key exists; {existing[1]} sets it"
     if scale := re.search(r"Interpolation key 'study.scales.(\S+)' not found", text):
         return f"scale={scale[1]}: must be one of smoke, laptop, paper"
     if sweep := re.search(r"Sweep parameters '(.*)' requires --multirun", text):
         return f"{sweep[1]}: several values need a sweep, python train.py -m"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {_first_line(text)}"
-    return _explain_argument(text, arguments, config_folder) or _first_line(text)
+    return _explain_argument(text, arguments) or _first_line(text)
 
 
-def _renamed(arguments: list[str], text: str) -> str | None:
-    """The line for an argument with an old name that Hydra's error mentions; None if there is none."""
-    for argument in arguments:
-        key = argument.split("=")[0].lstrip("+~")
-        if (new := new_key(key)) and key in text:
-            return f"{argument}: renamed to {new}"
-    return None
-
-
-def _explain_argument(text: str, arguments: list[str], config_folder: Path) -> str | None:
+def _explain_argument(text: str, arguments: list[str]) -> str | None:
     """The line for the argument that an error of Hydra's mentions; None if there is none."""
     for argument in arguments:
         if not argument.startswith("-") and (reason := _parse_error(argument)):
             return f"{argument}: cannot be read as key=value ({reason})"
         key = argument.split("=")[0].lstrip("+~")
         if f"'{key}'" in text or f"'{argument}'" in text or f" {key}" in text:
-            return _unknown_key(argument, key, arguments, config_folder) or f"{argument}: {_first_line(text)}"
+            return f"{argument}: {_first_line(text)}"
     return None
 
 
@@ -156,34 +149,3 @@ def _parse_error(argument: str) -> str | None:
     except HydraException as error:
         return _first_line(str(error))
     return None
-
-
-def _unknown_key(argument: str, key: str, arguments: list[str], config_folder: Path) -> str | None:
-    """The line for a key that does not exist, with the allowed keys; None if it exists."""
-    groups = {path.name for path in config_folder.iterdir() if path.is_dir()}
-    GlobalHydra.instance().clear()
-    try:
-        parsed = OverridesParser.create().parse_overrides([each for each in arguments if each.split("=")[0] in groups])
-        choices = [f"{each.key_or_group}={str(each.value()).split(',')[0]}" for each in parsed]
-        with initialize_config_dir(str(config_folder.absolute()), version_base="1.3"):
-            config = compose("train", overrides=choices)
-    except (HydraException, OmegaConfBaseException):
-        return None
-    node, path = config, key.split(".")
-    while path[0] in node and len(path) > 1 and isinstance(node[path[0]], DictConfig):
-        node = node[path.pop(0)]
-    above = key.split(".")[: -len(path)]
-    if path[0] in node or (not above and path[0] in (*groups, "hydra")):
-        return None
-    allowed = [str(each) for each in node if not str(each).startswith("_")]
-    meant = _suggestion(path, above, allowed, config)
-    return f"{argument}: no such key{meant}; {'.'.join(above) or 'the top level'} has {', '.join(allowed)}"
-
-
-def _suggestion(path: list[str], above: list[str], allowed: list[str], config: DictConfig) -> str:
-    """The key that was probably meant: the same name in a group, or the nearest name at its level."""
-    keys: Any = OmegaConf.to_container(config)
-    in_groups = [each for each, _ in leaves(keys) if not above and path == each.split(".")[1:]]
-    near = [".".join([*above, each, *path[1:]]) for each in difflib.get_close_matches(path[0], allowed, n=1)]
-    found = [*in_groups, *near]
-    return f" (did you mean {found[0]}?)" if found else ""

@@ -8,11 +8,15 @@ from typing import Any
 
 # removed from a run's configuration, after interpolations are resolved
 SWEEP_GROUPS = ("cluster", "hydra", "scale", "study")
+# the packages of the groups from which `+group=name` adds a configuration
+PACKAGES = {"measure": "measure", "plot": "plot", "optimizer/transform": "optimizer.transforms"}
 
 
 def as_typed(override: str) -> str:
     """An override as the user types it: `+measure=circuit` is composed as `+measure@measure.circuit=circuit`."""
-    return re.sub(r"^\+(\w+)@\1\.(\w+)=\2$", r"+\1=\2", override)
+    for group, package in PACKAGES.items():
+        override = re.sub(rf"^\+{group}@{re.escape(package)}\.(\w+)=\1$", rf"+{group}=\1", override)
+    return override
 
 
 def run_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from grok.old_names import refuse_old_override
+from grok.configuration import leaves, run_config
+from grok.override_checks import composed
 
 COMMANDS = """\
 python train.py task=<name> [key=value …]       train
@@ -26,7 +26,6 @@ def help_page(config_folder: Path, overrides: Sequence[str]) -> str:
 
     Raises:
         HydraException: the overrides do not fit.
-        UserError: a key has an old name.
     """
     folders = [*sorted({file.parent for file in config_folder.glob("*/*.yaml")}), config_folder / "hydra" / "launcher"]
     groups = [f"{folder.relative_to(config_folder)}: {', '.join(options(folder))}" for folder in folders]
@@ -39,23 +38,39 @@ def help_page(config_folder: Path, overrides: Sequence[str]) -> str:
 
 def _keys(config_folder: Path, overrides: Sequence[str]) -> list[str]:
     """The composed configuration as lines of YAML, each key with the comment of its file."""
-    for override in overrides:
-        refuse_old_override(override)
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     single = [text for text, each in zip(overrides, parsed, strict=True) if not each.is_sweep_override()]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_folder.absolute()), version_base="1.3"):
-        config = compose("train", overrides=single, return_hydra_config=True)
+    config = composed(config_folder, single)
     comments = _comments(config_folder / "train.yaml")
     for group, choice in config.hydra.runtime.choices.items():
         if (file := config_folder / group / f"{choice}.yaml").exists() and group not in HIDDEN:
             comments |= _comments(file, package=group)
+    comments |= _resolve_study_values(config)
     shown = OmegaConf.masked_copy(config, [str(key) for key in config if key not in HIDDEN])
     lines = OmegaConf.to_yaml(shown).splitlines()
     for index, path in _key_lines(lines):
-        if path in comments and "${study" not in lines[index]:  # the comment belongs to the value in the task's file
+        if comments.get(path):
             lines[index] += f"  # {comments[path]}"
-    return lines
+    return [*lines, *_sweep(config)]
+
+
+def _resolve_study_values(config: DictConfig) -> dict[str, str]:
+    """Replace interpolations of the study, such as `${study.preset.steps}`, by their values; returns new comments for
+    these keys, because those of the files belong to other values."""
+    keys: Any = OmegaConf.to_container(config)
+    found = {key: str(value) for key, value in leaves(run_config(keys)) if re.search(r"\$\{.*study\.", str(value))}
+    comments = {}
+    for key, text in found.items():
+        others = [each for each in re.findall(r"\$\{([\w.]+)\}", text) if not each.startswith("study.")]
+        comments[key] = " and ".join(f"for {each}={OmegaConf.select(config, each)}" for each in others)
+        OmegaConf.update(config, key, OmegaConf.select(config, key))
+    return comments
+
+
+def _sweep(config: DictConfig) -> list[str]:
+    """The keys that a study sweeps, with their values at its scale, as lines of YAML."""
+    params: Any = OmegaConf.to_container(config.hydra.sweeper.params, resolve=True) if "study" in config else None
+    return ["", f"Swept at scale={config.scale}:", *(f"{key}: {params[key]}" for key in params)] if params else []
 
 
 def options(group: Path) -> list[str]:

@@ -23,19 +23,27 @@ from tests.conftest import ROOT
         (["sede=1"], "sede=1: no such key (did you mean seed?); the top level has name, seed, steps"),
         (
             ["task=modular_addition", "logger=none", "model=mlp"],
-            "model: Mlp reads Vectors, but ModularAddition gives TokenPairs(n_tokens=113); "
+            "model: Mlp reads Vectors or Images, but ModularAddition gives TokenPairs(n_tokens=113); "
             "these models fit: embedded_mlp, embedding_decoder, transformer",
         ),
         (["optimiser.lr=3"], "optimiser.lr=3: no such key (did you mean optimizer.lr?); the top level has name, seed"),
         (["evalute.every=3"], "evalute.every=3: no such key (did you mean evaluate.every?); the top level has name"),
-        (["hydra.launcher.jbo=3"], "hydra.launcher.jbo=3: Could not override 'hydra.launcher.jbo'."),
+        (["hydra.launcher.jbo=3"], "hydra.launcher.jbo=3: no such key (did you mean hydra.launcher.job?)"),
         (["measure=null"], "measure=null: must be a list of names; the empty list is measure=[]"),
-        (["+measure=maps,circuit"], "+measure=maps,circuit: adds a name or a list [a,b]; a sweep needs whole lists"),
+        (
+            ["optimizer/transform=grokfast_ema"],
+            "optimizer/transform=grokfast_ema: write +optimizer/transform=grokfast_ema, which adds to the transforms",
+        ),
+        (["+optimizer/transform=grokfst"], "optimizer/transform=grokfst: must be one of clip_gradients, grokfast_ema"),
+        (
+            ["+measure=maps,circuit"],
+            "+measure=maps,circuit: adds a name or a list [a,b], the same in all runs of a sweep",
+        ),
         (["task._target_=builtins.dict"], "task: dict must derive from grok.tasks.task.Task"),
         (["lr=1e-3"], "lr=1e-3: no such key (did you mean optimizer.lr?); the top level has name, seed"),
         (["weight_decay=1"], "weight_decay=1: no such key (did you mean optimizer.weight_decay?); the top level has"),
-        (["+foo=1"], "foo=1: no such key; the top level has seed, steps"),
-        (["+optimizr=sgd"], "optimizr=sgd: no such key (did you mean optimizer?); the top level has seed, steps"),
+        (["+foo=1"], "foo=1: no such key; the top level has name, seed, steps"),
+        (["+optimizr=sgd"], "optimizr=sgd: no such key (did you mean optimizer?); the top level has name, seed, steps"),
         (["-m", "seed=0,1", "--cfg", "job"], "--cfg: shows the configuration of one run; leave out -m"),
         (["task.n_trian=5"], "task.n_trian=5: no such key (did you mean task.n_train?); task has n_train"),
         (["seed=0,1"], "seed=0,1: several values need a sweep, python train.py -m; a list is written [a,b]"),
@@ -43,13 +51,9 @@ from tests.conftest import ROOT
         (["seed=[1"], "seed=[1: cannot be read as key=value"),
         (["seed"], "seed: cannot be read as key=value"),
         (
-            ["+task.color=red"],
-            "task.color=red: grok.tasks.teacher_student.TeacherStudent takes n_train, n_test, n_inputs",
-        ),
-        (
             ["task=modular_addition", "optimizer=sgd", "logger=none"],
-            "optimizer.betas=[0.9, 0.98]: grok.optimizers.sgd.Sgd takes lr, momentum, weight_decay, constrain_norm, "
-            "clip_norm, warmup, param_groups; ~optimizer.betas drops it",
+            "optimizer.betas=[0.9, 0.98]: grok.optimizers.sgd.Sgd takes param_groups, lr, momentum, weight_decay; "
+            "~optimizer.betas drops it",
         ),
         (["steps=abc"], "steps=abc: must be an integer of at least 1"),
         (["steps=0"], "steps=0: must be an integer of at least 1"),
@@ -65,13 +69,13 @@ from tests.conftest import ROOT
         (["stop_when_grokked=maybe"], "stop_when_grokked=maybe: must be true or false"),
         (["evaluate.per_decade=0"], "evaluate.per_decade=0: must be an integer of at least 1"),
         (["optimizer.lr=-1"], "optimizer.lr=-1: must be a number at least 0"),
-        (["optimizer.weight_decay=x"], "optimizer.weight_decay=x: must be a number at least 0"),
+        (["optimizer.weight_decay=x"], "optimizer.weight_decay=x: must be a number"),
         (["optimizer.betas=[0.9,1]"], "optimizer.betas=1: must be a number at least 0 and below 1"),
         (["model.width=-5"], "model.width=-5: must be an integer of at least 1"),
         (["model.activation=gelu"], "model.activation=gelu: must be one of relu, tanh"),
         (["task.n_train=0"], "task.n_train=0: must be an integer of at least 1"),
         (["task.tolerance=0"], "task.tolerance=0: must be a number above 0"),
-        (["task.thresholds.generalization=x"], "task.thresholds.generalization=x: must be a number above 0"),
+        (["task.thresholds.generalization=x"], "task.thresholds.generalization=x: must be a number"),
         (
             ["hydra.run.dir=/proc/nowhere"],
             "/proc/nowhere: No such file or directory; hydra.run.dir must be a folder that can be written",
@@ -141,8 +145,8 @@ def test_a_folder_with_other_files_is_refused(command, tmp_path):
 
 def test_a_key_that_no_run_reads_is_refused_before_a_sweep_starts(command, tmp_path):
     code, error = command("-m", "task=teacher_student", "logger=none", "+foo=1,2", "hydra.sweep.dir=sweep")
-    assert code == 2 and error.startswith("error: foo=1: no such key; the top level has seed, steps")
-    assert not (tmp_path / "sweep" / "0").exists()
+    assert code == 2 and error.startswith("error: foo=1,2: no such key; the top level has name, seed, steps")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_sweep_chooses_its_folder_and_resumes_in_it(command, tmp_path):

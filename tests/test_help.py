@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import yaml
 
 import grok
@@ -49,3 +50,19 @@ def test_help_shows_the_keys_of_a_sweep_and_refuses_old_names(command):
     assert command("--help", "task=teacher_student", "looks.every=5")[1] == (
         "error: looks.every=5: renamed to evaluate.every\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (["study=modular_addition"], ["steps: 16000", "Swept at scale=laptop:", "seed: range(3)"]),
+        (["study=quanta_scaling_data"], ["  width: 100", "  n_bits: 32", "task.alpha: 0.2,0.4,0.8"]),
+        (["study=quanta_scaling_data", "scale=smoke"], ["  n_bits: 6", "Swept at scale=smoke:", "task.alpha: 0.2,0.8"]),
+        (["study=omnigrok_imdb"], ["steps: 8000  # for init_scale=6", "init_scale: 1,6", "  width: 64"]),
+        (["study=lu_prediction"], ["steps: 10000  # for optimizer.weight_decay=0"]),
+    ],
+)
+def test_help_of_a_study_shows_its_values_at_a_scale(command, arguments, lines):
+    assert command(*arguments, "--help")[0] == 0
+    assert {*lines} <= {*command.output.splitlines()} and "${study" not in command.output
+    assert "oc.select" not in command.output

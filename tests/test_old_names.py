@@ -11,9 +11,14 @@ from grok.old_names import MODULES, NAMES, new_target
     ("arguments", "line"),
     [
         (["looks.every=5"], "looks.every=5: renamed to evaluate.every"),
-        (["+looks.every=5"], "looks: renamed to evaluate"),
+        (["+looks.every=5"], "looks.every=5: renamed to evaluate.every"),
         (["picture=[]"], "picture=[]: renamed to plot"),
         (["~picture"], "~picture: renamed to plot"),
+        (["optimizer.warmup=5"], "optimizer.warmup=5: renamed to optimizer.schedule.warmup"),
+        (
+            ["+optimizer.constrain_norm=true"],
+            "optimizer.constrain_norm=true: renamed to +optimizer/transform=norm_constraint",
+        ),
         (["optimizer.parts={}"], "optimizer.parts={}: renamed to optimizer.param_groups"),
         (["task=modular_addition", "model.attention=0"], "model.attention=0: renamed to model.attention_coefficient"),
         (["task=modular_addition", "task.corrupted=0.1"], "task.corrupted=0.1: renamed to task.label_noise"),
@@ -21,7 +26,7 @@ from grok.old_names import MODULES, NAMES, new_target
         (["task=sparse_parity", "task.k=2"], "task.k=2: renamed to task.subset_size"),
         (["-m", "seed=0,1", "hydra.launcher.unit=cell"], "hydra.launcher.unit=cell: renamed to hydra.launcher.job"),
         (["-m", "seed=0,1", "+hydra.launcher.unit=cell"], "hydra.launcher.unit=cell: renamed to hydra.launcher.job"),
-        (["-m", "seed=0,1", "+looks.every=5"], "+looks.every=5: renamed to evaluate.every"),
+        (["-m", "seed=0,1", "+looks.every=5"], "looks.every=5: renamed to evaluate.every"),
         (["study=quanta_emergence", "study.now.seeds=1"], "study.now.seeds=1: renamed to study.preset.seeds"),
     ],
 )

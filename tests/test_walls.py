@@ -22,10 +22,15 @@ ALLOWED = {
     "sweeps": {"science", "models", "tasks", "data", "optimizers", "measures", "records", "training", "reports"},
 }
 NOT_IN_SCIENCE = {"pytorch_lightning", "hydra", "omegaconf", "wandb", "xarray", "matplotlib", "plotly"}
-# The modules of these packages that the harness may import: base classes, no task, model or measure by name.
+# The modules of these packages that the harness may import: base classes, no task, model, measure or transform by name.
 HARNESS = ("training", "sweeps", "records", "reports")
-BASES = {"grok.tasks.task", "grok.models.model", "grok.measures.snapshot"}
-BY_NAME = ("grok.tasks.", "grok.models.", "grok.measures.")
+BASES = {
+    "grok.tasks.task",
+    "grok.models.model",
+    "grok.measures.snapshot",
+    "grok.optimizers.transforms.transform",
+}
+BY_NAME = ("grok.tasks.", "grok.models.", "grok.measures.", "grok.optimizers.transforms.")
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -26,8 +26,8 @@ def validate_addition(task: Task, model: Model) -> None:
     Raises:
         UserError: another model or operation, an even p, or a p whose logits of all pairs would not fit into memory.
     """
-    is_odd_addition = isinstance(task, ModularAddition) and task.operation in OPERATIONS and task.p % 2 == 1
-    if not isinstance(model, Transformer) or not is_odd_addition or task.spec.n_outputs > MAX_P:
+    adds = isinstance(task, ModularAddition) and task.operation in OPERATIONS and task.p % 2 == 1 and task.p <= MAX_P
+    if not isinstance(model, Transformer) or not adds:
         raise UserError(
             f"reads a transformer that adds or subtracts modulo an odd p up to {MAX_P}, not {type(model).__name__} "
             f"on {name_of_task(task)}; choose measure=weight_norm"
@@ -71,15 +71,15 @@ def pair_indices(snapshot: Snapshot, part: Evaluation) -> Int[Tensor, "replica e
 
 def logits_of_all_pairs(snapshot: Snapshot) -> Float[Tensor, "replica pair class"]:
     """The logits of all pairs in order, assembled from those of training and test examples."""
-    outputs = torch.cat([outputs_of(snapshot.train), outputs_of(snapshot.test)], 1)
+    outputs = torch.cat([class_logits(snapshot, part) for part in (snapshot.train, snapshot.test)], 1)
     indices = torch.cat([pair_indices(snapshot, snapshot.train), pair_indices(snapshot, snapshot.test)], 1)
     return torch.empty_like(outputs).scatter_(1, indices.unsqueeze(-1).expand_as(outputs), outputs)
 
 
-def outputs_of(evaluation: Evaluation) -> Float[Tensor, "replica example class"]:
-    """The model's outputs; only for measures with `needs_outputs`."""
-    assert evaluation.outputs is not None, "the measure must set needs_outputs"
-    return evaluation.outputs
+def class_logits(snapshot: Snapshot, part: Evaluation) -> Float[Tensor, "replica example class"]:
+    """The logits of the p classes, without that of "="; only for measures with `needs_outputs`."""
+    assert part.outputs is not None, "the measure must set needs_outputs"
+    return part.outputs[..., : snapshot.task.p]  # type: ignore[attr-defined]
 
 
 def logits_by_answer(snapshot: Snapshot, correct: Float[Tensor, "replica pair"]) -> Float[Tensor, "replica p p"]:

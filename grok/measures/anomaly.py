@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from grok.measures.addition import outputs_of, pair_indices, residues, validate_addition
+from grok.measures.addition import class_logits, pair_indices, residues, validate_addition
 from grok.measures.snapshot import Measure, Snapshot
 from grok.models.model import Model
 from grok.records.history import History
@@ -33,7 +33,7 @@ class Anomaly(Measure):
         validate_addition(task, model)
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
-        contributions = attribution.contributions(outputs_of(snapshot.train), snapshot.train.targets)
+        contributions = attribution.contributions(class_logits(snapshot, snapshot.train), snapshot.train.targets)
         is_wrong = snapshot.train.targets != residues(snapshot)[pair_indices(snapshot, snapshot.train)]
         return {
             "anomaly_auroc": Quantity(
@@ -50,12 +50,18 @@ class Anomaly(Measure):
         }
 
     def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
-        train, test = snapshot.train, outputs_of(snapshot.test)[:, :MAX_PREDICTIONS]
+        train, test = snapshot.train, class_logits(snapshot, snapshot.test)[:, :MAX_PREDICTIONS]
         predicted, first, title = test.argmax(-1), slice(test.shape[1]), "index a · p + b of the pair"
         is_correct = snapshot.test.correct[:, first].to(torch.int8)
         return {
             "training_pair": _per_example("training_example", pair_indices(snapshot, train), title),
-            **_profiles("training_example", "anomaly_score", "example_contribution", outputs_of(train), train.targets),
+            **_profiles(
+                "training_example",
+                "anomaly_score",
+                "example_contribution",
+                class_logits(snapshot, train),
+                train.targets,
+            ),
             "test_pair": _per_example("test_example", pair_indices(snapshot, snapshot.test)[:, first], title),
             "prediction": _per_example("test_example", predicted, "predicted class"),
             "prediction_is_correct": _per_example("test_example", is_correct, "whether the prediction is correct"),

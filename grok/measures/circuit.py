@@ -11,9 +11,9 @@ from torch import Tensor
 from grok.measures import circuit_over_steps
 from grok.measures.addition import (
     all_pairs,
+    class_logits,
     logits_by_answer,
     logits_of_all_pairs,
-    outputs_of,
     pair_indices,
     residues,
     transformer,
@@ -73,7 +73,7 @@ class Circuit(Measure):
             **_neurons(snapshot),
             **circuit_over_steps.retained(
                 table,
-                outputs_of(snapshot.train),
+                class_logits(snapshot, snapshot.train),
                 embedding_norms=fourier.norm_by_frequency(embedding),
                 unembedding_norms=fourier.norm_by_frequency(model.class_unembedding.detach()),
             ),
@@ -94,9 +94,9 @@ def _losses(snapshot: Snapshot, table: Tensor, residue: Tensor, keys: Tensor) ->
     of this snapshot."""
     train = snapshot.train
     data = {"table": table, "residue": residue[pair_indices(snapshot, train)], "labels": train.targets}
-    by_frequency = progress_measures.excluded_loss_by_frequency(outputs_of(train), **data).mean(-1)
+    by_frequency = progress_measures.excluded_loss_by_frequency(class_logits(snapshot, train), **data).mean(-1)
     restricted = progress_measures.restricted_loss(table, keys, residue, residue).mean(-1)
-    excluded = progress_measures.excluded_loss(outputs_of(train), **data, keys=keys).mean(-1)
+    excluded = progress_measures.excluded_loss(class_logits(snapshot, train), **data, keys=keys).mean(-1)
     formula = trigonometric.loss(trigonometric.coefficients(table), keys)
 
     def current(loss: Tensor, title: str) -> Quantity:

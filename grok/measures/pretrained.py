@@ -23,9 +23,7 @@ from grok.random_streams import RandomStreams
 from grok.records.history import History
 from grok.records.provenance import provenance
 from grok.tasks.modular_addition import ModularAddition
-from grok.tasks.task import Examples, Thresholds
-
-THRESHOLDS = Thresholds(memorization=0.99, generalization=0.99, grokking_delay=1000, stay=True)  # no measure uses them
+from grok.tasks.task import Examples
 
 
 def measure_pretrained(model: Transformer, p: int, *, operation: str, fraction: float, split_seed: int) -> xr.Dataset:
@@ -67,7 +65,8 @@ def _task(p: int, *, operation: str, fraction: float) -> ModularAddition:
         label_noise=0.0,
         rng="reference",
         loss_precision="float64",
-        thresholds=THRESHOLDS,
+        train_equals_logit=False,
+        thresholds=None,
     )
 
 

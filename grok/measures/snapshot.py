@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
+from torch.optim import Optimizer
 
 from grok.models.model import Model
 from grok.random_streams import RandomStreams
 from grok.records.history import History
 from grok.records.quantity import Quantity
+from grok.science.losses import mean_loss
 from grok.tasks.task import Task
 
 
@@ -23,15 +25,16 @@ class Evaluation:
 
     indices: Int[Tensor, "replica example"]  # into the examples that replicas share
     targets: Tensor  # [replica, example, …]
-    loss: Float[Tensor, "replica example"]
-    correct: Bool[Tensor, "replica example"]
-    outputs: Float[Tensor, "replica example out"] | None  # None unless a measure needs them
+    loss: Float[Tensor, "replica example *token"]
+    correct: Bool[Tensor, "replica example *token"]
+    outputs: Float[Tensor, "replica example *out"] | None  # None unless a measure needs them
     weights: Float[Tensor, "replica example"] | None = None  # for means, in float64 on the CPU; None: equal weights
+    counts: Bool[Tensor, "replica example *token"] | None = None  # which examples or tokens count in means; None: all
+    gradients: Mapping[str, Tensor] | None = None  # of the mean loss, by parameter; None unless a measure needs them
 
-    def mean(self, values: Shaped[Tensor, "replica example"]) -> Float[Tensor, " replica"]:
-        """The weighted mean over each replica's examples, in float64 on the CPU."""
-        exact = values.cpu().double()
-        return exact.mean(1) if self.weights is None else (exact * self.weights).sum(1) / self.weights.sum(1)
+    def mean(self, values: Shaped[Tensor, "replica example *token"]) -> Float[Tensor, " replica"]:
+        """The weighted mean over each replica's examples or tokens, in float64 on the CPU."""
+        return mean_loss(values.cpu().double(), None if self.counts is None else self.counts.cpu(), self.weights)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ class Snapshot:
     train: Evaluation
     test: Evaluation
     replicas: Sequence[tuple[Task, RandomStreams]] = ()  # each replica's own, for measures that sample extra data
+    optimizer: Optimizer | None = None  # None for a pretrained network
+
+    def optimizer_state(self) -> dict[str, Mapping[str, Tensor]]:
+        """The optimizer's state of each parameter, such as Adam's `exp_avg`; empty before the first step."""
+        state = self.optimizer.state if self.optimizer else {}
+        return {name: state[each] for name, each in self.model.named_parameters() if each in state}
 
     def performance(self) -> dict[str, Quantity]:
         """Weighted mean loss and accuracy on training and test examples, which every run records."""
@@ -62,6 +71,7 @@ class Measure(ABC):
     """
 
     needs_outputs: ClassVar[bool] = False  # whether the evaluations have the model's outputs
+    needs_gradients: ClassVar[bool] = False  # whether the evaluations have the gradients of the mean losses
     needs_float64: ClassVar[bool] = False  # whether the run must not use a device without float64
 
     @abstractmethod

@@ -75,12 +75,10 @@ class ControlledMlp(Model):
 
     reads: ClassVar = (ControlledBits,)
 
-    def __init__(
-        self, *, width: int, n_subtasks: int, n_bits: int, n_outputs: int, generators: Sequence[Generator]
-    ) -> None:
+    def __init__(self, *, width: int, inputs: ControlledBits, n_outputs: int, generators: Sequence[Generator]) -> None:
         check_int("model.width", width, minimum=1)
         super().__init__()
-        self.first = ControlledLinear(n_subtasks, n_bits, width, generators=generators)
+        self.first = ControlledLinear(inputs.n_subtasks, inputs.n_bits, width, generators=generators)
         self.last = Linear(width, n_outputs, generators=generators)
 
     @property

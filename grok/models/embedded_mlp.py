@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from grok.checks import check_choice, check_int
 from grok.models.mlp import Mlp
 from grok.models.model import Model
-from grok.models.spec import TokenPairs
+from grok.models.spec import TokenPairs, Vectors
 from grok.models.transformer_layers import Gaussian, lookup
 
 COMBINATIONS = ("sum", "concatenate")
@@ -30,7 +30,7 @@ class EmbeddedMlp(Model):
         depth: int,
         width: int,
         activation: str,
-        n_tokens: int,
+        inputs: TokenPairs,
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
@@ -38,13 +38,13 @@ class EmbeddedMlp(Model):
         check_choice("model.combine", combine, COMBINATIONS)
         super().__init__()
         self.combine = combine
-        self.embedding = Gaussian(n_tokens, d_embedding, std=1.0, generators=generators)
+        self.embedding = Gaussian(inputs.n_tokens, d_embedding, std=1.0, generators=generators)
         n_inputs = d_embedding * (2 if combine == "concatenate" else 1)
         self.mlp = Mlp(
             depth=depth,
             width=width,
             activation=activation,
-            n_inputs=n_inputs,
+            inputs=Vectors(n_inputs),
             n_outputs=n_outputs,
             generators=generators,
         )

@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from grok.checks import UserError, check_choice, check_float, check_int
 from grok.models.mlp import Mlp
 from grok.models.model import Model
-from grok.models.spec import TokenPairs
+from grok.models.spec import TokenPairs, Vectors
 from grok.models.transformer_layers import lookup
 
 COMBINATIONS = ("sum", "matrix_product")
@@ -45,7 +45,7 @@ class EmbeddingDecoder(Model):
         depth: int,
         width: int,
         activation: str,
-        n_tokens: int,
+        inputs: TokenPairs,
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
@@ -57,12 +57,12 @@ class EmbeddingDecoder(Model):
             raise UserError(f"model.d_embedding={d_embedding}: must be a square for model.combine=matrix_product")
         super().__init__()
         self.combine, self.embedding_bound, self.side = combine, embedding_bound, side
-        self.embeddings = Uniform(n_tokens, d_embedding, bound=embedding_bound, generators=generators)
+        self.embeddings = Uniform(inputs.n_tokens, d_embedding, bound=embedding_bound, generators=generators)
         self.decoder = Mlp(
             depth=depth,
             width=width,
             activation=activation,
-            n_inputs=d_embedding,
+            inputs=Vectors(d_embedding),
             n_outputs=n_outputs,
             generators=generators,
         )

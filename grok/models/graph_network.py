@@ -72,8 +72,7 @@ class GraphNetwork(Model):
         widths: Sequence[int],
         bond_width: int,
         readout_width: int,
-        n_features: int,
-        n_bonds: int,
+        inputs: Graphs,
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
@@ -84,10 +83,10 @@ class GraphNetwork(Model):
         check_int("model.bond_width", bond_width, minimum=1)
         check_int("model.readout_width", readout_width, minimum=1)
         super().__init__()
-        self.n_features, self.n_bonds = n_features, n_bonds
+        self.n_features, self.n_bonds = inputs.n_features, inputs.n_bonds
         self.convolutions = nn.ModuleList(
-            BondConvolution(a, b, n_bonds=n_bonds, bond_width=bond_width, generators=generators)
-            for a, b in pairwise([n_features, *widths])
+            BondConvolution(a, b, n_bonds=inputs.n_bonds, bond_width=bond_width, generators=generators)
+            for a, b in pairwise([inputs.n_features, *widths])
         )
         self.readout = Linear(widths[-1], readout_width, generators=generators)
         self.last = Linear(readout_width, n_outputs, generators=generators)

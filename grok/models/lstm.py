@@ -14,7 +14,7 @@ from torch.nn import functional
 from grok.checks import check_int
 from grok.models.layers import Linear
 from grok.models.model import Model
-from grok.models.spec import WordSequences
+from grok.models.spec import TokenSequences
 from grok.models.transformer_layers import Gaussian
 
 GATES = 4
@@ -31,7 +31,7 @@ class Lstm(Model):
     initial weights are uniform on ±1/sqrt(width), as in torch's LSTM and Linear. They are drawn in float64.
     """
 
-    reads: ClassVar = (WordSequences,)
+    reads: ClassVar = (TokenSequences,)
     batchable: ClassVar = False
 
     def __init__(
@@ -40,7 +40,7 @@ class Lstm(Model):
         d_embedding: int,
         depth: int,
         width: int,
-        n_words: int,
+        inputs: TokenSequences,
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
@@ -51,7 +51,7 @@ class Lstm(Model):
             raise ValueError(f"torch's LSTM is one network, not {len(generators)}")
         super().__init__()
         self.depth, self.width = depth, width
-        self.embedding = Gaussian(n_words, d_embedding, std=1.0, generators=generators)
+        self.embedding = Gaussian(inputs.n_tokens, d_embedding, std=1.0, generators=generators)
         input_widths = [d_embedding, *[width] * (depth - 1)]
         # The weights of a layer in the order of `torch.lstm`: input, recurrent, and their two biases.
         shapes = [shape for n_in in input_widths for shape in ((n_in,), (width,), (), ())]

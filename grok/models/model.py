@@ -12,24 +12,25 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from grok import models
-from grok.models.spec import Inputs
+from grok.models.spec import BinaryClass, Classes, Inputs, Outputs, Spec, Values
 
 
 class Model(nn.Module, ABC):
     """R networks in one batch: the first axis of every parameter is the replica.
 
-    The constructor takes the keys of the model's YAML, the sizes of the inputs that it reads, `n_outputs`, and
-    `generators`, one per replica, from which the initial weights are drawn. A model overrides those of the defaults
-    below that it needs.
+    The constructor takes the keys of the model's YAML, and three arguments that the harness derives: `inputs`, the kind
+    and sizes of the task's inputs (`grok.models.spec`); `n_outputs`; and `generators`, one per replica, from which the
+    initial weights are drawn. A model overrides those of the defaults below that it needs.
     """
 
     reads: ClassVar[tuple[type[Inputs], ...]] = ()  # the kinds of inputs; with none, no task is refused
+    gives: ClassVar[tuple[type[Outputs], ...]] = (Values, Classes, BinaryClass)  # the kinds of outputs
     per_replica_keys: ClassVar[Collection[str]] = ()  # keys with one value per replica
     batchable: ClassVar[bool] = True  # whether R can be larger than 1
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Float[Tensor, "replica example out"]:
-        """The outputs for inputs [replica, example, …]."""
+        """The outputs for inputs [replica, example, …]; a model that gives `NextTokens` has an axis for positions."""
 
     @property
     def param_groups(self) -> Mapping[str, str]:
@@ -50,9 +51,10 @@ class Model(nn.Module, ABC):
         return None
 
 
-def models_that_read(kind: type[Inputs]) -> list[str]:
-    """The models in this folder that read this kind of inputs, by the names of their files."""
+def models_that_fit(spec: Spec) -> list[str]:
+    """The models in this folder that read the inputs and give the outputs of a task, by the names of their files."""
     for module in iter_modules(models.__path__, f"{models.__name__}."):
         import_module(module.name)
-    fitting = [each.__module__ for each in Model.__subclasses__() if kind in each.reads]
-    return sorted(each.rpartition(".")[2] for each in fitting if each.startswith(models.__name__))
+    fitting = [each for each in Model.__subclasses__() if type(spec.inputs) in each.reads]
+    names = [each.__module__ for each in fitting if type(spec.outputs) in each.gives]
+    return sorted(name.rpartition(".")[2] for name in names if name.startswith(models.__name__))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from grok.checks import UserError
+from grok.models.spec import TokenPairs
 from grok.models.transformer import Transformer
 from grok.models.weight_files import read_tensors
 
@@ -104,7 +105,7 @@ class _Sizes:
             "heads": self.heads,
             "d_mlp": self.d_mlp,
             "equals_sign": self.equals_sign,
-            "n_tokens": self.n_classes,
+            "inputs": TokenPairs(self.n_classes),
             "n_outputs": self.n_classes,
         }
 

@@ -1,8 +1,9 @@
-"""What a task gives and a model reads: the kind of the inputs and the sizes, by the names of the models' arguments."""
+"""What a task gives and needs, and what a model reads and gives: kinds of inputs and outputs with their sizes."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,20 @@ class Vectors:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Images: [example, channels, height, width]."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def n_inputs(self) -> int:
+        """The numbers of one image, for models that flatten it."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True)
 class TokenPairs:
     """Pairs of tokens from a vocabulary of `n_tokens`: integers [example, 2]."""
 
@@ -20,10 +35,11 @@ class TokenPairs:
 
 
 @dataclass(frozen=True)
-class WordSequences:
-    """Sequences of words from a vocabulary of `n_words`, padded with 0: integers [example, word]."""
+class TokenSequences:
+    """Sequences of `length` tokens from a vocabulary of `n_tokens`: integers [example, length]."""
 
-    n_words: int
+    n_tokens: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -42,17 +58,41 @@ class ControlledBits:
     n_bits: int
 
 
-Inputs = Vectors | TokenPairs | WordSequences | Graphs | ControlledBits
+@dataclass(frozen=True)
+class Values:
+    """`n` numbers per example, for regression: [example, n]."""
+
+    n: int
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The logits of `n` classes per example: [example, n]."""
+
+    n: int
+
+
+@dataclass(frozen=True)
+class BinaryClass:
+    """The logit of the second of two classes: [example, 1]."""
+
+    n: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """The logits of the next token at each position, from a vocabulary of `n`: [example, position, n]."""
+
+    n: int
+
+
+Inputs = Vectors | Images | TokenPairs | TokenSequences | Graphs | ControlledBits
+Outputs = Values | Classes | BinaryClass | NextTokens
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The inputs that a task gives, and the number of outputs per example that it needs."""
+    """The inputs that a task gives, and the outputs that it needs."""
 
     inputs: Inputs
-    n_outputs: int
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """The sizes, by the names of the models' arguments."""
-        return {**asdict(self.inputs), "n_outputs": self.n_outputs}
+    outputs: Outputs

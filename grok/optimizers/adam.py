@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from grok.checks import UserError, check_bool, check_float, check_int
-from grok.optimizers.optimizer import (
-    GroupedHyperparameters,
-    ParameterGroup,
-    broadcast_coefficients,
-    replica_values,
-    torch_param_groups,
-    validate_clip_norm,
-)
+from grok.checks import UserError, check_float
+from grok.optimizers.broadcasting import broadcast_coefficients, replica_values
+from grok.optimizers.optimizer import OptimizerSettings, ParameterGroup, torch_param_groups
 
 HYPERPARAMETERS = ("lr", "betas", "eps", "weight_decay")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _AdamSettings(GroupedHyperparameters):
+class _AdamSettings(OptimizerSettings):
     per_replica_keys: ClassVar = (*HYPERPARAMETERS, "param_groups.*.*")
     lr: float
     betas: tuple[float, float]
     eps: float
     weight_decay: float
-    constrain_norm: bool
-    clip_norm: float | None
-    warmup: int
-    param_groups: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
         check_float("optimizer.lr", self.lr, minimum=0)
@@ -43,9 +33,6 @@ class _AdamSettings(GroupedHyperparameters):
         object.__setattr__(self, "betas", tuple(self.betas))
         check_float("optimizer.eps", self.eps, above=0)
         check_float("optimizer.weight_decay", self.weight_decay, minimum=0)
-        check_bool("optimizer.constrain_norm", self.constrain_norm)
-        validate_clip_norm(self.clip_norm)
-        check_int("optimizer.warmup", self.warmup, minimum=0)
         self.validate_param_groups()
 
 

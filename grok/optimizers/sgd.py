@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
-from grok.checks import check_bool, check_float, check_int
-from grok.optimizers.optimizer import (
-    GroupedHyperparameters,
-    ParameterGroup,
-    broadcast_coefficients,
-    replica_values,
-    torch_param_groups,
-    validate_clip_norm,
-)
+from grok.checks import check_float
+from grok.optimizers.broadcasting import broadcast_coefficients, replica_values
+from grok.optimizers.optimizer import OptimizerSettings, ParameterGroup, torch_param_groups
 
 HYPERPARAMETERS = ("lr", "momentum", "weight_decay")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sgd(GroupedHyperparameters):
+class Sgd(OptimizerSettings):
     """Gradient descent; weight decay is added to the gradient, momentum accumulates v ← μ v + g as torch's does."""
 
     per_replica_keys: ClassVar = (*HYPERPARAMETERS, "param_groups.*.*")
     lr: float
     momentum: float
     weight_decay: float
-    constrain_norm: bool
-    clip_norm: float | None
-    warmup: int
-    param_groups: Mapping[str, Mapping[str, Any]]
 
     def __post_init__(self) -> None:
         check_float("optimizer.lr", self.lr, minimum=0)
         check_float("optimizer.momentum", self.momentum, minimum=0, below=1)
         check_float("optimizer.weight_decay", self.weight_decay, minimum=0)
-        check_bool("optimizer.constrain_norm", self.constrain_norm)
-        validate_clip_norm(self.clip_norm)
-        check_int("optimizer.warmup", self.warmup, minimum=0)
         self.validate_param_groups()
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:

@@ -16,13 +16,14 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
     """The summary of a record, as `summary.json` has it.
 
     A run memorizes (generalizes) at the first evaluation from which its training (test) accuracy stays at the task's
-    threshold, or at which it first reaches it, as the task says; None: never. The transition width is that of the test
-    accuracy. Steps and widths are in optimizer steps.
+    threshold, or at which it first reaches it, as the task says; None: never, or the task has no thresholds. The keys
+    `*_by_loss` are the same for thresholds on the losses. The transition width is that of the test accuracy. Steps and
+    widths are in optimizer steps.
     """
     steps, seconds = record["step"].values, float(record.attrs["seconds"])
-    step_at = settled_at if record.attrs["thresholds_stay"] else first_at
-    memorized = step_at(steps, record["train_accuracy"].values, record.attrs["memorization_threshold"])
-    generalized = step_at(steps, record["test_accuracy"].values, record.attrs["generalization_threshold"])
+    memorized, generalized = _step_at(record, "memorization_threshold"), _step_at(record, "generalization_threshold")
+    by_loss = [_step_at(record, f"{name}_loss_threshold") for name in ("memorization", "generalization")]
+    has_phases = "grokking_delay" in record.attrs
     final = {
         str(name): _json_number(array.values.flat[-1])
         for name, array in record.data_vars.items()
@@ -33,12 +34,25 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
         "memorization_step": memorized,
         "generalization_step": generalized,
         "delay": delay(memorized, generalized),
+        "memorization_step_by_loss": by_loss[0],
+        "generalization_step_by_loss": by_loss[1],
+        "delay_by_loss": delay(*by_loss),
         "transition_width": transition_width(steps, record["test_accuracy"].values),
-        "phase": phase(memorized, generalized, grokking_delay=int(record.attrs["grokking_delay"])),
+        "phase": phase(memorized, generalized, grokking_delay=record.attrs["grokking_delay"]) if has_phases else None,
         "steps": int(steps[-1]),
         "seconds": seconds,
         "steps_per_second": int(steps[-1]) / seconds if seconds else None,
     }
+
+
+def _step_at(record: xr.Dataset, threshold: str) -> int | None:
+    """The step at which the threshold is reached, such as `memorization_threshold`; None: never, or there is none."""
+    if threshold not in record.attrs:
+        return None
+    part, is_loss = "train" if threshold.startswith("memorization") else "test", "_loss_" in threshold
+    values, sign = record[f"{part}_loss" if is_loss else f"{part}_accuracy"].values, -1 if is_loss else 1
+    step_at = settled_at if record.attrs["thresholds_stay"] else first_at
+    return step_at(record["step"].values, sign * values, sign * float(record.attrs[threshold]))
 
 
 def _json_number(value: float) -> float | None:

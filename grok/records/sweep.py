@@ -20,6 +20,11 @@ MANIFEST, DATASET = "sweep.json", "sweep.nc"
 SPARSE_GRID_FACTOR = 4
 # of a summary; NaN: never reached, or the run is unfinished
 STEP_NAMES = ("memorization_step", "generalization_step", "delay", "transition_width")
+STEP_NAMES_BY_LOSS = (
+    "memorization_step_by_loss",
+    "generalization_step_by_loss",
+    "delay_by_loss",
+)  # if there is a threshold
 
 Keys = Mapping[str, Any]  # a run's values of the swept keys
 
@@ -111,9 +116,10 @@ def _with_summary(folder: Path) -> xr.Dataset:
     record["n_parameters"] = ((), float(record.attrs.get("n_parameters", np.nan)), {"long_name": "parameters"})
     if (folder / SUMMARY).exists():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        for name in STEP_NAMES:
+        by_loss = STEP_NAMES_BY_LOSS if "memorization_loss_threshold" in record.attrs else ()
+        for name in (*STEP_NAMES, *by_loss):
             record[name] = ((), np.nan if summary.get(name) is None else float(summary[name]), {"units": "step"})
-        record["phase"] = ((), summary["phase"])
+        record["phase"] = ((), summary["phase"] or "")
     return record
 
 

@@ -1,11 +1,37 @@
-"""Loss and correctness of each example. All functions keep the leading axes, such as (replica, example)."""
+"""Loss and correctness of each example or token, and their mean. Leading axes, such as (replica, example), stay."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional
+
+
+def mean_loss(
+    values: Shaped[Tensor, "replica example *token"],
+    counts: Bool[Tensor, "replica example *token"] | None,
+    weights: Float[Tensor, "replica example"] | None = None,
+) -> Float[Tensor, " replica"]:
+    """Each replica's mean over its examples, or over their tokens.
+
+    `counts` selects the examples or tokens (None: all), `weights` are those of the examples (None: equal).
+    """
+    if counts is None and weights is None:
+        return values.flatten(1).mean(1)
+    weight = loss_weights(values, counts, weights)
+    counted = values if counts is None else values.where(counts, 0)
+    return (counted * weight).flatten(1).sum(1) / weight.flatten(1).sum(1)
+
+
+def loss_weights(
+    values: Shaped[Tensor, "replica example *token"],
+    counts: Bool[Tensor, "replica example *token"] | None,
+    weights: Float[Tensor, "replica example"] | None,
+) -> Float[Tensor, "replica example *token"]:
+    """The weight of each example or token in the mean of `mean_loss`, not normalized."""
+    weight = torch.ones_like(values) if counts is None else counts.to(values.dtype)
+    return weight if weights is None else weight * weights.view(*weights.shape, *[1] * (values.dim() - 2))
 
 
 def squared_error(

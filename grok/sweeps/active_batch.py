@@ -59,10 +59,7 @@ class ActiveBatch:
         state, thresholds = self.states[replica], self.module.task.thresholds
         return {
             "task": state.run.config["task"]["_target_"],
-            "memorization_threshold": thresholds.memorization,
-            "generalization_threshold": thresholds.generalization,
-            "grokking_delay": thresholds.grokking_delay,
-            "thresholds_stay": int(thresholds.stay),
+            **(thresholds.recorded if thresholds else {}),
             **{f"data_{name}": text for name, text in self.data[replica].items()},
             "n_parameters": sum(parameter[0].numel() for parameter in self.module.model.parameters()),
             "config": json.dumps(state.run.config),

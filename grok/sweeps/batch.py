@@ -92,15 +92,14 @@ def _start_batch(
     module, data = build([state.run.config for state in states])
     for state, each in zip(states, data, strict=True):
         if state.checkpoint:
-            validate_data(state.run.folder, state.checkpoint, each.provenance)
+            validate_data(state.run.folder, state.checkpoint, each.provenance.recorded)
     started = []
     for state, each in zip(states, data, strict=True):  # after all data are valid: a mistake starts no run
         if state.loggers is None:
             state = _start_run(state, each, context, all_loggers, n_batched=len(states), **compute)
         started.append(replace(state, checkpoint=None))
-    provenances = [{name: text for name, text in each.provenance.items() if name != "message"} for each in data]
     checkpoints = [state.checkpoint for state in states if state.checkpoint]
-    return ActiveBatch(started, module, provenances), checkpoints or None
+    return ActiveBatch(started, module, [each.provenance.recorded for each in data]), checkpoints or None
 
 
 def _start_run(state: RunState, data: Data, context: Context, all_loggers: ExitStack, **compute: Any) -> RunState:
@@ -114,7 +113,7 @@ def _start_run(state: RunState, data: Data, context: Context, all_loggers: ExitS
     if is_first_attempt:
         context.progress.skip(step)
         if announce:
-            context.console.print(data.provenance["message"])
+            context.console.print(data.provenance.message)
     write_config(run)
     session = {"from_step": step, "command": run.command, **compute, **provenance()}
     return replace(state, sessions=[*sessions, session], loggers=loggers)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from grok.checks import UserError, check_int
 from grok.data import imdb
-from grok.models.spec import Spec, WordSequences
+from grok.models.spec import BinaryClass, Spec, TokenSequences
 from grok.random_streams import RandomStreams
 from grok.science import losses
-from grok.tasks.task import Data, Examples, Task, Thresholds
+from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Imdb(Task):
     n_train: int
     n_words: int
     max_words: int
-    thresholds: Thresholds
+    thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
         if not isinstance(self.folder, str):
@@ -43,7 +43,7 @@ class Imdb(Task):
 
     @property
     def spec(self) -> Spec:
-        return Spec(WordSequences(self.n_words + 1), n_outputs=1)
+        return Spec(TokenSequences(self.n_words + 1, self.max_words), BinaryClass())
 
     def data(self, streams: RandomStreams) -> Data:
         """Reviews drawn by the stream `split`. Training and test set have the same share of positive reviews."""
@@ -55,12 +55,12 @@ class Imdb(Task):
         ranks = self._ranks(np.concatenate(texts[: self.n_train]), len(reviews.vocabulary))
         inputs = torch.from_numpy(np.stack([self._padded(ranks[text]) for text in texts]))
         targets, indices = torch.from_numpy(reviews.praises[chosen]), torch.arange(self.n_reviews)
-        provenance = {
-            "source": reviews.source,
-            "checksum": reviews.checksum,
-            "split": f"{self.n_reviews:,} reviews drawn by the stream `split`, {self.n_train:,} of them to train on",
-            "message": f"IMDb: {self.n_train:,} training reviews and {self.n_reviews - self.n_train:,} test reviews",
-        }
+        provenance = Provenance(
+            source=reviews.source,
+            checksum=reviews.checksum,
+            split=f"{self.n_reviews:,} reviews drawn by the stream `split`, {self.n_train:,} of them to train on",
+            message=f"IMDb: {self.n_train:,} training reviews and {self.n_reviews - self.n_train:,} test reviews",
+        )
         train, test = indices[: self.n_train], indices[self.n_train :]
         return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
 

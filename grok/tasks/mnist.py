@@ -11,10 +11,10 @@ from torch import Tensor
 
 from grok.checks import UserError, check_choice, check_int
 from grok.data import mnist
-from grok.models.spec import Spec, Vectors
+from grok.models.spec import Classes, Images, Spec
 from grok.random_streams import RandomStreams
 from grok.science import losses
-from grok.tasks.task import Data, Examples, Task, Thresholds
+from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 LOSSES = {"squared_error": losses.one_hot_squared_error, "cross_entropy": losses.cross_entropy}
 
@@ -28,7 +28,7 @@ class Mnist(Task):
     folder: str
     n_train: int
     loss: str
-    thresholds: Thresholds
+    thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
         check_choice("task.dataset", self.dataset, mnist.MD5)
@@ -40,7 +40,7 @@ class Mnist(Task):
 
     @property
     def spec(self) -> Spec:
-        return Spec(Vectors(28 * 28), n_outputs=10)
+        return Spec(Images(channels=1, height=28, width=28), Classes(10))
 
     def data(self, streams: RandomStreams) -> Data:
         """The first `n_train` images in the official order and the full test set, as in the reference code.
@@ -56,7 +56,7 @@ class Mnist(Task):
             order = torch.randperm(len(labels), generator=streams.generator("split"))
             n_test = len(labels) - self.n_train
             split = f"{self.n_train:,} images drawn by the stream `split`; tested on the other {n_test:,}"
-        provenance = {"source": pool.source, "checksum": pool.checksum, "split": split, "message": pool.message}
+        provenance = Provenance(source=pool.source, checksum=pool.checksum, split=split, message=pool.message)
         train, test = order[: self.n_train], order[self.n_train :]
         return Data(Examples(images, labels, train), Examples(images, labels, test), provenance)
 
@@ -71,7 +71,7 @@ class Mnist(Task):
 
 @lru_cache(maxsize=2)
 def _table(dataset: str, source: str, folder: str, n_train: int) -> tuple[Tensor, Tensor, int, mnist.Pool]:
-    """Pixels from 0 to 1 [image, 784], labels [image], the size of the official test set, and the pool of images.
+    """Pixels from 0 to 1 [image, 1, 28, 28], labels [image], the size of the official test set, and the pool of images.
 
     The test set is at the end; its size is 0 if the source has none. The result is cached: replicas share equal tables.
     """
@@ -83,5 +83,5 @@ def _table(dataset: str, source: str, folder: str, n_train: int) -> tuple[Tensor
             f"task.n_train={n_train}: this source has at most {max_train:,} training images ({pool.source})"
         )
     indices = [*range(n_train), *range(n_images - pool.n_test, n_images)] if pool.n_test else range(n_images)
-    pixels = torch.from_numpy(pool.images[indices]).flatten(1).float() / 255
+    pixels = torch.from_numpy(pool.images[indices]).unsqueeze(1).float() / 255
     return pixels, torch.from_numpy(pool.labels[indices]).long(), pool.n_test, pool

@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grok.checks import UserError, check_choice, check_float, check_int
-from grok.models.spec import Spec, TokenPairs
+from grok.checks import UserError, check_bool, check_choice, check_float, check_int
+from grok.models.model import Model
+from grok.models.spec import Classes, Spec, TokenPairs
+from grok.models.transformer import Transformer
 from grok.random_streams import RandomStreams
 from grok.science import losses
 from grok.science.modular.binary_operations import NEED_PRIME, ON_S5, OPERATIONS, is_prime, n_elements, table
-from grok.tasks.task import Data, Examples, Task, Thresholds
+from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 LABELS = ("operation", "random")
 RNGS = ("ours", "reference")
@@ -29,6 +31,9 @@ class ModularAddition(Task):
     """Classify pairs (a, b) by the result of an operation after training on a fraction of all pairs.
 
     Inputs are the pairs, Int [pair, 2]; pair (a, b) has the index a · p + b (division has no pairs with b = 0).
+
+    With `train_equals_logit`, the loss has one more class, the token "=", which is never correct. Nanda et al. 2023
+    train with its logit. By default it is dropped: no gradient lowers it, and the loss is that of p classes.
     """
 
     per_replica_keys: ClassVar = ("labels", "label_noise", "rng")
@@ -38,8 +43,9 @@ class ModularAddition(Task):
     labels: str
     label_noise: float
     rng: str
+    train_equals_logit: bool
     loss_precision: str
-    thresholds: Thresholds
+    thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
         check_int("task.p", self.p, minimum=3, maximum=MAX_P)
@@ -52,12 +58,22 @@ class ModularAddition(Task):
         if self.label_noise and self.labels == "random":
             raise UserError(f"task.label_noise={self.label_noise}: needs task.labels=operation, not task.labels=random")
         check_choice("task.rng", self.rng, RNGS)
+        check_bool("task.train_equals_logit", self.train_equals_logit)
         check_choice("task.loss_precision", self.loss_precision, PRECISIONS)
 
     @property
     def spec(self) -> Spec:
         n = n_elements(self.operation, self.p)
-        return Spec(TokenPairs(n), n_outputs=n)
+        return Spec(TokenPairs(n), Classes(n + self.train_equals_logit))
+
+    def validate(self, model: Model) -> None:
+        """Require a transformer with an equals sign for `train_equals_logit`.
+
+        Raises:
+            UserError: it is another model.
+        """
+        if self.train_equals_logit and not (isinstance(model, Transformer) and model.embedding.equals_sign):
+            raise UserError("task.train_equals_logit=true: needs model=transformer and model.equals_sign=true")
 
     def full_table(self) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"]]:
         """All pairs and their true results, in the order of every replica's inputs.
@@ -85,13 +101,12 @@ class ModularAddition(Task):
         train, test = order[:n_train], order[n_train:]
         labels = self._labels(results, train, streams)
         group = "S5" if self.operation in ON_S5 else f"the residues modulo {self.p}"
-        provenance = {
-            "source": f"generated: {self.operation} on {group}, {len(pairs):,} pairs",
-            "checksum": "none",
-            "split": f"{n_train:,} pairs drawn by "
+        provenance = Provenance(
+            source=f"generated: {self.operation} on {group}, {len(pairs):,} pairs",
+            split=f"{n_train:,} pairs drawn by "
             + ("the stream `split`" if self.rng == "ours" else f"random.seed({streams.seed})"),
-            "message": f"{self.operation} on {group}: training on {n_train:,} of {len(pairs):,} pairs",
-        }
+            message=f"{self.operation} on {group}: training on {n_train:,} of {len(pairs):,} pairs",
+        )
         return Data(Examples(pairs, labels, train), Examples(pairs, labels, test), provenance)
 
     def _labels(
@@ -101,7 +116,7 @@ class ModularAddition(Task):
 
         With label noise, a fraction of the training examples has wrong labels, drawn by the stream `corrupted`.
         """
-        n_classes = self.spec.n_outputs
+        n_classes = n_elements(self.operation, self.p)
         if self.labels == "random":
             return torch.randint(n_classes, results.shape, generator=streams.generator("labels"))
         if not self.label_noise:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from grok.checks import UserError, check_choice, check_float, check_int
 from grok.data import qm9
-from grok.models.spec import Graphs, Spec
+from grok.models.spec import Graphs, Spec, Values
 from grok.random_streams import RandomStreams
 from grok.science.losses import squared_error
-from grok.tasks.task import Data, Examples, Task, Thresholds
+from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 FEATURES = ("reference", "perceived")
 
@@ -33,7 +33,7 @@ class Qm9(Task):
     n_molecules: int
     n_train: int
     tolerance: float
-    thresholds: Thresholds
+    thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
         check_choice("task.features", self.features, FEATURES)
@@ -45,19 +45,19 @@ class Qm9(Task):
 
     @property
     def spec(self) -> Spec:
-        return Spec(Graphs(qm9.N_FEATURES, len(qm9.BONDS)), n_outputs=1)
+        return Spec(Graphs(qm9.N_FEATURES, len(qm9.BONDS)), Values(1))
 
     def data(self, streams: RandomStreams) -> Data:
         """The first molecules in the order of QM9. The stream `split` divides them into training and test set."""
         inputs, targets, source, checksum = _table(self.folder, self.features, self.n_molecules)
         order = torch.randperm(self.n_molecules, generator=streams.generator("split"))
         n_test = self.n_molecules - self.n_train
-        provenance = {
-            "source": source,
-            "checksum": checksum,
-            "split": f"{self.n_train:,} of the first {self.n_molecules:,} molecules drawn by the stream `split`",
-            "message": f"QM9, first {self.n_molecules:,} molecules: {self.n_train:,} for training, {n_test:,} for test",
-        }
+        provenance = Provenance(
+            source=source,
+            checksum=checksum,
+            split=f"{self.n_train:,} of the first {self.n_molecules:,} molecules drawn by the stream `split`",
+            message=f"QM9, first {self.n_molecules:,} molecules: {self.n_train:,} for training, {n_test:,} for test",
+        )
         train, test = order[: self.n_train], order[self.n_train :]
         return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
 

@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from grok.checks import UserError, check_float, check_int
-from grok.models.spec import ControlledBits, Spec
+from grok.models.spec import Classes, ControlledBits, Spec
 from grok.random_streams import RandomStreams
 from grok.science import losses
 from grok.science.numerics.packed_bits import parity, random_bit_words
 from grok.science.quanta.quantization_model import zipf_frequencies
-from grok.tasks.task import Data, Examples, Task, Thresholds
+from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class SparseParity(Task):
     alpha: float
     n_train: int | None
     n_test_per_subtask: int
-    thresholds: Thresholds
+    thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
         check_int("task.n_subtasks", self.n_subtasks, minimum=1)
@@ -55,7 +55,7 @@ class SparseParity(Task):
 
     @property
     def spec(self) -> Spec:
-        return Spec(ControlledBits(self.n_subtasks, self.n_bits), n_outputs=2)
+        return Spec(ControlledBits(self.n_subtasks, self.n_bits), Classes(2))
 
     @property
     def frequencies(self) -> Float[Tensor, " subtask"]:
@@ -88,13 +88,12 @@ class SparseParity(Task):
             sample, training_data = None, f"{self.n_train:,} examples"
         bits = f"{self.subset_size} of {self.n_bits} bits"
         rule = f"{self.n_subtasks:,} parities of {bits}, with frequencies ∝ rank^−{self.alpha + 1:g}"
-        provenance = {
-            "source": f"generated: {rule}",
-            "checksum": "none",
-            "split": f"{training_data}; "
+        provenance = Provenance(
+            source=f"generated: {rule}",
+            split=f"{training_data}; "
             f"{self.n_test_per_subtask:,} test examples per subtask, sampled by separate streams",
-            "message": f"sparse parity: {rule}; training on {training_data}",
-        }
+            message=f"sparse parity: {rule}; training on {training_data}",
+        )
         return Data(train, test, provenance, sample)
 
     def _balanced_examples(self, subsets: Int[Tensor, "subtask k"], generator: Generator) -> Examples:

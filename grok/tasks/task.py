@@ -26,13 +26,28 @@ class Examples:
     weights: Float[Tensor, " example"] | None = None  # for means, in float64, with sum 1; None: equal weights
 
 
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where a replica's data come from. The record has all but `message`; a resumed run needs the same data."""
+
+    source: str  # the data set and its version, or the rule that generates the data
+    split: str  # how training and test examples are chosen
+    message: str  # the line that is printed when training starts
+    checksum: str = "none"  # of the source; "none" for generated data
+
+    @property
+    def recorded(self) -> dict[str, str]:
+        """What the record and the checkpoint keep."""
+        return {"source": self.source, "checksum": self.checksum, "split": self.split}
+
+
 @dataclass(frozen=True)
 class Data:
-    """The training and test examples of one replica, and their provenance for the record."""
+    """The training and test examples of one replica, and their provenance."""
 
     train: Examples
     test: Examples
-    provenance: Mapping[str, str]  # source, checksum, split; `message` is printed
+    provenance: Provenance
     sample: Callable[[int, Generator], tuple[Tensor, Tensor]] | None = None
     """Samples n new inputs and targets. A task that has it trains every step on a batch of these, and measures training
     accuracy on `train`; other tasks train on `train`, epoch by epoch."""
@@ -40,18 +55,38 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """The accuracies that count as memorized and as generalized, and the delay that counts as grokking."""
+    """The accuracies that count as memorized and as generalized, and the delay that counts as grokking.
+
+    A regression task can also state losses. A tolerance on the error of an example can make a delay by itself (Levi et
+    al. 2023, arXiv:2310.16441), so the summary then has the delay of both.
+    """
 
     memorization: float
     generalization: float
     grokking_delay: int  # steps from memorization to generalization, from which a run has grokked
-    stay: bool  # whether an accuracy must stay at its threshold, or only reach it once
+    stay: bool  # whether an accuracy or loss must stay at its threshold, or only reach it once
+    memorization_loss: float | None = None  # the training loss that counts as memorized
+    generalization_loss: float | None = None  # the test loss that counts as generalized
 
     def __post_init__(self) -> None:
         check_float("task.thresholds.memorization", self.memorization, above=0)
         check_float("task.thresholds.generalization", self.generalization, above=0)
         check_int("task.thresholds.grokking_delay", self.grokking_delay, minimum=1)
         check_bool("task.thresholds.stay", self.stay)
+        for key in ("memorization_loss", "generalization_loss"):
+            if getattr(self, key) is not None:
+                check_float(f"task.thresholds.{key}", getattr(self, key), minimum=0)
+
+    @property
+    def recorded(self) -> dict[str, float]:
+        """The attributes of the record, from which its summary is computed."""
+        own = {"memorization_threshold": self.memorization, "generalization_threshold": self.generalization}
+        losses = {
+            "memorization_loss_threshold": self.memorization_loss,
+            "generalization_loss_threshold": self.generalization_loss,
+        }
+        stated = {name: value for name, value in losses.items() if value is not None}
+        return {**own, **stated, "grokking_delay": self.grokking_delay, "thresholds_stay": int(self.stay)}
 
 
 class Task(ABC):
@@ -61,12 +96,12 @@ class Task(ABC):
     """
 
     per_replica_keys: ClassVar[Collection[str]] = ()  # keys in which the replicas of a batch may differ
-    thresholds: Thresholds
+    thresholds: Thresholds | None = None  # None: the task has no phases, and their keys in the summary are null
 
     @property
     @abstractmethod
     def spec(self) -> Spec:
-        """The kind of the inputs, and the sizes that the model needs."""
+        """The inputs that the task gives, and the outputs that it needs."""
 
     @abstractmethod
     def data(self, streams: RandomStreams) -> Data:
@@ -74,11 +109,25 @@ class Task(ABC):
 
     @abstractmethod
     def example_loss(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Float[Tensor, "*batch"]:
-        """The loss of each example."""
+        """The loss of each example, or of each token, from outputs and targets with any leading axes.
+
+        The harness calls it with [replica, example, …] and takes the mean.
+        """
 
     @abstractmethod
     def is_correct(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Bool[Tensor, "*batch"]:
-        """Whether each example is correct."""
+        """Whether each example, or each token, is correct; the same axes as the loss."""
+
+    def counts(self, targets: Tensor) -> Bool[Tensor, "*batch"] | None:
+        """Which examples or tokens count in means, with the same axes as the loss; None: all. Masks padding."""
+        return None
+
+    def validate(self, model: Model) -> None:  # noqa: B027 - most tasks can be learned by every model that fits
+        """Refuse, before training, a model that cannot learn the task.
+
+        Raises:
+            UserError: the model cannot.
+        """
 
     def initial_weights(self, model: Model, streams: RandomStreams) -> Mapping[str, Tensor]:
         """Initial weights that replace the model's own, such as those of a published run: by parameter names, without

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from grok.checks import check_choice, check_float, check_int
 from grok.models.mlp import ACTIVATIONS, Mlp
-from grok.models.spec import Spec, Vectors
+from grok.models.spec import Spec, Values, Vectors
 from grok.random_streams import RandomStreams
 from grok.science.losses import squared_error
-from grok.tasks.task import Data, Examples, Task, Thresholds
+from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class TeacherStudent(Task):
     teacher_width: int
     teacher_activation: str
     tolerance: float
-    thresholds: Thresholds
+    thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
         for key in ("n_train", "n_test", "n_inputs", "n_outputs", "teacher_depth", "teacher_width"):
@@ -43,7 +43,7 @@ class TeacherStudent(Task):
 
     @property
     def spec(self) -> Spec:
-        return Spec(Vectors(self.n_inputs), n_outputs=self.n_outputs)
+        return Spec(Vectors(self.n_inputs), Values(self.n_outputs))
 
     @torch.no_grad()
     def data(self, streams: RandomStreams) -> Data:
@@ -52,7 +52,7 @@ class TeacherStudent(Task):
             depth=self.teacher_depth,
             width=self.teacher_width,
             activation=self.teacher_activation,
-            n_inputs=self.n_inputs,
+            inputs=Vectors(self.n_inputs),
             n_outputs=self.n_outputs,
             generators=[streams.generator("teacher")],
         )
@@ -60,12 +60,11 @@ class TeacherStudent(Task):
         inputs = torch.randn(shape, generator=streams.generator("data"), dtype=torch.float64)
         targets = teacher(inputs[None])[0]
         indices = torch.arange(len(inputs))
-        provenance = {
-            "source": "generated: N(0, 1) inputs, random teacher",
-            "checksum": "none",
-            "split": "independent draws by the stream `data`",
-            "message": f"teacher–student: {self.n_train} training and {self.n_test} test inputs",
-        }
+        provenance = Provenance(
+            source="generated: N(0, 1) inputs, random teacher",
+            split="independent draws by the stream `data`",
+            message=f"teacher–student: {self.n_train} training and {self.n_test} test inputs",
+        )
         train, test = indices[: self.n_train], indices[self.n_train :]
         return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
 

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from grok.checks import UserError, check_choice, check_int
 from grok.models.embedding_decoder import EmbeddingDecoder
 from grok.models.model import Model
-from grok.models.spec import Spec, TokenPairs
+from grok.models.spec import Classes, Spec, TokenPairs, Values
 from grok.random_streams import RandomStreams
 from grok.science import losses
 from grok.science.effective_theory.parallelograms import parallelograms
 from grok.science.effective_theory.toy_operations import ON_S3, OPERATIONS, n_elements, n_pairs, n_results, toy_table
-from grok.tasks.task import Data, Examples, Task, Thresholds
+from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 LOSSES = ("squared_error", "cross_entropy")
 RNGS = ("ours", "reference")
@@ -45,7 +45,7 @@ class ToyAddition(Task):
     loss: str
     template_dimension: int
     rng: str
-    thresholds: Thresholds
+    thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
         check_int("task.p", self.p, minimum=3, maximum=MAX_P)
@@ -59,9 +59,9 @@ class ToyAddition(Task):
 
     @property
     def spec(self) -> Spec:
-        n_classes = n_results(self.operation, self.p)
-        n_outputs = self.template_dimension if self.loss == "squared_error" else n_classes
-        return Spec(TokenPairs(n_elements(self.operation, self.p)), n_outputs=n_outputs)
+        is_regression, n_classes = self.loss == "squared_error", n_results(self.operation, self.p)
+        outputs = Values(self.template_dimension) if is_regression else Classes(n_classes)
+        return Spec(TokenPairs(n_elements(self.operation, self.p)), outputs)
 
     def full_table(self) -> tuple[Int[Tensor, "pair 2"], Int[Tensor, " pair"]]:
         """All pairs and the indices of their results, in the order of every replica's inputs."""
@@ -85,31 +85,36 @@ class ToyAddition(Task):
         train, test = order[: self.n_train], order[self.n_train :]
         name = f"{self.operation} on {n_elements(self.operation, self.p)} elements"
         generator = f"np.random.seed({streams.seed})" if self._is_reference else "the stream `split`"
-        provenance = {
-            "source": f"generated: {name}, {len(pairs):,} pairs",
-            "checksum": "none",
-            "split": f"{self.n_train:,} pairs drawn by {generator}; tested on the other {len(test):,}",
-            "message": f"{name}: training on {self.n_train:,} of {len(pairs):,} pairs",
-        }
+        provenance = Provenance(
+            source=f"generated: {name}, {len(pairs):,} pairs",
+            split=f"{self.n_train:,} pairs drawn by {generator}; tested on the other {len(test):,}",
+            message=f"{name}: training on {self.n_train:,} of {len(pairs):,} pairs",
+        )
         return Data(Examples(pairs, targets, train), Examples(pairs, targets, test), provenance)
+
+    def validate(self, model: Model) -> None:
+        """Require the task's way to combine embeddings and, with `rng=reference`, the model of the reference.
+
+        Raises:
+            UserError: it is another model.
+        """
+        if isinstance(model, EmbeddingDecoder) and (model.combine == "sum") == (self.operation in ON_S3):
+            allowed = "matrix_product (with model.d_embedding=9)" if self.operation in ON_S3 else "sum"
+            raise UserError(f"model.combine={model.combine}: must be {allowed} for task.operation={self.operation}")
+        is_reference = isinstance(model, EmbeddingDecoder) and model.combine == "sum" and model.embedding_bound == 0.5
+        if self._is_reference and not is_reference:
+            raise UserError(
+                "task.rng=reference: needs model=embedding_decoder, model.combine=sum and model.embedding_bound=0.5"
+            )
 
     def initial_weights(self, model: Model, streams: RandomStreams) -> dict[str, Tensor]:
         """The initial weights of the reference code with `rng=reference`, else an empty dict: the model's own.
 
         The reference draws them after `torch.manual_seed(seed)`, the embeddings first.
-
-        Raises:
-            UserError: the model is not the reference's, or combines embeddings by another operation than the task.
         """
-        if isinstance(model, EmbeddingDecoder) and (model.combine == "sum") == (self.operation in ON_S3):
-            allowed = "matrix_product (with model.d_embedding=9)" if self.operation in ON_S3 else "sum"
-            raise UserError(f"model.combine={model.combine}: must be {allowed} for task.operation={self.operation}")
         if not self._is_reference:
             return {}
-        if not isinstance(model, EmbeddingDecoder) or model.combine != "sum" or model.embedding_bound != 0.5:
-            raise UserError(
-                "task.rng=reference: needs model=embedding_decoder, model.combine=sum and model.embedding_bound=0.5"
-            )
+        assert isinstance(model, EmbeddingDecoder), "validated before training"
         n_tokens, d_embedding = model.token_embedding.shape[1:]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(streams.seed)
@@ -149,7 +154,7 @@ class ToyAddition(Task):
     def _reference_draw(self, streams: RandomStreams) -> tuple[Float[Tensor, "result out"], Int[Tensor, " pair"]]:
         """Templates, and an order of all pairs: the reference's training pairs in its order, then the others."""
         rng = np.random.RandomState(streams.seed)
-        templates = rng.normal(0, 1, size=(n_results(self.operation, self.p), self.spec.n_outputs))
+        templates = rng.normal(0, 1, size=(n_results(self.operation, self.p), self.spec.outputs.n))
         n = n_pairs(self.operation, self.p)
         train = rng.choice(n, self.n_train, replace=False)
         order = np.concatenate([train, np.setdiff1d(np.arange(n), train)])

@@ -10,8 +10,11 @@ import torch
 from grok.checks import UserError
 from grok.configuration import differences, leaves
 from grok.measures.snapshot import Measure
-from grok.models.model import Model, models_that_read
-from grok.optimizers.optimizer import broadcast_to_parameter
+from grok.models.model import Model, models_that_fit
+from grok.optimizers.broadcasting import broadcast_to_parameter
+from grok.optimizers.optimizer import OptimizerSettings
+from grok.optimizers.schedule import Schedule
+from grok.optimizers.transforms.transform import Transform
 from grok.random_streams import RandomStreams
 from grok.tasks.task import Data, Task
 from grok.training.batches import BatchSource, EpochBatches, OnlineBatches, ReplicaDataset
@@ -39,6 +42,8 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
     streams = [RandomStreams(each.seed) for each in settings]
     tasks = [check_base(instantiate_cached(config["task"], "task"), Task, "task") for config in configs]
     data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
+    if first.stop_when_grokked and tasks[0].thresholds is None:
+        raise UserError("stop_when_grokked=true: this task has no thresholds (task.thresholds)")
     dtype = DTYPES[first.precision]
     model = _model(configs, tasks, streams, init_scales=[each.init_scale for each in settings]).to(dtype)
     train = ReplicaDataset([each.train for each in data], dtype=dtype)
@@ -50,7 +55,9 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
         batches=_batches(train, data, streams, first.batch_size),
         train=train,
         test=test,
-        optimizer_settings=[instantiate_cached(config["optimizer"], "optimizer") for config in configs],
+        optimizer_settings=[_optimizer_settings(config["optimizer"]) for config in configs],
+        schedules=[_schedule(config["optimizer"]) for config in configs],
+        transforms=_transforms([config["optimizer"]["transforms"] for config in configs]),
         measures=_measures(config.get("measure", {}), tasks[0], model),
         evaluation_steps=evaluation_steps(
             first.steps, per_decade=first.evaluate_per_decade, every=first.evaluate_every
@@ -104,9 +111,13 @@ def _model(
 ) -> Model:
     """The model of all replicas with its scaled initial weights, in float64."""
     generators = [stream.generator("init") for stream in streams]
-    _check_inputs(configs[0]["model"], tasks[0])
-    derived = {**_replica_values(configs), **tasks[0].spec.sizes, "generators": generators}
+    _check_fit(configs[0]["model"], tasks[0])
+    spec = tasks[0].spec
+    values = _replica_values([config["model"] for config in configs])
+    derived = {**values, "inputs": spec.inputs, "n_outputs": spec.outputs.n, "generators": generators}
     model = instantiate_as(Model, configs[0]["model"], "model", **derived)
+    for task in tasks:
+        task.validate(model)
     scales = torch.tensor(init_scales, dtype=torch.float64)
     with torch.no_grad():
         _load_initial_weights(model, tasks, streams)
@@ -115,26 +126,52 @@ def _model(
     return model
 
 
-def _check_inputs(config: Mapping[str, Any], task: Task) -> None:
-    """Require a model that reads the task's inputs.
+def _check_fit(config: Mapping[str, Any], task: Task) -> None:
+    """Require a model that reads the task's inputs and gives the outputs that it needs.
 
     Raises:
-        UserError: it reads others.
+        UserError: it reads or gives others.
     """
-    given, reads = type(task.spec.inputs), class_attribute(config, "reads", ()) if "_target_" in config else ()
-    if reads and given not in reads:
-        read, name = " or ".join(each.__name__ for each in reads), str(config["_target_"]).rpartition(".")[2]
-        raise UserError(
-            f"model: {name} reads {read}, but {type(task).__name__} gives {task.spec.inputs}; "
-            f"these models fit: {', '.join(models_that_read(given)) or 'none'}"
-        )
+    if "_target_" not in config:
+        return  # told when the model is made
+    spec, name = task.spec, str(config["_target_"]).rpartition(".")[2]
+    reads, gives = class_attribute(config, "reads", ()), class_attribute(config, "gives", ())
+    fit = f"these models fit: {', '.join(models_that_fit(spec)) or 'none'}"
+    if reads and type(spec.inputs) not in reads:
+        raise UserError(f"model: {name} reads {_either(reads)}, but {type(task).__name__} gives {spec.inputs}; {fit}")
+    if gives and type(spec.outputs) not in gives:
+        raise UserError(f"model: {name} gives {_either(gives)}, but {type(task).__name__} needs {spec.outputs}; {fit}")
+
+
+def _either(kinds: Sequence[type]) -> str:
+    """The names of the kinds, such as `Vectors or Images`."""
+    return " or ".join(each.__name__ for each in kinds)
 
 
 def _replica_values(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The model's per-replica keys, with one value per replica."""
-    model = configs[0]["model"]
-    keys = class_attribute(model, "per_replica_keys", ()) if "_target_" in model else ()
-    return {key: [config["model"][key] for config in configs] for key in keys if key in model}
+    """The per-replica keys of a model or a transform, with one value per replica."""
+    first = configs[0]
+    keys = class_attribute(first, "per_replica_keys", ()) if "_target_" in first else ()
+    return {key: [config[key] for config in configs] for key in keys if key in first}
+
+
+def _optimizer_settings(config: Mapping[str, Any]) -> OptimizerSettings:
+    own = {key: value for key, value in config.items() if key not in ("schedule", "transforms")}
+    return check_base(instantiate_cached(own, "optimizer"), OptimizerSettings, "optimizer")
+
+
+def _schedule(config: Mapping[str, Any]) -> Schedule:
+    return check_base(instantiate_cached(config["schedule"], "optimizer.schedule"), Schedule, "optimizer.schedule")
+
+
+def _transforms(configs: Sequence[Mapping[str, Any]]) -> dict[str, Transform]:
+    """The transforms of all replicas, by name, without those that are turned off by null."""
+    made = {}
+    for name, config in configs[0].items():
+        if config is not None:
+            values = _replica_values([each[name] for each in configs])
+            made[name] = instantiate_as(Transform, config, f"optimizer.transforms.{name}", **values)
+    return made
 
 
 def _load_initial_weights(model: Model, tasks: Sequence[Task], streams: Sequence[RandomStreams]) -> None:

@@ -25,9 +25,11 @@ def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
         UserError: the target refuses a value, or does not take a key.
     """
     try:
-        return utils.instantiate(config, _convert_="all", **derived)
-    except InstantiationException as error:
-        cause = error.__cause__
+        if not derived:
+            return utils.instantiate(config, _convert_="all")
+        return utils.instantiate(config, _convert_="all", _partial_=True)(**derived)  # Hydra would unpack dataclasses
+    except (InstantiationException, TypeError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from None
         if isinstance(cause, TypeError) and (line := _unknown_key_message(config, group, derived)):

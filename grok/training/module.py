@@ -13,18 +13,19 @@ from torch import Tensor
 
 from grok.measures.snapshot import Evaluation, Measure, Snapshot
 from grok.models.model import Model
-from grok.optimizers import optimizer as optimizers
-from grok.optimizers.norm_constraint import NormConstraint
+from grok.optimizers.optimizer import OptimizerSettings, build_optimizer
+from grok.optimizers.schedule import LearningRates, Schedule
+from grok.optimizers.transforms.transform import Transform, attach
 from grok.random_streams import RandomStreams
 from grok.records.history import History
+from grok.science.losses import mean_loss
 from grok.tasks.task import Task
 from grok.training.batches import BatchSource, ReplicaDataset
+from grok.training.evaluation import evaluate, example_loss
 
 # A segment ends after this many steps or seconds, so that an interruption waits for little and loses little.
 SEGMENT_STEPS = 100
 SEGMENT_SECONDS = 1.0
-EVALUATION_EXAMPLES = 4096  # examples evaluated at once, summed over all replicas …
-MIN_EXAMPLES_PER_REPLICA = 256  # … and at least this many per replica
 
 
 class ReplicaModule(LightningModule):
@@ -39,7 +40,9 @@ class ReplicaModule(LightningModule):
         batches: BatchSource,
         train: ReplicaDataset,
         test: ReplicaDataset,
-        optimizer_settings: Sequence[optimizers.OptimizerSettings],
+        optimizer_settings: Sequence[OptimizerSettings],
+        schedules: Sequence[Schedule],
+        transforms: Mapping[str, Transform],
         measures: Sequence[Measure],
         evaluation_steps: Sequence[int],
         stop_when_grokked: bool,
@@ -47,11 +50,10 @@ class ReplicaModule(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.task, self.batches, self.datasets = model, task, batches, {"train": train, "test": test}
-        self.replicas, self.optimizer_settings, self.measures = replicas, optimizer_settings, measures
+        self.replicas, self.measures = replicas, measures
+        self.optimizer_settings, self.schedules, self.transforms = optimizer_settings, schedules, transforms
         self.evaluation_steps, self.steps = evaluation_steps, evaluation_steps[-1]
         self.stop_when_grokked = stop_when_grokked
-        self.constraint = NormConstraint(list(model.parameters())) if optimizer_settings[0].constrain_norm else None
-        self.clip_norm = optimizer_settings[0].clip_norm
         self.history = History()
         self.step = 0
         self.seconds = 0.0  # training time over all sessions, evaluations included except the first
@@ -59,8 +61,9 @@ class ReplicaModule(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         parameters = dict(self.model.named_parameters())
-        optimizer = optimizers.build_optimizer(self.optimizer_settings, parameters, self.model.param_groups)
-        self.warmup = optimizers.Warmup(optimizer, self.optimizer_settings[0].warmup)
+        optimizer = build_optimizer(self.optimizer_settings, self.schedules, parameters, self.model.param_groups)
+        attach(self.transforms, optimizer, [*parameters.values()])
+        self.learning_rates = LearningRates(optimizer, self.schedules)
         return optimizer
 
     def train_dataloader(self) -> range:
@@ -88,24 +91,24 @@ class ReplicaModule(LightningModule):
         self.trainer.should_stop = bool(self.finished().any()) or self.interrupted()
 
     def losses(self) -> Float[Tensor, " replica"]:
-        """Each replica's mean loss on the batch of the next step."""
+        """Each replica's mean loss on the batch of the next step.
+
+        Raises:
+            UserError: the task's loss has the wrong shape.
+        """
         inputs, targets = self.batches.batch(self.step)
         if self.model.needs_rng:
             generators = [streams.generator("dropout", self.step, self.device) for _, streams in self.replicas]
             self.model.set_generators(generators)
-        return self.task.example_loss(self.model(inputs), targets).mean(1)
+        return mean_loss(example_loss(self.task, self.model(inputs), targets), self.task.counts(targets))
 
     def train_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """One optimizer step of every replica: clip the gradients, set the rate, step, restore the norm."""
+        """One optimizer step of every replica, with the transforms before and after it."""
         losses = self.losses()
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()  # replicas share no parameter: each gradient is that of the replica's own loss
-        if self.clip_norm is not None:
-            optimizers.clip_gradients([*self.model.parameters()], self.clip_norm)
-        self.warmup(self.step)
+        self.learning_rates.set(self.step)
         optimizer.step()
-        if self.constraint:
-            self.constraint.restore()
         self.step += 1
 
     @torch.no_grad()
@@ -113,7 +116,10 @@ class ReplicaModule(LightningModule):
         """Evaluate and measure every replica; add a row to the history and to each replica's logger."""
         self.model.eval()
         evaluations = {part: self.evaluate_on(dataset) for part, dataset in self.datasets.items()}
-        snapshot = Snapshot(self.step, self.task, self.model, **evaluations, replicas=self.replicas)
+        optimizer: Any = self.optimizers(use_pl_optimizer=False) if self._trainer else None
+        snapshot = Snapshot(
+            self.step, self.task, self.model, **evaluations, replicas=self.replicas, optimizer=optimizer
+        )
         measured = {name: quantity for measure in self.measures for name, quantity in measure(snapshot).items()}
         self.history.append(self.step, {**snapshot.performance(), **measured})
         if self.finished().any():
@@ -124,23 +130,13 @@ class ReplicaModule(LightningModule):
             logger.log_metrics({"step": self.step, **self.history.scalars(replica)}, step=self.step)
 
     def evaluate_on(self, dataset: ReplicaDataset) -> Evaluation:
-        """Loss and correctness of each replica on each of its examples."""
-        loss, correct, labels, outputs = [], [], [], []
-        keep = any(measure.needs_outputs for measure in self.measures)
-        size = max(MIN_EXAMPLES_PER_REPLICA, EVALUATION_EXAMPLES // len(dataset.indices))
-        for inputs, targets in dataset.chunks(size):
-            out = self.model(inputs)
-            loss.append(self.task.example_loss(out, targets))
-            correct.append(self.task.is_correct(out, targets))
-            labels.append(targets)
-            outputs += [out] if keep else []
-        return Evaluation(
-            indices=dataset.indices,
-            targets=torch.cat(labels, 1),
-            loss=torch.cat(loss, 1),
-            correct=torch.cat(correct, 1),
-            outputs=torch.cat(outputs, 1) if keep else None,
-            weights=dataset.weights,
+        """The performance of each replica on each of its examples, with what the measures need."""
+        return evaluate(
+            self.model,
+            self.task,
+            dataset,
+            with_outputs=any(measure.needs_outputs for measure in self.measures),
+            with_gradients=any(measure.needs_gradients for measure in self.measures),
         )
 
     def finished(self) -> Bool[Tensor, " replica"]:
@@ -161,6 +157,8 @@ class ReplicaModule(LightningModule):
     def grokked(self) -> Bool[Tensor, " replica"]:
         """Which replicas had memorized and generalized, by the task's thresholds, at the latest evaluation."""
         thresholds = self.task.thresholds
+        if thresholds is None:
+            return torch.zeros(len(self.replicas), dtype=torch.bool)
         memorized = self.history.latest("train_accuracy") >= thresholds.memorization
         return memorized & (self.history.latest("test_accuracy") >= thresholds.generalization)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from grok.checks import UserError, check_bool, check_choice, check_float, check_int
+from grok.checks import UserError, check_bool, check_choice, check_float, check_int, unknown_key
 from grok.configuration import SWEEP_GROUPS
 from grok.old_names import refuse_old_keys
 
@@ -32,19 +31,8 @@ class Settings:
     save_every_seconds: float
 
     def __post_init__(self) -> None:
-        check_int("seed", self.seed, minimum=0)
-        check_int("steps", self.steps, minimum=1)
-        if self.batch_size is not None:
-            check_int("batch_size", self.batch_size, minimum=1)
-        check_float("init_scale", self.init_scale, above=0)
-        check_choice("precision", self.precision, PRECISIONS)
-        if not isinstance(self.device, str) or self.device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
-            raise UserError(f"device={self.device}: must be auto, cpu, cuda, cuda:<number> or mps")
-        check_bool("stop_when_grokked", self.stop_when_grokked)
-        check_int("evaluate.per_decade", self.evaluate_per_decade, minimum=1)
-        if self.evaluate_every is not None:
-            check_int("evaluate.every", self.evaluate_every, minimum=1)
-        check_float("save_every_seconds", self.save_every_seconds, minimum=0)
+        for field in fields(self):
+            check_setting(field.name.replace("evaluate_", "evaluate."), getattr(self, field.name))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -66,6 +54,33 @@ class Settings:
         return cls(**values, **evaluate)
 
 
+def check_setting(key: str, value: Any) -> None:
+    """Validate the value of a key that every run has; other keys are ignored.
+
+    Raises:
+        UserError: the value has the wrong type or is out of its range.
+    """
+    match key:
+        case "seed":
+            check_int(key, value, minimum=0)
+        case "steps" | "evaluate.per_decade":
+            check_int(key, value, minimum=1)
+        case "batch_size" | "evaluate.every":
+            if value is not None:
+                check_int(key, value, minimum=1)
+        case "init_scale":
+            check_float(key, value, above=0)
+        case "precision":
+            check_choice(key, value, PRECISIONS)
+        case "device":
+            if not isinstance(value, str) or value.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+                raise UserError(f"{key}={value}: must be auto, cpu, cuda, cuda:<number> or mps")
+        case "stop_when_grokked":
+            check_bool(key, value)
+        case "save_every_seconds":
+            check_float(key, value, minimum=0)
+
+
 def refuse_unknown_keys(config: Mapping[str, Any]) -> None:
     """Refuse a configuration with a key at its top level that no run reads.
 
@@ -76,6 +91,4 @@ def refuse_unknown_keys(config: Mapping[str, Any]) -> None:
     known = [*own, *GROUPS, "measure", "name", "objective", "plot"]
     for key in config:
         if key not in known and key not in SWEEP_GROUPS:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            meant = f" (did you mean {near[0]}?)" if near else ""
-            raise UserError(f"{key}={config[key]}: no such key{meant}; the top level has {', '.join(known)}")
+            raise unknown_key(f"{key}={config[key]}", key, known)

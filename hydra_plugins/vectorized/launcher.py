@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -14,6 +15,8 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from grok.sweeps.refused_sweep import missing_paths, removed_if_refused
+
 
 class Vectorized(Launcher):
     """Trains the runs of a sweep in batches, in this process or through another launcher."""
@@ -23,11 +26,13 @@ class Vectorized(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
+        self.new_paths = missing_paths(Path(config.hydra.sweep.dir))  # the sweeper writes there after this
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from grok.sweeps.launch import launch  # imports torch and Lightning, which a single run's command line avoids
 
-        return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **self.settings)
+        with removed_if_refused(Path(self.config.hydra.sweep.dir), self.new_paths):
+            return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **self.settings)
 
 
 class Grid(BasicSweeper):

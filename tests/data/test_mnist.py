@@ -57,7 +57,7 @@ def test_the_official_split_is_the_first_thousand_images_and_the_full_test_set()
     assert digits == "5041921314"  # the well-known first digits of MNIST
     assert data.test.targets[data.test.indices][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert len(data.train.indices) == 1000 and len(data.test.indices) == 10_000
-    assert "first 1,000" in data.provenance["split"]
+    assert "first 1,000" in data.provenance.split
 
 
 @needs_official

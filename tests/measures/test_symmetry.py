@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from grok.measures.symmetry import N_TRIPLES, embedding_gradients, sample_triples
+from grok.models.spec import TokenPairs
 from tests.models.test_transformer import perturbed, transformer
 
 
@@ -26,10 +27,11 @@ def test_gradients_equal_those_of_a_network_with_separate_tokens_for_both_operan
     and b = a + 1.
     """
     options = dict(depth=2, attention_coefficient=[0.4, 1.0])
-    model, wide = perturbed(0, 1, **options), transformer(0, 1, n_tokens=14, **options)
+    model, wide = perturbed(0, 1, **options), transformer(0, 1, inputs=TokenPairs(14), **options)
     weights = model.state_dict()
     operands, equals = weights["embedding.tokens"].split([7, 1], dim=1)
-    wide.load_state_dict(weights | {"embedding.tokens": torch.cat([operands, operands, equals], 1)})
+    separate = {"embedding.tokens": torch.cat([operands, operands, equals], 1)}
+    wide.load_state_dict(weights | separate | {"unembedding.weight": weights["unembedding.weight"][..., :7]})
     triples = torch.tensor([[2, 5, 0], [3, 3, 6], [6, 0, 1], [4, 5, 5], [0, 0, 0]])
     for replica in range(2):
         gradients = embedding_gradients(model, replica, triples)

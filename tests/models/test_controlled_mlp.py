@@ -8,6 +8,7 @@ from grok.checks import UserError
 from grok.models import controlled_mlp
 from grok.models.controlled_mlp import ControlledMlp
 from grok.models.mlp import Mlp
+from grok.models.spec import ControlledBits, Vectors
 from grok.random_streams import RandomStreams
 from grok.science.numerics.packed_bits import random_bit_words, unpack_bits
 from grok.science.quanta.gradient_gram import per_sample_gradients
@@ -19,13 +20,13 @@ S, B, WIDTH = 5, 70, 6
 
 def network(*seeds: int, n_subtasks: int = S, n_bits: int = B, width: int = WIDTH) -> ControlledMlp:
     generators = [RandomStreams(seed).generator("init") for seed in seeds]
-    return ControlledMlp(n_subtasks=n_subtasks, n_bits=n_bits, width=width, n_outputs=2, generators=generators)
+    return ControlledMlp(width=width, inputs=ControlledBits(n_subtasks, n_bits), n_outputs=2, generators=generators)
 
 
 def dense_network(*seeds: int) -> Mlp:
     """The same network with one-hot control bits as inputs."""
     generators = [RandomStreams(seed).generator("init") for seed in seeds]
-    return Mlp(depth=2, width=WIDTH, activation="relu", n_inputs=S + B, n_outputs=2, generators=generators)
+    return Mlp(depth=2, width=WIDTH, activation="relu", inputs=Vectors(S + B), n_outputs=2, generators=generators)
 
 
 def examples(n_replicas: int, n: int) -> torch.Tensor:

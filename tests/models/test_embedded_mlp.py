@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from grok.models.embedded_mlp import EmbeddedMlp
+from grok.models.spec import TokenPairs
 from grok.random_streams import RandomStreams
 from grok.training.build import build
 from tests.conftest import TINY, composed
 
-SMALL = dict(d_embedding=4, depth=2, width=6, activation="relu", n_tokens=7, n_outputs=7)
+SMALL = dict(d_embedding=4, depth=2, width=6, activation="relu", inputs=TokenPairs(7), n_outputs=7)
 ADDITION = ("task=modular_addition", "model=embedded_mlp", "task.p=7", "measure=[weight_norm]")
 INPUTS = torch.randint(7, (2, 9, 2), generator=torch.Generator().manual_seed(0))
 

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from grok.checks import UserError
 from grok.models.graph_network import BondConvolution, GraphNetwork
+from grok.models.spec import Graphs
 from grok.random_streams import RandomStreams
 
 N_FEATURES, N_BONDS = 5, 4
@@ -16,8 +17,7 @@ def network(*seeds: int, widths=(6, 3)) -> GraphNetwork:
         widths=widths,
         bond_width=7,
         readout_width=4,
-        n_features=N_FEATURES,
-        n_bonds=N_BONDS,
+        inputs=Graphs(N_FEATURES, N_BONDS),
         n_outputs=1,
         generators=[RandomStreams(seed).generator("init") for seed in seeds],
     )

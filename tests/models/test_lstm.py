@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from grok.models.lstm import Lstm
+from grok.models.spec import TokenSequences
 from grok.random_streams import RandomStreams
 from tests.conftest import composed
 
-SMALL = dict(d_embedding=5, depth=2, width=7, n_words=11, n_outputs=1)
+SMALL = dict(d_embedding=5, depth=2, width=7, inputs=TokenSequences(11, 9), n_outputs=1)
 INPUTS = torch.randint(11, (1, 4, 9), generator=torch.Generator().manual_seed(0))
 
 
@@ -45,5 +46,5 @@ def test_the_network_of_the_paper_has_as_many_parameters_as_the_reference():
     """1,001 embeddings of 64, layers of 4 · 256 · (64 + 256 + 2) and 4 · 256 · (256 + 256 + 2), and 257 outputs."""
     config = composed("task=imdb_grok")["model"]
     keys = {key: config[key] for key in ("d_embedding", "depth", "width")}
-    model = Lstm(**keys, n_words=1001, n_outputs=1, generators=[RandomStreams(0).generator("init")])
+    model = Lstm(**keys, inputs=TokenSequences(1001, 500), n_outputs=1, generators=[RandomStreams(0).generator("init")])
     assert sum(each.numel() for each in model.parameters()) == 1001 * 64 + 4 * 256 * (322 + 514) + 257

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from grok.models.mlp import Mlp
+from grok.models.spec import Vectors
 from grok.random_streams import RandomStreams
 from grok.science.landscape.norms import joint_norm
 from grok.training.build import build
 from tests.conftest import composed
 
-MNIST = dict(depth=3, width=200, activation="relu", n_inputs=784, n_outputs=10)
+MNIST = dict(depth=3, width=200, activation="relu", inputs=Vectors(784), n_outputs=10)
 
 
 def mlp(*seeds: int, **changes) -> Mlp:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from grok.models.spec import TokenPairs
 from grok.models.transformer import Transformer
 from grok.random_streams import RandomStreams
 
@@ -21,10 +22,10 @@ SMALL = dict(
     dropout=0.0,
     equals_sign=True,
     causal=True,
-    n_tokens=7,
+    inputs=TokenPairs(7),
     n_outputs=7,
 )
-NANDA = SMALL | dict(width=128, heads=4, d_mlp=512, n_tokens=113, n_outputs=113)
+NANDA = SMALL | dict(width=128, heads=4, d_mlp=512, inputs=TokenPairs(113), n_outputs=113)
 PIZZA = dict(equals_sign=False, causal=False, attention_coefficient=0.3)
 
 
@@ -59,7 +60,7 @@ def by_definition(model: Transformer, inputs: Tensor, replica: int, **changes) -
     key = SMALL | changes
     weights = {name: parameter[replica] for name, parameter in model.named_parameters()}
     n, n_positions, coefficient = len(inputs), 2 + key["equals_sign"], key["attention_coefficient"]
-    tokens = functional.pad(inputs, (0, 1), value=key["n_tokens"]) if key["equals_sign"] else inputs
+    tokens = functional.pad(inputs, (0, 1), value=key["inputs"].n_tokens) if key["equals_sign"] else inputs
     x = weights["embedding.tokens"][tokens] + weights["embedding.positions"]
     ones = torch.ones(n_positions, n_positions, dtype=torch.float64)
     visible = ones.tril() if key["causal"] else ones

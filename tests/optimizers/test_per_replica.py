@@ -7,12 +7,12 @@ import torch
 
 from grok.checks import UserError
 from grok.optimizers.adam import Adam, AdamW
-from grok.optimizers.norm_constraint import NormConstraint
-from grok.optimizers.optimizer import Warmup, build_optimizer, clip_gradients
+from grok.optimizers.optimizer import build_optimizer
+from grok.optimizers.schedule import LearningRates, Schedule
 from grok.optimizers.sgd import Sgd
-from grok.science.landscape.norms import joint_norm
 
-OURS = dict(constrain_norm=False, clip_norm=None, warmup=0, param_groups={})  # settings that torch does not have
+OURS = dict(param_groups={})  # settings that torch does not have
+CONSTANT = Schedule(warmup=0, decay_until=None, final_factor=0.0)
 ADAM = [
     dict(lr=1e-2, betas=[0.9, 0.999], eps=1e-8, weight_decay=0.0),
     dict(lr=3e-3, betas=[0.9, 0.98], eps=1e-8, weight_decay=1.0),
@@ -30,6 +30,11 @@ HYPERPARAMETERS = pytest.mark.parametrize(
 
 def adamw(hyperparameters, **changes):
     return AdamW(**OURS | hyperparameters | changes)
+
+
+def built(settings, parameters, param_groups=None, schedules=None):
+    schedules = schedules or [CONSTANT] * len(settings)
+    return build_optimizer(settings, schedules, named(parameters), param_groups or {})
 
 
 def descend(optimizer, parameters, steps=200):
@@ -61,7 +66,7 @@ def initial_parameters_of(replica):
 )
 def test_200_steps_equal_those_of_torch_for_every_replica(settings, reference, hyperparameters):
     batched = initial_parameters()
-    descend(build_optimizer([settings(**OURS | each) for each in hyperparameters], named(batched), {}), batched)
+    descend(built([settings(**OURS | each) for each in hyperparameters], batched), batched)
     for replica, each in enumerate(hyperparameters):
         alone = initial_parameters_of(replica)
         descend(reference(alone, **each), alone)
@@ -71,11 +76,11 @@ def test_200_steps_equal_those_of_torch_for_every_replica(settings, reference, h
 
 def test_a_loaded_state_restores_the_moments_but_not_the_hyperparameters():
     uninterrupted, resumed = initial_parameters(), initial_parameters()
-    optimizer = build_optimizer([adamw(each) for each in ADAM], named(uninterrupted), {})
+    optimizer = built([adamw(each) for each in ADAM], uninterrupted)
     descend(optimizer, uninterrupted, steps=20)
     for parameter, reached in zip(resumed, uninterrupted, strict=True):
         parameter.data.copy_(reached)
-    new_optimizer = build_optimizer([adamw(each) for each in ADAM], named(resumed), {})
+    new_optimizer = built([adamw(each) for each in ADAM], resumed)
     new_optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     assert new_optimizer.param_groups[0]["lr"].tolist() == [each["lr"] for each in ADAM]
     descend(optimizer, uninterrupted, steps=5)
@@ -84,7 +89,7 @@ def test_a_loaded_state_restores_the_moments_but_not_the_hyperparameters():
 
 
 def test_replicas_with_equal_hyperparameters_use_torchs_fused_optimizer():
-    optimizer = build_optimizer([adamw(ADAM[1])] * 3, named(initial_parameters()), {})
+    optimizer = built([adamw(ADAM[1])] * 3, initial_parameters())
     assert type(optimizer) is torch.optim.AdamW and optimizer.defaults["fused"]
 
 
@@ -93,7 +98,7 @@ def test_a_parameter_group_has_its_own_hyperparameters(hyperparameters):
     batched = initial_parameters()
     group = {"lr": 1e-4, "weight_decay": 2.0}
     settings = [adamw(each, param_groups={"last": group}) for each in hyperparameters]
-    descend(build_optimizer(settings, named(batched), {"last": "1"}), batched)
+    descend(built(settings, batched, {"last": "1"}), batched)
     for replica, each in enumerate(hyperparameters):
         alone = initial_parameters_of(replica)
         descend(torch.optim.AdamW([{"params": [alone[0]]}, {"params": [alone[1]], **group}], **each), alone)
@@ -104,31 +109,60 @@ def test_a_parameter_group_has_its_own_hyperparameters(hyperparameters):
 @HYPERPARAMETERS
 def test_the_warm_up_equals_torchs_lambda_lr(hyperparameters):
     """min(step / 10, 1), so that the first step changes nothing (the reference code of Nanda et al. 2023)."""
-    batched = initial_parameters()
-    optimizer = build_optimizer([adamw(each, warmup=10) for each in hyperparameters], named(batched), {})
-    warm_up = Warmup(optimizer, 10)
-    for step in range(30):
-        warm_up(step)
-        descend(optimizer, batched, steps=1)
-        if step == 0:
-            assert all(
-                torch.equal(parameter, first) for parameter, first in zip(batched, initial_parameters(), strict=True)
-            )
+    batched, schedules = initial_parameters(), [Schedule(warmup=10, decay_until=None, final_factor=0.0)] * 3
+    train_with(schedules, hyperparameters, batched, steps=1)
+    assert all(torch.equal(parameter, first) for parameter, first in zip(batched, initial_parameters(), strict=True))
+    train_with(schedules, hyperparameters, batched := initial_parameters(), steps=30)
     for replica, each in enumerate(hyperparameters):
         alone = initial_parameters_of(replica)
         reference = torch.optim.AdamW(alone, **each)
         schedule = torch.optim.lr_scheduler.LambdaLR(reference, lambda step: min(step / 10, 1))
-        for _ in range(30):
-            descend(reference, alone, steps=1)
-            schedule.step()
+        follow(reference, schedule, alone)
         for parameter, single in zip(batched, alone, strict=True):
             torch.testing.assert_close(parameter[replica], single, rtol=1e-10, atol=1e-12)
+
+
+@HYPERPARAMETERS
+def test_the_cosine_decay_equals_torchs_and_each_replica_has_its_own(hyperparameters):
+    lengths, final = (20, 25, 30), 0.1
+    schedules = [Schedule(warmup=0, decay_until=length, final_factor=final) for length in lengths]
+    train_with(schedules, hyperparameters, batched := initial_parameters(), steps=30)
+    for replica, (each, length) in enumerate(zip(hyperparameters, lengths, strict=True)):
+        alone = initial_parameters_of(replica)
+        reference = torch.optim.AdamW(alone, **each)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(reference, length, eta_min=final * each["lr"])
+        follow(reference, cosine, alone, steps=length)
+        reference.param_groups[0]["lr"] = final * each["lr"]
+        descend(reference, alone, steps=30 - length)
+        for parameter, single in zip(batched, alone, strict=True):
+            torch.testing.assert_close(parameter[replica], single, rtol=1e-9, atol=1e-11)
+
+
+def train_with(schedules, hyperparameters, parameters, *, steps):
+    optimizer = built([adamw(each) for each in hyperparameters], parameters, schedules=schedules)
+    rates = LearningRates(optimizer, schedules)
+    for step in range(steps):
+        rates.set(step)
+        descend(optimizer, parameters, steps=1)
+
+
+def follow(optimizer, schedule, parameters, steps=30):
+    for _ in range(steps):
+        descend(optimizer, parameters, steps=1)
+        schedule.step()
+
+
+def test_a_decay_follows_the_warm_up():
+    schedule = Schedule(warmup=10, decay_until=30, final_factor=0.2)
+    assert [schedule.factor(step) for step in (0, 5, 10, 20, 30, 99)] == pytest.approx([0, 0.5, 1, 0.6, 0.2, 0.2])
+    with pytest.raises(UserError, match="decay_until=10: must be above"):
+        Schedule(warmup=10, decay_until=10, final_factor=0.0)
 
 
 def test_an_unknown_group_or_hyperparameter_is_an_error_that_names_the_allowed_ones():
     settings = [adamw(ADAM[0], param_groups={"first": {"lr": 1.0}})]
     with pytest.raises(UserError, match=r"optimizer.param_groups.first: this model has the groups last"):
-        build_optimizer(settings, named(initial_parameters()), {"last": "1"})
+        built(settings, initial_parameters(), {"last": "1"})
     with pytest.raises(UserError, match=r"optimizer.param_groups.last.speed: must be one of lr, betas, eps"):
         adamw(ADAM[0], param_groups={"last": {"speed": 1.0}})
 
@@ -139,8 +173,8 @@ def test_the_states_of_torchs_optimizer_and_of_ours_are_interchangeable(from_tor
     settings = [adamw(ADAM[1], lr=lr) for lr in (3e-3, 3e-3, 1e-3)]
     per_replica, shared = initial_parameters(), initial_parameters()
     optimizers = (
-        build_optimizer(settings, named(per_replica), {}),
-        build_optimizer([settings[0]] * 3, named(shared), {}),
+        built(settings, per_replica),
+        built([settings[0]] * 3, shared),
     )
     for optimizer, parameters in zip(optimizers, (per_replica, shared), strict=True):
         descend(optimizer, parameters, steps=20)
@@ -156,40 +190,6 @@ def test_the_states_of_torchs_optimizer_and_of_ours_are_interchangeable(from_tor
         torch.testing.assert_close(one[0], other[0], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("max_norm", [1e-3, 5.0, 1e6])
-def test_the_gradients_of_each_replica_are_clipped_as_torch_clips_those_of_one_network(max_norm):
-    batched = initial_parameters()
-    scales = torch.tensor([1.0, 10.0, 1e4])
-    sum((parameter.square().sum((1, 2)) * scales).sum() for parameter in batched).backward()
-    gradients = [parameter.grad.clone() for parameter in batched]
-    clip_gradients(batched, max_norm)
-    for replica in range(3):
-        alone = [torch.zeros_like(parameter[0]).requires_grad_() for parameter in batched]
-        for parameter, gradient in zip(alone, gradients, strict=True):
-            parameter.grad = gradient[replica].clone()
-        torch.nn.utils.clip_grad_norm_(alone, max_norm)
-        for parameter, single in zip(batched, alone, strict=True):
-            torch.testing.assert_close(parameter.grad[replica], single.grad, rtol=1e-12, atol=0)
-
-
-@pytest.mark.parametrize("clip_norm", [0, -1.0, "five", True])
-def test_an_invalid_clip_norm_is_an_error_that_names_its_key(clip_norm):
-    with pytest.raises(UserError, match=rf"optimizer.clip_norm={clip_norm}: must be a number above 0"):
-        adamw(ADAM[0], clip_norm=clip_norm)
-
-
-def test_the_norm_constraint_keeps_the_norm_to_1e_6():
-    parameters = [parameter.detach().float().requires_grad_() for parameter in initial_parameters()]
-    initial_norm = joint_norm(parameters).detach()
-    constraint = NormConstraint(parameters)
-    optimizer = build_optimizer([adamw(each) for each in ADAM], named(parameters), {})
-    for _ in range(50):
-        descend(optimizer, parameters, steps=1)
-        assert (joint_norm(parameters) / initial_norm - 1).abs().max() > 1e-4  # the step changes the norm
-        constraint.restore()
-        torch.testing.assert_close(joint_norm(parameters).detach(), initial_norm, rtol=1e-6, atol=0)
-
-
 def test_replicas_with_different_optimizers_cannot_be_batched():
     with pytest.raises(UserError, match="must share the optimizer"):
-        build_optimizer([adamw(ADAM[0]), Sgd(**OURS | SGD[0])], named(initial_parameters()), {})
+        built([adamw(ADAM[0]), Sgd(**OURS | SGD[0])], initial_parameters())

@@ -124,7 +124,7 @@ def test_the_lstms_of_a_sweep_are_not_batched_and_train_as_if_alone(command, tmp
         ("n_reviews=25001", "task.n_reviews=25001: must be an integer from 2 to 25,000"),
         ("n_train=1000", "task.n_train=1000: must be an integer from 1 to 999"),
         ("max_words=0", "task.max_words=0: must be an integer of at least 1"),
-        ("folder=3", "task.folder=3: must be the path of a folder"),
+        ("folder=3", "task.folder=3: must be text"),
     ],
 )
 def test_a_mistake_is_a_one_line_error(command, override, line):
@@ -147,4 +147,4 @@ def test_words_that_the_training_reviews_lack_have_no_rank():
     assert ranks.tolist() == [3, 1, 2, 0, 0]
     with pytest.raises(UserError, match=r"task.n_words=0"):
         task(n_words=0)
-    assert composed("task=imdb_grok")["optimizer"]["clip_norm"] == 5
+    assert composed("task=imdb_grok")["optimizer"]["transforms"]["clip_gradients"]["max_norm"] == 5

@@ -1,11 +1,15 @@
 """Modular addition: the published split, label noise and random labels, and one-line errors."""
 
+import math
 import random
 
+import numpy as np
 import pytest
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+import grok
+from grok.checks import UserError
 from grok.random_streams import RandomStreams
 from grok.science.modular.binary_operations import OPERATIONS
 from grok.tasks.modular_addition import ModularAddition
@@ -85,7 +89,7 @@ def test_every_operation_has_data_and_a_name_that_the_command_line_can_parse(ope
     (override,) = OverridesParser.create().parse_overrides([f"task.operation={operation}"])
     assert override.value() == operation
     with_operation = task(f"task.operation={operation}", "task.p=11")
-    data, n = with_operation.data(RandomStreams(0)), with_operation.spec.n_outputs
+    data, n = with_operation.data(RandomStreams(0)), with_operation.spec.outputs.n
     assert data.train.inputs.max() == n - 1 and data.train.targets.max() < n
     assert len(data.train.indices) == int(0.3 * len(data.train.inputs))
     if operation.endswith("_s5"):
@@ -106,7 +110,7 @@ def test_every_operation_has_data_and_a_name_that_the_command_line_can_parse(ope
         (("task.fraction=0.0",), "task.fraction=0.0: must be a number above 0 and below 1"),
         (("task.fraction=0.001",), "task.fraction=0.001: gives no training example out of 121 pairs"),
         (("task.operation=plus",), f"task.operation=plus: must be one of {', '.join(OPERATIONS)}"),
-        (("task.labels=true",), "task.labels=True: must be one of operation, random"),
+        (("task.labels=true",), "task.labels=True: must be text; a number in quotes is text"),
         (
             ("task.labels=random", "task.label_noise=0.1"),
             "task.label_noise=0.1: needs task.labels=operation, not task.labels=random",
@@ -116,3 +120,35 @@ def test_every_operation_has_data_and_a_name_that_the_command_line_can_parse(ope
 def test_a_mistake_is_a_one_line_error(command, overrides, line):
     code, stderr = command(*SMALL, *overrides)
     assert code and stderr.strip().splitlines()[-1].endswith(line) and "Traceback" not in stderr
+
+
+def test_the_logit_of_the_equals_sign_is_trained_only_on_demand():
+    """With the key, the loss is that of p + 1 classes from the same initial weights, as in the reference code."""
+    (default, _), (trained, _) = (
+        build([composed(*SMALL, f"task.train_equals_logit={flag}")]) for flag in ("false", "true")
+    )
+    weights = default.model.state_dict()
+    assert all(torch.equal(each, weights[name]) for name, each in trained.model.state_dict().items())
+    inputs, targets = trained.batches.batch(0)
+    outputs = trained.model(inputs)
+    assert outputs.shape[-1] == 12
+    torch.testing.assert_close(outputs[..., :11], default.model(inputs))
+    log_probability = torch.log_softmax(outputs.double(), -1).gather(-1, targets.unsqueeze(-1))
+    assert trained.losses().item() == pytest.approx(-log_probability.mean().item(), rel=1e-6)
+    for module, is_trained in ((default, False), (trained, True)):
+        module.losses().sum().backward()
+        assert module.model.unembedding.weight.grad[..., 11].any() == is_trained
+
+
+def test_measures_do_not_see_the_logit_of_the_equals_sign(add):
+    record = grok.load(add("task.train_equals_logit=true", "steps=20"))
+    assert record["neuron_logit_norm"].notnull().all() and record.sizes["frequency"] == 11
+    loss, table_loss = (float(record[name][0]) for name in ("train_loss", "restricted_loss_current_frequencies"))
+    assert loss > math.log(23) - 0.5 and np.isfinite(table_loss)
+
+
+@pytest.mark.parametrize("model", ["model=embedded_mlp", "model.equals_sign=false"])
+def test_training_that_logit_needs_an_equals_sign(model):
+    keys = [each for each in SMALL if not each.startswith("model.") or model == "model.equals_sign=false"]
+    with pytest.raises(UserError, match="needs model=transformer and"):
+        build([composed(*keys, model, "measure=[]", "task.train_equals_logit=true")])

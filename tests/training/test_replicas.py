@@ -16,6 +16,7 @@ def trained(*configs: dict) -> ReplicaModule:
     return module
 
 
+TRANSFORMS = "+optimizer/transform=[clip_gradients,grokfast_ema,grokfast_ma,norm_constraint]"
 SHARED_VALUES = [("seed=0",), ("seed=1", "init_scale=0.5"), ("seed=2", "init_scale=4")]
 REPLICA_VALUES = [
     ("seed=0", "optimizer.lr=0.01"),
@@ -25,10 +26,10 @@ REPLICA_VALUES = [
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-@pytest.mark.parametrize("constrain", [False, True])
+@pytest.mark.parametrize("transforms", [[], [TRANSFORMS]], ids=["plain", "with transforms"])
 @pytest.mark.parametrize("variants", [SHARED_VALUES, REPLICA_VALUES], ids=["shared", "per replica"])
-def test_batched_equals_alone(variants, constrain, precision):
-    common = (*TINY, "steps=100", f"precision={precision}", f"optimizer.constrain_norm={constrain}".lower())
+def test_batched_equals_alone(variants, transforms, precision):
+    common = (*TINY, "steps=100", f"precision={precision}", *transforms)
     configs = [composed(*common, *variant) for variant in variants]
     batched, alone = trained(*configs), [trained(config) for config in configs]
     tolerance = {"float64": dict(rtol=1e-9, atol=1e-11), "float32": dict(rtol=1e-3, atol=1e-4)}[precision]
@@ -53,7 +54,7 @@ def test_replicas_start_from_their_own_weights_and_data_exactly():
 
 
 def test_the_norm_constraint_holds_during_training():
-    module = trained(composed(*TINY, "steps=200", "optimizer.constrain_norm=true", "optimizer.weight_decay=1"))
+    module = trained(composed(*TINY, "steps=200", "+optimizer/transform=norm_constraint", "optimizer.weight_decay=1"))
     norms = torch.stack(module.history.columns["weight_norm"])
     torch.testing.assert_close(norms, norms[0].expand_as(norms), rtol=1e-6, atol=0)
     assert module.history.columns["train_loss"][-1] < module.history.columns["train_loss"][0]

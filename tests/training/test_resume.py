@@ -17,7 +17,8 @@ from tests.conftest import TINY, checkpoint, trained_in
 from tests.process import TrainProcess
 
 STEPS = 2000
-SAVED_OFTEN = (f"steps={STEPS}", "evaluate.per_decade=4", "save_every_seconds=0")  # after every segment
+TRANSFORMS = "+optimizer/transform=[grokfast_ema,grokfast_ma,norm_constraint]"  # all with state
+SAVED_OFTEN = (f"steps={STEPS}", "evaluate.per_decade=4", "save_every_seconds=0", TRANSFORMS)  # after every segment
 
 
 def start(folder: Path) -> TrainProcess:

@@ -101,13 +101,21 @@ def _rounded(values: np.ndarray) -> list[float | None]:
 
 
 def _outcome(summary: Mapping[str, Any]) -> str:
-    """The steps of memorization and generalization, the phase and the final accuracies, in two sentences."""
+    """The steps of memorization and generalization, the phase and the final accuracies, in a few sentences."""
 
     def step(key: str) -> str:
         return "never" if summary[key] is None else f"at step {summary[key]:,}"
 
+    phase, by_loss = "", ""
+    if summary["phase"] is not None:
+        phase = (
+            f"Memorized {step('memorization_step')}, generalized {step('generalization_step')}: {summary['phase']}. "
+        )
+    if summary["memorization_step_by_loss"] is not None:
+        reached = (step(f"{name}_step_by_loss") for name in ("memorization", "generalization"))
+        by_loss = "By the thresholds on the loss: memorized {}, generalized {}. ".format(*reached)
     return (
-        f"Memorized {step('memorization_step')}, generalized {step('generalization_step')}: {summary['phase']}. "
+        f"{phase}{by_loss}"
         f"Final accuracy {summary['train_accuracy']:.4f} on training examples, {summary['test_accuracy']:.4f} on test "
         f"examples, after {summary['steps']:,} steps."
     )

@@ -15,12 +15,17 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     def step(key: str) -> str:
         return "never" if summary[key] is None else f"step {summary[key]:,}"
 
+    def delay(key: str) -> str:
+        return "–" if summary[key] is None else f"{summary[key]:,} steps"
+
+    has_phase, has_loss_thresholds = summary["phase"] is not None, summary["memorization_step_by_loss"] is not None
+    steps = {"memorized at": step("memorization_step"), "generalized at": step("generalization_step")}
     rows = {
-        "memorized at": step("memorization_step"),
-        "generalized at": step("generalization_step"),
-        "delay": "–" if summary["delay"] is None else f"{summary['delay']:,} steps",
+        **({**steps, "delay": delay("delay")} if has_phase else {}),
+        **({"delay by loss": delay("delay_by_loss")} if has_loss_thresholds else {}),
         "accuracy": f"train {summary['train_accuracy']:.4f}   test {summary['test_accuracy']:.4f}",
-        "phase": summary["phase"] + ("" if summary["train_loss"] is not None else " (the loss is not finite)"),
+        **({"phase": summary["phase"]} if has_phase else {}),
+        **({"loss": "not finite"} if summary["train_loss"] is None else {}),
         "time": f"{summary['seconds']:.0f} s for {summary['steps']:,} steps",
     }
     table = Table(show_header=False, box=None, padding=(0, 2))

@@ -1,0 +1,48 @@
+"""Grokfast with a moving average of the gradients over a window (Lee et al. 2024, arXiv:2405.20233)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from grok.checks import check_float, check_int
+from grok.optimizers.broadcasting import broadcast_to_parameter
+from grok.optimizers.transforms.transform import Transform
+
+
+class GrokfastMa(Transform):
+    """Adds the mean of the last `window` gradients, multiplied by λ, once there are that many.
+
+    The key of λ is `amplification`. The state holds `window` gradients of every parameter, and their sum in float64.
+    """
+
+    per_replica_keys: ClassVar = ("amplification",)
+
+    def __init__(self, *, window: int, amplification: Sequence[float]) -> None:
+        super().__init__()
+        check_int("optimizer.transforms.grokfast_ma.window", window, minimum=1)
+        for each in amplification:
+            check_float("optimizer.transforms.grokfast_ma.amplification", each, minimum=0)
+        self.window = window
+        self.amplification = torch.tensor(amplification, dtype=torch.float64)
+
+    def before_step(self, parameters: Sequence[Tensor]) -> None:
+        n_steps = self.state.setdefault("n_steps", torch.zeros((), dtype=torch.int64))
+        place = int(n_steps) % self.window
+        n_steps += 1
+        for number, parameter in enumerate(parameters):
+            gradient = parameter.grad
+            assert gradient is not None, "a step follows a backward pass"
+            if f"sum_{number}" not in self.state:
+                n_replicas, *shape = gradient.shape
+                self.state[f"last_{number}"] = gradient.new_zeros(n_replicas, self.window, *shape)
+                self.state[f"sum_{number}"] = torch.zeros_like(gradient, dtype=torch.float64)
+            oldest, total = self.state[f"last_{number}"][:, place], self.state[f"sum_{number}"]
+            total += gradient.double() - oldest
+            oldest.copy_(gradient)
+            if int(n_steps) >= self.window:
+                mean = (total / self.window).to(gradient.dtype)
+                gradient.addcmul_(mean, broadcast_to_parameter(self.amplification, gradient))

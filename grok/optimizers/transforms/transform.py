@@ -1,0 +1,62 @@
+"""The base of all transforms: changes of gradients before an optimizer's step, and of parameters after it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+
+class Transform:
+    """Changes gradients before an optimizer's step, or parameters after it. It overrides one of the methods, or both.
+
+    The constructor takes the keys of the transform's YAML; those in `per_replica_keys` are lists with one value per
+    replica. `state` is saved with the optimizer's state, so that a run resumes as if it had not been interrupted. Its
+    tensors are [replica, …], or have no axes if all replicas share the value.
+    """
+
+    per_replica_keys: ClassVar[Collection[str]] = ()  # keys with one value per replica
+
+    def __init__(self) -> None:
+        self.state: dict[str, Tensor] = {}
+
+    def before_step(self, parameters: Sequence[Tensor]) -> None:
+        """Change the gradients of all parameters [replica, …], in place."""
+
+    def after_step(self, parameters: Sequence[Tensor]) -> None:
+        """Change all parameters [replica, …], in place."""
+
+
+def attach(transforms: Mapping[str, Transform], optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> None:
+    """Let the optimizer apply the transforms in their order around each step, and keep their state in its state."""
+
+    def before_step(*_: Any) -> None:
+        with torch.no_grad():
+            for transform in transforms.values():
+                transform.before_step(parameters)
+
+    def after_step(*_: Any) -> None:
+        with torch.no_grad():
+            for transform in transforms.values():
+                transform.after_step(parameters)
+
+    def save(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+        own = {name: dict(transform.state) for name, transform in transforms.items() if transform.state}
+        return {**state, "state": {**state["state"], **own}}
+
+    def load(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+        device = parameters[0].device
+        for name, transform in transforms.items():
+            saved = state["state"].get(name, {})
+            transform.state = {
+                key: value.to(device if value.dim() else "cpu", copy=True) for key, value in saved.items()
+            }
+        others = {key: value for key, value in state["state"].items() if key not in transforms}
+        return {**state, "state": others}
+
+    optimizer.register_step_pre_hook(before_step)
+    optimizer.register_step_post_hook(after_step)
+    optimizer.register_state_dict_post_hook(save)
+    optimizer.register_load_state_dict_pre_hook(load)

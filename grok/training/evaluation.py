@@ -1,0 +1,83 @@
+"""The evaluation of replicas on their examples: losses, correctness, and what measures ask for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from grok.checks import UserError
+from grok.measures.snapshot import Evaluation
+from grok.models.model import Model
+from grok.science.losses import loss_weights
+from grok.tasks.task import Task
+from grok.training.batches import ReplicaDataset
+
+EVALUATION_EXAMPLES = 4096  # examples evaluated at once, summed over all replicas …
+MIN_EXAMPLES_PER_REPLICA = 256  # … and at least this many per replica
+
+
+def evaluate(
+    model: Model, task: Task, dataset: ReplicaDataset, *, with_outputs: bool, with_gradients: bool
+) -> Evaluation:
+    """The performance of every replica on each of its examples, a chunk of examples at a time.
+
+    Raises:
+        UserError: the task's loss or correctness has the wrong shape.
+    """
+    loss, correct, labels, outputs = [], [], [], []
+    size = max(MIN_EXAMPLES_PER_REPLICA, EVALUATION_EXAMPLES // len(dataset.indices))
+    for inputs, targets in dataset.chunks(size):
+        out = model(inputs)
+        loss.append(example_loss(task, out, targets))
+        correct.append(task.is_correct(out, targets))
+        if correct[-1].shape != loss[-1].shape:
+            raise _wrong_shape(task, "is_correct", correct[-1], f"must be that of the loss, {[*loss[-1].shape]}")
+        labels.append(targets)
+        outputs += [out] if with_outputs else []
+    found = Evaluation(
+        indices=dataset.indices,
+        targets=torch.cat(labels, 1),
+        loss=torch.cat(loss, 1),
+        correct=torch.cat(correct, 1),
+        outputs=torch.cat(outputs, 1) if with_outputs else None,
+        weights=dataset.weights,
+        counts=task.counts(torch.cat(labels, 1)),
+    )
+    return replace(found, gradients=_gradients(model, task, dataset, found, size)) if with_gradients else found
+
+
+def example_loss(task: Task, outputs: Tensor, targets: Tensor) -> Float[Tensor, "replica example *token"]:
+    """The task's loss of each example or token.
+
+    Raises:
+        UserError: it has the wrong shape.
+    """
+    loss = task.example_loss(outputs, targets)
+    if loss.shape[:2] != targets.shape[:2]:
+        raise _wrong_shape(task, "example_loss", loss, f"must start with [replica, example], {[*targets.shape[:2]]}")
+    return loss
+
+
+@torch.enable_grad()
+def _gradients(
+    model: Model, task: Task, dataset: ReplicaDataset, evaluation: Evaluation, size: int
+) -> dict[str, Float[Tensor, "replica ..."]]:
+    """The gradient of each replica's mean loss, by parameter."""
+    parameters = dict(model.named_parameters())
+    weights = None if dataset.weights is None else dataset.weights.to(evaluation.loss)
+    weight = loss_weights(evaluation.loss, evaluation.counts, weights)
+    weight = weight / weight.flatten(1).sum(1).view(-1, *[1] * (weight.dim() - 1))
+    total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+    for share, (inputs, targets) in zip(weight.split(size, dim=1), dataset.chunks(size), strict=True):
+        loss = task.example_loss(model(inputs), targets).where(share > 0, 0)
+        gradients = torch.autograd.grad((loss * share).sum(), [*parameters.values()])
+        for name, gradient in zip(parameters, gradients, strict=True):
+            total[name] += gradient
+    return total
+
+
+def _wrong_shape(task: Task, method: str, values: Tensor, rule: str) -> UserError:
+    return UserError(f"task: {type(task).__name__}.{method} returned the shape {[*values.shape]}; it {rule}")
