@@ -20,16 +20,18 @@ class FailedRunsError(Exception):
     """Runs of a sweep failed. The other runs have finished, and the errors have been printed."""
 
 
-def check_int(key: str, value: Any, *, minimum: int, maximum: int | None = None) -> None:
+def check_int(key: str, value: Any, *, minimum: int | None = None, maximum: int | None = None) -> None:
     """Require an integer from `minimum` to `maximum`.
 
     Raises:
         UserError: the value is not such an integer.
     """
     is_int = isinstance(value, int) and not isinstance(value, bool)
-    if not is_int or value < minimum or (maximum is not None and value > maximum):
-        allowed = f"of at least {minimum:,}" if maximum is None else f"from {minimum:,} to {maximum:,}"
-        raise UserError(f"{key}={value}: must be an integer {allowed}")
+    if not is_int or (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+        allowed = "" if minimum is None else f" of at least {minimum:,}"
+        if minimum is not None and maximum is not None:
+            allowed = f" from {minimum:,} to {maximum:,}"
+        raise UserError(f"{key}={value}: must be an integer{allowed}")
 
 
 def check_float(

@@ -18,6 +18,7 @@ from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError
 from grok.configuration import PACKAGES
 from grok.help_page import help_page, options
 from grok.override_checks import check_overrides
+from grok.training.settings import GROUPS
 
 EXIT_FAILED = 1  # exit code if a run diverged or runs of a sweep failed
 FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for everything
@@ -55,7 +56,7 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
 def _run_command(main: Callable[[], None], config_folder: Path) -> None:
     """Check the arguments, then print the help page or run the application."""
     _check_flags(sys.argv[1:])
-    sys.argv[1:] = [each for argument in sys.argv[1:] for each in _added_to_list(argument)]
+    sys.argv[1:] = [each for argument in sys.argv[1:] for each in _expand_addition(argument)]
     overrides = [each for each in sys.argv[1:] if not each.startswith("-")]
     check_overrides(config_folder, overrides)
     if {"--help", "-h"} & set(sys.argv):
@@ -82,9 +83,12 @@ def _check_flags(arguments: list[str]) -> None:
     for group in ("measure", "plot"):
         if f"{group}=null" in arguments:
             raise UserError(f"{group}=null: must be a list of names; the empty list is {group}=[]")
+    for group in GROUPS:
+        if f"{group}=null" in arguments:
+            raise UserError(f"{group}=null: must be the name of a configuration, or keys with values")
 
 
-def _added_to_list(argument: str) -> list[str]:
+def _expand_addition(argument: str) -> list[str]:
     """Hydra's overrides for arguments such as `+measure=circuit` or `+plot=[rings,maps]`, which add to a task's own."""
     added = re.fullmatch(r"(\+?)(measure|plot|optimizer/transform)=(.*)", argument)
     if not added:
@@ -122,6 +126,8 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
         return f"{ambiguous[1]}: several values need a sweep, python train.py -m; a list is written [a,b]"
     if existing := re.search(r"Either remove \+ prefix: '(.*)'", text):
         return f"+{existing[1]}: the key exists; {existing[1]} sets it"
+    if repeated := re.search(r"@([\w.]+) appears more than once in the final defaults list", text):
+        return f"{repeated[1]}: the task has it already; {repeated[1]}.<key>=<value> sets one of its keys"
     if scale := re.search(r"Interpolation key 'study.scales.(\S+)' not found", text):
         return f"scale={scale[1]}: must be one of smoke, laptop, paper"
     if sweep := re.search(r"Sweep parameters '(.*)' requires --multirun", text):

@@ -11,6 +11,8 @@ SWEEP_GROUPS = ("cluster", "hydra", "scale", "study")
 # the packages of the groups from which `+group=name` adds a configuration
 PACKAGES = {"measure": "measure", "plot": "plot", "optimizer/transform": "optimizer.transforms"}
 
+ORDERED = "optimizer.transforms"  # the mapping whose order matters
+
 
 def as_typed(override: str) -> str:
     """An override as the user types it: `+measure=circuit` is composed as `+measure@measure.circuit=circuit`."""
@@ -27,6 +29,8 @@ def run_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
     """The dotted keys at which two resolved configurations differ."""
     if isinstance(one, dict) and isinstance(other, dict):
+        if key == ORDERED and one.keys() == other.keys() and [*one] != [*other]:
+            yield key
         for name in sorted(one.keys() | other.keys()):
             yield from differences(one.get(name), other.get(name), f"{key}.{name}" if key else name)
     elif one != other:

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from grok.configuration import leaves, run_config
+from grok.configuration import as_typed, leaves, run_config
 from grok.override_checks import composed
 
 COMMANDS = """\
@@ -27,13 +27,16 @@ def help_page(config_folder: Path, overrides: Sequence[str]) -> str:
     Raises:
         HydraException: the overrides do not fit.
     """
-    folders = [*sorted({file.parent for file in config_folder.glob("*/*.yaml")}), config_folder / "hydra" / "launcher"]
+    nested = [config_folder / "hydra" / "launcher", config_folder / "optimizer" / "transform"]
+    folders = [*sorted({file.parent for file in config_folder.glob("*/*.yaml")}), *nested]
     groups = [f"{folder.relative_to(config_folder)}: {', '.join(options(folder))}" for folder in folders]
     if not any(each.startswith(("task=", "study=")) for each in overrides):
         keys = (config_folder / "train.yaml").read_text().split("\n\n")[1]
         more = "python train.py task=<name> --help lists the keys of a task, its model, optimizer and measures, too"
         return "\n".join([COMMANDS, *groups, "", "Keys of every run:", keys, "", more])
-    return "\n".join([COMMANDS, *groups, "", f"Keys of {' '.join(overrides)}:", *_keys(config_folder, overrides)])
+    return "\n".join(
+        [COMMANDS, *groups, "", f"Keys of {' '.join(map(as_typed, overrides))}:", *_keys(config_folder, overrides)]
+    )
 
 
 def _keys(config_folder: Path, overrides: Sequence[str]) -> list[str]:
@@ -42,9 +45,10 @@ def _keys(config_folder: Path, overrides: Sequence[str]) -> list[str]:
     single = [text for text, each in zip(overrides, parsed, strict=True) if not each.is_sweep_override()]
     config = composed(config_folder, single)
     comments = _comments(config_folder / "train.yaml")
-    for group, choice in config.hydra.runtime.choices.items():
+    for choice_key, choice in config.hydra.runtime.choices.items():
+        group = choice_key.partition("@")[0]  # of optimizer/transform@optimizer.transforms.clip_gradients
         if (file := config_folder / group / f"{choice}.yaml").exists() and group not in HIDDEN:
-            comments |= _comments(file, package=group)
+            comments |= _comments(file, package=choice_key.partition("@")[2] or group)
     comments |= _resolve_study_values(config)
     shown = OmegaConf.masked_copy(config, [str(key) for key in config if key not in HIDDEN])
     lines = OmegaConf.to_yaml(shown).splitlines()

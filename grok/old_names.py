@@ -18,7 +18,7 @@ KEYS = {
     "task.split_seed_rule": "task.rng",
     "task.test_points": "task.n_test_per_subtask",
     "optimizer.clip_norm": "optimizer.transforms.clip_gradients.max_norm, with +optimizer/transform=clip_gradients",
-    "optimizer.constrain_norm": "+optimizer/transform=norm_constraint",
+    "optimizer.constrain_norm": "+optimizer/transform=norm_constraint (false: leave it out)",
     "optimizer.warmup": "optimizer.schedule.warmup",
     "optimizer.parts": "optimizer.param_groups",
     "measure.quanta_discovery.below": "measure.quanta_discovery.max_loss",
@@ -39,7 +39,8 @@ CLAIM_KEYS = {
     "along": "dims",
     "of_curve": "reduce",
 }
-TOP_LEVEL_KEYS = ("looks", "picture")  # no task, model or measure of a user's own can have these
+# Old keys that no configuration of a user's own can have.
+REFUSED_KEYS = ("looks", "picture", "optimizer.clip_norm", "optimizer.constrain_norm", "optimizer.warmup")
 # Attributes of a record, its variables and dimensions, and fields of a sweep's list of runs.
 ATTRIBUTES = {"sittings": "sessions", "side_by_side": "n_batched", "product_error": "matmul_relative_error"}
 VARIABLES = {
@@ -188,13 +189,15 @@ def new_target(target: str) -> str | None:
 
 
 def refuse_old_keys(config: Mapping[str, Any], *, source: str = "", advice: str = "") -> None:
-    """Refuse a configuration with an old key at its top level; `source` names its file, `advice` says what to do.
+    """Refuse a configuration with an old key; `source` names its file, `advice` says what to do.
 
     Raises:
         UserError: there is such a key.
     """
-    for key in TOP_LEVEL_KEYS:
-        if key in config:
+    for key in REFUSED_KEYS:
+        *groups, name = key.split(".")
+        inner = config.get(groups[0], {}) if groups else config
+        if isinstance(inner, Mapping) and name in inner:
             raise UserError(f"{source}{key}: renamed to {KEYS[key]}{advice}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import UserError, check_bool, check_float, unknown_key
+from grok.checks import UserError, check_bool, check_float, check_int, unknown_key
 from grok.configuration import SWEEP_GROUPS, leaves
 from grok.old_names import new_key, refuse_old_override
 from grok.training.settings import GROUPS, check_setting
+
+OPTIONAL_MAPPINGS = ("task.thresholds", "optimizer.transforms.*")  # mappings that null turns off
 
 
 def composed(config_folder: Path, overrides: Sequence[str]) -> DictConfig:
@@ -68,7 +71,7 @@ def check_overrides(config_folder: Path, arguments: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _KeyLocation:
     """Where a dotted key lies, or would lie, in a configuration."""
 
     config: Mapping[str, Any]
@@ -96,11 +99,11 @@ class _Place:
         return not self.belongs_to_sweep and (of_every_run or "_target_" in self.mapping)
 
 
-def _find(key: str, config: Mapping[str, Any]) -> _Place:
+def _find(key: str, config: Mapping[str, Any]) -> _KeyLocation:
     names, mapping, depth = key.split("."), config, 0
     while depth < len(names) - 1 and isinstance(inner := mapping.get(names[depth]), dict):
         mapping, depth = inner, depth + 1
-    return _Place(config, names, depth, mapping)
+    return _KeyLocation(config, names, depth, mapping)
 
 
 def _chooses_file(override: Override, config_folder: Path) -> bool:
@@ -143,7 +146,7 @@ def _values(override: Override) -> list[Any]:
     return [replace(override, value_type=ValueType.ELEMENT, _value=each).value() for each in values]
 
 
-def _check_new_key(place: _Place, given: str, *, is_added: bool) -> None:
+def _check_new_key(place: _KeyLocation, given: str, *, is_added: bool) -> None:
     """Refuse a key that does not exist, unless it was added to a mapping with free keys."""
     key, name = ".".join(place.names), place.names[place.depth]
     if new := new_key(key):
@@ -156,14 +159,14 @@ def _check_new_key(place: _Place, given: str, *, is_added: bool) -> None:
     raise unknown_key(given, key, allowed, depth=place.depth, meant=same_name)
 
 
-def _check_removal(place: _Place, config_folder: Path) -> None:
+def _check_removal(place: _KeyLocation, config_folder: Path) -> None:
     """Refuse to remove a key that the chosen class, or every run, needs."""
-    if place.is_closed and not _is_foreign(place, config_folder):
+    if place.is_closed and not _belongs_to_another_choice(place, config_folder):
         needed_by, key = place.mapping.get("_target_", "every run"), ".".join(place.names)
         raise UserError(f"~{key}: {needed_by} needs this key; {key}=<value> sets it")
 
 
-def _is_foreign(place: _Place, config_folder: Path) -> bool:
+def _belongs_to_another_choice(place: _KeyLocation, config_folder: Path) -> bool:
     """Whether a task sets the key for another file than the chosen one, such as `betas` for another optimizer."""
     group = place.names[0]
     file = config_folder / group / f"{place.config['hydra']['runtime']['choices'].get(group)}.yaml"
@@ -174,13 +177,19 @@ def _is_foreign(place: _Place, config_folder: Path) -> bool:
 
 
 def _check_kind(key: str, value: Any, default: Any) -> None:
-    """Require a value of the default's kind. Null is of every kind; so is the value of a key whose default is null."""
-    if value is None or "${" in str(default):
+    """Require a value of the default's kind. Null is of every kind, except for most mappings; so is the value of a key
+    whose default is null."""
+    can_be_null = not isinstance(default, dict) or any(fnmatchcase(key, each) for each in OPTIONAL_MAPPINGS)
+    if (value is None and can_be_null) or (isinstance(default, str) and "${" in default):
         return
     if isinstance(default, bool):
         check_bool(key, value)
-    elif isinstance(default, (int, float)):
+    elif isinstance(default, int):
+        check_int(key, value)
+    elif isinstance(default, float):
         check_float(key, value)
+    elif isinstance(default, dict):
+        raise UserError(f"{key}={value}: must be keys with values, {{key: value}}")
     elif isinstance(default, list) and not isinstance(value, list):
         raise UserError(f"{key}={value}: must be a list, such as [a,b]")
     elif isinstance(default, str) and not isinstance(value, str):

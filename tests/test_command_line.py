@@ -128,6 +128,7 @@ def test_a_command_writes_the_files_of_the_contract_and_prints_where(command, mo
         "memorized at",
         "generalized at",
         "delay",
+        "delay by loss",
         "accuracy",
         "phase",
         "time",

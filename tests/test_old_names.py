@@ -17,7 +17,7 @@ from grok.old_names import MODULES, NAMES, new_target
         (["optimizer.warmup=5"], "optimizer.warmup=5: renamed to optimizer.schedule.warmup"),
         (
             ["+optimizer.constrain_norm=true"],
-            "optimizer.constrain_norm=true: renamed to +optimizer/transform=norm_constraint",
+            "optimizer.constrain_norm=true: renamed to +optimizer/transform=norm_constraint (false: leave it out)",
         ),
         (["optimizer.parts={}"], "optimizer.parts={}: renamed to optimizer.param_groups"),
         (["task=modular_addition", "model.attention=0"], "model.attention=0: renamed to model.attention_coefficient"),

@@ -26,22 +26,28 @@ MISTAKES = [
     (["~task.p"], "~task.p: grok.tasks.modular_addition.ModularAddition needs this key; task.p=<value> sets it"),
     (["~optimizer.lr"], "~optimizer.lr: grok.optimizers.adam.AdamW needs this key; optimizer.lr=<value> sets it"),
     (["~seed"], "~seed: every run needs this key; seed=<value> sets it"),
-    (["model.width=abc"], "model.width=abc: must be a number"),
-    (["model={width:abc}"], "model.width=abc: must be a number"),
+    (["model.width=abc"], "model.width=abc: must be an integer"),
+    (["model={width:abc}"], "model.width=abc: must be an integer"),
     (["model.layer_norm=3"], "model.layer_norm=3: must be true or false"),
     (["model.activation=3"], "model.activation=3: must be text; a number in quotes is text"),
-    (["task.p=[1]"], "task.p=[1]: must be a number"),
+    (["task.p=[1]"], "task.p=[1]: must be an integer"),
     (["task.thresholds.stay=3"], "task.thresholds.stay=3: must be true or false"),
     (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
     (["optimizer.betas=0.9"], "optimizer.betas=0.9: must be a list, such as [a,b]"),
-    (["-m", "model.width=16,abc"], "model.width=abc: must be a number"),
+    (["-m", "model.width=16,abc"], "model.width=abc: must be an integer"),
     (["-m", "steps=5,0"], "steps=0: must be an integer of at least 1"),
     (["-m", "seed=range(-1,2)"], "seed=-1: must be an integer of at least 0"),
-    (["-m", "model=mlp,transformer", "model.depth=x"], "model.depth=x: must be a number"),
+    (["-m", "model=mlp,transformer", "model.depth=x"], "model.depth=x: must be an integer"),
     (["-m", "model=mlp,mpl"], "model=mpl: must be one of"),
     (["-m", "measure=[circuit],[circit]"], "measure=circit: must be one of"),
     (["optimizer=3"], "optimizer=3: must be the name of a configuration"),
     (["~model"], "~model: every run needs this group; model=<name> chooses its configuration"),
+    (["optimizer.transforms=null"], "optimizer.transforms=None: must be keys with values"),
+    (["optimizer.schedule=3"], "optimizer.schedule=3: must be keys with values"),
+    (["task.thresholds=3"], "task.thresholds=3: must be keys with values"),
+    (["measure.circuit=null"], "measure.circuit=None: must be keys with values"),
+    (["model=null"], "model=null: must be the name of a configuration"),
+    (["model.width=3.5"], "model.width=3.5: must be an integer"),
     (["+seed=1"], "+seed=1: the key exists; seed=1 sets it"),
     (["weight_decay=3"], "weight_decay=3: no such key (did you mean optimizer.weight_decay?); the top level has name"),
     (["+weight_decay=3"], "weight_decay=3: no such key (did you mean optimizer.weight_decay?); the top level has name"),
@@ -56,7 +62,7 @@ def test_a_wrong_override_is_one_line_and_leaves_nothing(command, tmp_path, argu
     assert not [*tmp_path.iterdir()]
 
 
-def test_wrong_overrides_are_told_without_importing_torch(tmp_path):
+def test_wrong_overrides_are_reported_without_importing_torch(tmp_path):
     script = "import sys, train; from grok.command_line import run\n"
     script += f"for arguments in {[arguments for arguments, _ in MISTAKES]}:\n"
     script += f"    sys.argv = ['train.py', *arguments, '{TASK}']\n"

@@ -25,8 +25,8 @@ def validate_residue_embedding(task: Task, model: Model) -> None:
     Raises:
         UserError: the model has no token embedding, or its tokens are not the residues modulo an odd p.
     """
-    p = task.p if isinstance(task, ModularAddition | ToyAddition) else 0
-    if model.token_embedding is None or task.spec.inputs != TokenPairs(p) or p % 2 == 0:
+    p, inputs = task.p if isinstance(task, ModularAddition | ToyAddition) else 0, task.spec.inputs
+    if model.token_embedding is None or not isinstance(inputs, TokenPairs) or inputs.n_tokens != p or p % 2 == 0:
         raise UserError(
             f"reads an embedding of the residues modulo an odd p, not {type(model).__name__} on "
             f"{name_of_task(task)}; choose other measures in measure=[…]"

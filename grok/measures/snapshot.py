@@ -29,12 +29,12 @@ class Evaluation:
     correct: Bool[Tensor, "replica example *token"]
     outputs: Float[Tensor, "replica example *out"] | None  # None unless a measure needs them
     weights: Float[Tensor, "replica example"] | None = None  # for means, in float64 on the CPU; None: equal weights
-    counts: Bool[Tensor, "replica example *token"] | None = None  # which examples or tokens count in means; None: all
+    mask: Bool[Tensor, "replica example *token"] | None = None  # which examples or tokens count in means; None: all
     gradients: Mapping[str, Tensor] | None = None  # of the mean loss, by parameter; None unless a measure needs them
 
     def mean(self, values: Shaped[Tensor, "replica example *token"]) -> Float[Tensor, " replica"]:
         """The weighted mean over each replica's examples or tokens, in float64 on the CPU."""
-        return mean_loss(values.cpu().double(), None if self.counts is None else self.counts.cpu(), self.weights)
+        return mean_loss(values.cpu().double(), None if self.mask is None else self.mask.cpu(), self.weights)
 
 
 @dataclass(frozen=True)

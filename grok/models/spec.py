@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 
@@ -29,9 +29,13 @@ class Images:
 
 @dataclass(frozen=True)
 class TokenPairs:
-    """Pairs of tokens from a vocabulary of `n_tokens`: integers [example, 2]."""
+    """Pairs of tokens from a vocabulary of `n_tokens`: integers [example, 2].
+
+    With `equals_class`, the last class of the task is the token "=", which a model can append to the pair.
+    """
 
     n_tokens: int
+    equals_class: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class TokenSequences:
 
 @dataclass(frozen=True)
 class Graphs:
-    """Molecules: [example, atom, n_features + atom], the features and the kinds of bonds, 1 … `n_bonds` or 0."""
+    """Graphs: [example, node, n_features + node], the features and the kinds of bonds, 1 … `n_bonds` or 0."""
 
     n_features: int
     n_bonds: int

@@ -31,11 +31,12 @@ class Transformer(Model):
     c · softmax + (1 − c) · 1, where the 1 is a weight of one at every position, not the mean over the positions. This
     is how the code and the networks of Zhong et al. define it.
 
-    With `equals_sign` the answer is read at a third token after the operands, else at the second operand. If the
-    classes are the tokens, "=" then has a logit, too. It is dropped, unless the task has one more class for it. Nanda
-    et al. 2023 drop it in their measures, but train with it (`task.train_equals_logit=true`). In training,
-    `dropout` is the dropout rate of the patterns, the neurons, and the outputs of attention and MLP. These are the
-    places of torch's TransformerEncoderLayer, which Liu et al. 2022 use.
+    With `equals_sign` the answer is read at a third token after the operands, else at the second operand. "=" then
+    has a logit, too. It is dropped, unless the task has a class for it. Nanda et al. 2023 drop it in their measures,
+    but train with it (`task.train_equals_logit=true`).
+
+    In training, `dropout` is the dropout rate of the patterns, the neurons, and the outputs of attention and MLP. These
+    are the places of torch's TransformerEncoderLayer, which Liu et al. 2022 use.
     """
 
     reads: ClassVar = (TokenPairs,)
@@ -62,7 +63,7 @@ class Transformer(Model):
         _check_sizes(depth=depth, width=width, heads=heads, d_mlp=d_mlp)
         _check_options(activation, coefficients, dropout, layer_norm=layer_norm, equals_sign=equals_sign, causal=causal)
         super().__init__()
-        self.dropout, self.n_outputs = Dropout(float(dropout)), n_outputs
+        self.dropout, self.n_outputs, self.inputs = Dropout(float(dropout)), n_outputs, inputs
         self.embedding = Embedding(inputs.n_tokens, width, equals_sign=equals_sign, generators=generators)
         self.blocks = nn.ModuleList(
             Block(
@@ -79,7 +80,7 @@ class Transformer(Model):
             for _ in range(depth)
         )
         self.before_unembedding = LayerNorm(width, len(generators)) if layer_norm else None
-        n_logits = n_outputs + (equals_sign and n_outputs == inputs.n_tokens)
+        n_logits = n_outputs + (equals_sign and not inputs.equals_class)
         self.unembedding = Gaussian(width, n_logits, std=n_logits**-0.5, generators=generators)
 
     @property
@@ -104,8 +105,7 @@ class Transformer(Model):
     def class_unembedding(self) -> Float[Tensor, "replica out width"]:
         """W_U of the classes, without the equals sign."""
         weight: Tensor = self.unembedding.weight
-        has_equals = self.embedding.equals_sign and self.n_outputs == self.embedding.n_tokens + 1
-        return weight[..., : self.n_outputs - has_equals].mT
+        return weight[..., : self.n_outputs - self.inputs.equals_class].mT
 
     @property
     def neuron_logit_map(self) -> Float[Tensor, "replica out neuron"]:

@@ -25,4 +25,4 @@ def broadcast_coefficients(parameter: Tensor, coefficients: Sequence[Tensor]) ->
 
 def broadcast_to_parameter(values: Tensor, parameter: Tensor) -> Tensor:
     """Values [replica] shaped and typed to multiply a parameter [replica, …]."""
-    return values.to(parameter.device, parameter.dtype).view(-1, *[1] * (parameter.dim() - 1))
+    return values.to(parameter.dtype).to(parameter.device).view(-1, *[1] * (parameter.dim() - 1))

@@ -56,7 +56,7 @@ class LearningRates:
         self.are_equal = all(each == schedules[0] for each in schedules)
         self.factors: list[float] = []  # those that are set
 
-    def set(self, step: int) -> None:
+    def set_step(self, step: int) -> None:
         """Set the learning rates of the step from `step` to `step + 1`."""
         factors = [each.factor(step) for each in (self.schedules[:1] if self.are_equal else self.schedules)]
         if factors != self.factors:

@@ -23,7 +23,8 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
     steps, seconds = record["step"].values, float(record.attrs["seconds"])
     memorized, generalized = _step_at(record, "memorization_threshold"), _step_at(record, "generalization_threshold")
     by_loss = [_step_at(record, f"{name}_loss_threshold") for name in ("memorization", "generalization")]
-    has_phases = "grokking_delay" in record.attrs
+    grokking_delay = record.attrs.get("grokking_delay", 0)
+    has_phase, has_phase_by_loss = (name in record.attrs for name in ("grokking_delay", "memorization_loss_threshold"))
     final = {
         str(name): _json_number(array.values.flat[-1])
         for name, array in record.data_vars.items()
@@ -38,7 +39,8 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
         "generalization_step_by_loss": by_loss[1],
         "delay_by_loss": delay(*by_loss),
         "transition_width": transition_width(steps, record["test_accuracy"].values),
-        "phase": phase(memorized, generalized, grokking_delay=record.attrs["grokking_delay"]) if has_phases else None,
+        "phase": phase(memorized, generalized, grokking_delay=grokking_delay) if has_phase else None,
+        "phase_by_loss": phase(*by_loss, grokking_delay=grokking_delay) if has_phase_by_loss else None,
         "steps": int(steps[-1]),
         "seconds": seconds,
         "steps_per_second": int(steps[-1]) / seconds if seconds else None,

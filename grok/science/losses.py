@@ -10,27 +10,27 @@ from torch.nn import functional
 
 def mean_loss(
     values: Shaped[Tensor, "replica example *token"],
-    counts: Bool[Tensor, "replica example *token"] | None,
+    mask: Bool[Tensor, "replica example *token"] | None,
     weights: Float[Tensor, "replica example"] | None = None,
 ) -> Float[Tensor, " replica"]:
-    """Each replica's mean over its examples, or over their tokens.
+    """Each replica's mean over its examples, or over their tokens; 0 if none counts.
 
-    `counts` selects the examples or tokens (None: all), `weights` are those of the examples (None: equal).
+    `mask` is true for the examples or tokens that count (None: all), `weights` are those of the examples (None: equal).
     """
-    if counts is None and weights is None:
+    if mask is None and weights is None:
         return values.flatten(1).mean(1)
-    weight = loss_weights(values, counts, weights)
-    counted = values if counts is None else values.where(counts, 0)
-    return (counted * weight).flatten(1).sum(1) / weight.flatten(1).sum(1)
+    weight = loss_weights(values, mask, weights)
+    total = weight.flatten(1).sum(1)
+    return (values.where(weight > 0, 0) * weight).flatten(1).sum(1) / total.where(total > 0, 1)
 
 
 def loss_weights(
     values: Shaped[Tensor, "replica example *token"],
-    counts: Bool[Tensor, "replica example *token"] | None,
+    mask: Bool[Tensor, "replica example *token"] | None,
     weights: Float[Tensor, "replica example"] | None,
 ) -> Float[Tensor, "replica example *token"]:
     """The weight of each example or token in the mean of `mean_loss`, not normalized."""
-    weight = torch.ones_like(values) if counts is None else counts.to(values.dtype)
+    weight = torch.ones_like(values) if mask is None else mask.to(values.dtype)
     return weight if weights is None else weight * weights.view(*weights.shape, *[1] * (values.dim() - 2))
 
 

@@ -71,7 +71,8 @@ def _bytes_per_replica(module: ReplicaModule) -> int:
         module.losses()
     weights = sum(parameter.numel() * parameter.element_size() for parameter in module.model.parameters())
     inputs, _ = module.batches.batch(0)
-    return WEIGHT_COPIES * weights + 2 * (saved + inputs.numel() * inputs.element_size())
+    copies = WEIGHT_COPIES + sum(transform.state_copies for transform in module.transforms.values())
+    return copies * weights + 2 * (saved + inputs.numel() * inputs.element_size())
 
 
 def _bytes_of_examples(module: ReplicaModule) -> int:

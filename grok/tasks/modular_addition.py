@@ -32,8 +32,8 @@ class ModularAddition(Task):
 
     Inputs are the pairs, Int [pair, 2]; pair (a, b) has the index a · p + b (division has no pairs with b = 0).
 
-    With `train_equals_logit`, the loss has one more class, the token "=", which is never correct. Nanda et al. 2023
-    train with its logit. By default it is dropped: no gradient lowers it, and the loss is that of p classes.
+    With `train_equals_logit`, loss and accuracy have one more class, the token "=", which is never correct. Nanda et
+    al. 2023 train with its logit. By default it is dropped: no gradient lowers it, and there are p classes.
     """
 
     per_replica_keys: ClassVar = ("labels", "label_noise", "rng")
@@ -64,7 +64,7 @@ class ModularAddition(Task):
     @property
     def spec(self) -> Spec:
         n = n_elements(self.operation, self.p)
-        return Spec(TokenPairs(n), Classes(n + self.train_equals_logit))
+        return Spec(TokenPairs(n, equals_class=self.train_equals_logit), Classes(n + self.train_equals_logit))
 
     def validate(self, model: Model) -> None:
         """Require a transformer with an equals sign for `train_equals_logit`.

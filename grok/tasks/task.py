@@ -10,7 +10,7 @@ from typing import ClassVar
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from grok.checks import check_bool, check_float, check_int
+from grok.checks import UserError, check_bool, check_float, check_int
 from grok.models.model import Model
 from grok.models.spec import Spec
 from grok.random_streams import RandomStreams
@@ -65,28 +65,34 @@ class Thresholds:
     generalization: float
     grokking_delay: int  # steps from memorization to generalization, from which a run has grokked
     stay: bool  # whether an accuracy or loss must stay at its threshold, or only reach it once
-    memorization_loss: float | None = None  # the training loss that counts as memorized
-    generalization_loss: float | None = None  # the test loss that counts as generalized
+    memorization_loss: float | None  # the training loss that counts as memorized
+    generalization_loss: float | None  # the test loss that counts as generalized
 
     def __post_init__(self) -> None:
         check_float("task.thresholds.memorization", self.memorization, above=0)
         check_float("task.thresholds.generalization", self.generalization, above=0)
         check_int("task.thresholds.grokking_delay", self.grokking_delay, minimum=1)
         check_bool("task.thresholds.stay", self.stay)
-        for key in ("memorization_loss", "generalization_loss"):
-            if getattr(self, key) is not None:
-                check_float(f"task.thresholds.{key}", getattr(self, key), minimum=0)
+        losses = {"memorization_loss": self.memorization_loss, "generalization_loss": self.generalization_loss}
+        stated = {key: value for key, value in losses.items() if value is not None}
+        for key, value in stated.items():
+            check_float(f"task.thresholds.{key}", value, minimum=0)
+        if len(stated) == 1:
+            (missing,) = losses.keys() - stated.keys()
+            raise UserError(f"task.thresholds.{missing}=null: must be a number, as the other threshold on the loss is")
 
     @property
     def recorded(self) -> dict[str, float]:
         """The attributes of the record, from which its summary is computed."""
-        own = {"memorization_threshold": self.memorization, "generalization_threshold": self.generalization}
-        losses = {
+        values = {
+            "memorization_threshold": self.memorization,
+            "generalization_threshold": self.generalization,
             "memorization_loss_threshold": self.memorization_loss,
             "generalization_loss_threshold": self.generalization_loss,
+            "grokking_delay": self.grokking_delay,
+            "thresholds_stay": int(self.stay),
         }
-        stated = {name: value for name, value in losses.items() if value is not None}
-        return {**own, **stated, "grokking_delay": self.grokking_delay, "thresholds_stay": int(self.stay)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class Task(ABC):
@@ -118,8 +124,11 @@ class Task(ABC):
     def is_correct(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Bool[Tensor, "*batch"]:
         """Whether each example, or each token, is correct; the same axes as the loss."""
 
-    def counts(self, targets: Tensor) -> Bool[Tensor, "*batch"] | None:
-        """Which examples or tokens count in means, with the same axes as the loss; None: all. Masks padding."""
+    def mask(self, targets: Tensor) -> Bool[Tensor, "*batch"] | None:
+        """True for the examples or tokens that count in means, with the same axes as the loss; None: all.
+
+        The loss of the others must have a finite gradient, which is multiplied by 0.
+        """
         return None
 
     def validate(self, model: Model) -> None:  # noqa: B027 - most tasks can be learned by every model that fits

@@ -11,14 +11,15 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any
 
-from grok.configuration import leaves
+from grok.configuration import ORDERED, leaves, value_at
 from grok.training.settings import Settings
 
 
 def shared_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The values, by dotted key, that all replicas of a batch must share."""
     patterns = [*_per_replica_patterns(config)]
-    return {key: value for key, value in leaves(config) if not any(fnmatchcase(key, each) for each in patterns)}
+    shared = {key: value for key, value in leaves(config) if not any(fnmatchcase(key, each) for each in patterns)}
+    return {**shared, ORDERED: [*(value_at(config, ORDERED) or {})]}
 
 
 def can_batch(config: Mapping[str, Any]) -> bool:
@@ -29,7 +30,10 @@ def can_batch(config: Mapping[str, Any]) -> bool:
 
 
 def class_attribute(config: Mapping[str, Any], name: str, default: Any) -> Any:
-    """An attribute of the class that a `_target_` names; the default if there is no such class or attribute."""
+    """An attribute of the class that a `_target_` names; the default if there is no such class or attribute.
+
+    It reads classes before their objects are made. A class without the base that its group requires is reported then.
+    """
     module, _, target = str(config["_target_"]).rpartition(".")
     try:
         return getattr(getattr(import_module(module), target), name, default)

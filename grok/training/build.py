@@ -133,14 +133,16 @@ def _check_fit(config: Mapping[str, Any], task: Task) -> None:
         UserError: it reads or gives others.
     """
     if "_target_" not in config:
-        return  # told when the model is made
+        return  # reported when the model is built
     spec, name = task.spec, str(config["_target_"]).rpartition(".")[2]
     reads, gives = class_attribute(config, "reads", ()), class_attribute(config, "gives", ())
-    fit = f"these models fit: {', '.join(models_that_fit(spec)) or 'none'}"
     if reads and type(spec.inputs) not in reads:
-        raise UserError(f"model: {name} reads {_either(reads)}, but {type(task).__name__} gives {spec.inputs}; {fit}")
-    if gives and type(spec.outputs) not in gives:
-        raise UserError(f"model: {name} gives {_either(gives)}, but {type(task).__name__} needs {spec.outputs}; {fit}")
+        difference = f"reads {_either(reads)}, but {type(task).__name__} gives {spec.inputs}"
+    elif gives and type(spec.outputs) not in gives:
+        difference = f"gives {_either(gives)}, but {type(task).__name__} needs {spec.outputs}"
+    else:
+        return
+    raise UserError(f"model: {name} {difference}; these models fit: {', '.join(models_that_fit(spec)) or 'none'}")
 
 
 def _either(kinds: Sequence[type]) -> str:
@@ -166,12 +168,18 @@ def _schedule(config: Mapping[str, Any]) -> Schedule:
 
 def _transforms(configs: Sequence[Mapping[str, Any]]) -> dict[str, Transform]:
     """The transforms of all replicas, by name, without those that are turned off by null."""
-    made = {}
+    transforms = {}
     for name, config in configs[0].items():
+        key = f"optimizer.transforms.{name}"
+        if not isinstance(config, Mapping | None):
+            raise UserError(f"{key}={config}: must have keys with values; +optimizer/transform={name} adds a transform")
         if config is not None:
             values = _replica_values([each[name] for each in configs])
-            made[name] = instantiate_as(Transform, config, f"optimizer.transforms.{name}", **values)
-    return made
+            try:
+                transforms[name] = instantiate_as(Transform, config, key, **values)
+            except UserError as error:
+                raise UserError(str(error) if str(error).startswith("optimizer.") else f"{key}.{error}") from error
+    return transforms
 
 
 def _load_initial_weights(model: Model, tasks: Sequence[Task], streams: Sequence[RandomStreams]) -> None:
@@ -202,8 +210,10 @@ def _measures(configs: Mapping[str, Any], task: Task, model: Model) -> list[Meas
 
 
 def _float64_users(config: Mapping[str, Any]) -> Iterator[str]:
-    """The parts of a configuration that compute in float64 on the device: values that say so, and measures that declare
-    `needs_float64 = True`."""
+    """The parts of a configuration that compute in float64 on the device: values that say so, and measures and
+    transforms that declare `needs_float64 = True`."""
     yield from (f"{key}={value}" for key, value in leaves(config) if value == "float64")
-    measures = config.get("measure", {}).items()
-    yield from (f"measure={name}" for name, each in measures if class_attribute(each, "needs_float64", False))
+    groups = {"measure=": config.get("measure", {}), "optimizer/transform=": config["optimizer"].get("transforms", {})}
+    for prefix, group in groups.items():
+        made = {name: each for name, each in group.items() if isinstance(each, Mapping)}
+        yield from (f"{prefix}{name}" for name, each in made.items() if class_attribute(each, "needs_float64", False))

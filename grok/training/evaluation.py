@@ -31,34 +31,44 @@ def evaluate(
     size = max(MIN_EXAMPLES_PER_REPLICA, EVALUATION_EXAMPLES // len(dataset.indices))
     for inputs, targets in dataset.chunks(size):
         out = model(inputs)
-        loss.append(example_loss(task, out, targets))
+        loss.append(task.example_loss(out, targets))
         correct.append(task.is_correct(out, targets))
+        check_shapes(task, out, targets, loss[-1])
         if correct[-1].shape != loss[-1].shape:
             raise _wrong_shape(task, "is_correct", correct[-1], f"must be that of the loss, {[*loss[-1].shape]}")
         labels.append(targets)
         outputs += [out] if with_outputs else []
+    targets = torch.cat(labels, 1)
     found = Evaluation(
         indices=dataset.indices,
-        targets=torch.cat(labels, 1),
+        targets=targets,
         loss=torch.cat(loss, 1),
         correct=torch.cat(correct, 1),
         outputs=torch.cat(outputs, 1) if with_outputs else None,
         weights=dataset.weights,
-        counts=task.counts(torch.cat(labels, 1)),
+        mask=task.mask(targets),
     )
     return replace(found, gradients=_gradients(model, task, dataset, found, size)) if with_gradients else found
 
 
-def example_loss(task: Task, outputs: Tensor, targets: Tensor) -> Float[Tensor, "replica example *token"]:
-    """The task's loss of each example or token.
+def check_shapes(task: Task, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
+    """Check the shapes of a batch: the outputs fit the task; loss and mask have a value per example or token.
 
     Raises:
-        UserError: it has the wrong shape.
+        UserError: a shape is wrong.
     """
-    loss = task.example_loss(outputs, targets)
-    if loss.shape[:2] != targets.shape[:2]:
-        raise _wrong_shape(task, "example_loss", loss, f"must start with [replica, example], {[*targets.shape[:2]]}")
-    return loss
+    examples, needed, mask = [*targets.shape[:2]], task.spec.outputs, task.mask(targets)
+    if [*outputs.shape[:2]] != examples or outputs.shape[-1] != needed.n:
+        raise UserError(
+            f"model: the outputs have the shape {[*outputs.shape]}; for {needed} they must be [replica, example, …, "
+            f"{needed.n}], here [{examples[0]}, {examples[1]}, …, {needed.n}]"
+        )
+    if loss.shape != outputs.shape[:-1]:
+        raise _wrong_shape(
+            task, "example_loss", loss, f"must be that of the outputs without the last axis, {[*outputs.shape[:-1]]}"
+        )
+    if mask is not None and mask.shape != loss.shape:
+        raise _wrong_shape(task, "mask", mask, f"must be that of the loss, {[*loss.shape]}")
 
 
 @torch.enable_grad()
@@ -68,12 +78,12 @@ def _gradients(
     """The gradient of each replica's mean loss, by parameter."""
     parameters = dict(model.named_parameters())
     weights = None if dataset.weights is None else dataset.weights.to(evaluation.loss)
-    weight = loss_weights(evaluation.loss, evaluation.counts, weights)
+    weight = loss_weights(evaluation.loss, evaluation.mask, weights)
     weight = weight / weight.flatten(1).sum(1).view(-1, *[1] * (weight.dim() - 1))
     total = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
     for share, (inputs, targets) in zip(weight.split(size, dim=1), dataset.chunks(size), strict=True):
         loss = task.example_loss(model(inputs), targets).where(share > 0, 0)
-        gradients = torch.autograd.grad((loss * share).sum(), [*parameters.values()])
+        gradients = torch.autograd.grad((loss * share).sum(), [*parameters.values()], materialize_grads=True)
         for name, gradient in zip(parameters, gradients, strict=True):
             total[name] += gradient
     return total

@@ -72,6 +72,7 @@ def instantiate_cached(config: Mapping[str, Any], group: str) -> Any:
     """The object of a configuration. Equal configurations of a frozen dataclass share one object, because Hydra takes
     milliseconds per object."""
     found = _instantiate_cached(json.dumps(config), group)
+    # Not a contract: any class may be frozen or not, and dataclasses note it in this attribute only.
     is_frozen = getattr(getattr(found, "__dataclass_params__", None), "frozen", False)
     return found if is_frozen else instantiate(config, group)
 

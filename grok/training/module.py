@@ -21,7 +21,7 @@ from grok.records.history import History
 from grok.science.losses import mean_loss
 from grok.tasks.task import Task
 from grok.training.batches import BatchSource, ReplicaDataset
-from grok.training.evaluation import evaluate, example_loss
+from grok.training.evaluation import check_shapes, evaluate
 
 # A segment ends after this many steps or seconds, so that an interruption waits for little and loses little.
 SEGMENT_STEPS = 100
@@ -57,14 +57,16 @@ class ReplicaModule(LightningModule):
         self.history = History()
         self.step = 0
         self.seconds = 0.0  # training time over all sessions, evaluations included except the first
+        self.is_checked = False  # whether the shapes of the first batch are checked
+        self.optimizer: torch.optim.Optimizer | None = None  # None until the Trainer asks for it
         self.interrupted: Callable[[], bool] = lambda: False
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         parameters = dict(self.model.named_parameters())
-        optimizer = build_optimizer(self.optimizer_settings, self.schedules, parameters, self.model.param_groups)
-        attach(self.transforms, optimizer, [*parameters.values()])
-        self.learning_rates = LearningRates(optimizer, self.schedules)
-        return optimizer
+        self.optimizer = build_optimizer(self.optimizer_settings, self.schedules, parameters, self.model.param_groups)
+        attach(self.transforms, self.optimizer, [*parameters.values()])
+        self.learning_rates = LearningRates(self.optimizer, self.schedules)
+        return self.optimizer
 
     def train_dataloader(self) -> range:
         return range(1)  # one batch per epoch; a segment takes its examples from `batches`
@@ -94,20 +96,25 @@ class ReplicaModule(LightningModule):
         """Each replica's mean loss on the batch of the next step.
 
         Raises:
-            UserError: the task's loss has the wrong shape.
+            UserError: in the first batch, a shape is wrong.
         """
         inputs, targets = self.batches.batch(self.step)
         if self.model.needs_rng:
             generators = [streams.generator("dropout", self.step, self.device) for _, streams in self.replicas]
             self.model.set_generators(generators)
-        return mean_loss(example_loss(self.task, self.model(inputs), targets), self.task.counts(targets))
+        outputs = self.model(inputs)
+        loss = self.task.example_loss(outputs, targets)
+        if not self.is_checked:
+            check_shapes(self.task, outputs, targets, loss)
+            self.is_checked = True
+        return mean_loss(loss, self.task.mask(targets))
 
     def train_step(self, optimizer: torch.optim.Optimizer) -> None:
         """One optimizer step of every replica, with the transforms before and after it."""
         losses = self.losses()
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()  # replicas share no parameter: each gradient is that of the replica's own loss
-        self.learning_rates.set(self.step)
+        self.learning_rates.set_step(self.step)
         optimizer.step()
         self.step += 1
 
@@ -116,9 +123,8 @@ class ReplicaModule(LightningModule):
         """Evaluate and measure every replica; add a row to the history and to each replica's logger."""
         self.model.eval()
         evaluations = {part: self.evaluate_on(dataset) for part, dataset in self.datasets.items()}
-        optimizer: Any = self.optimizers(use_pl_optimizer=False) if self._trainer else None
         snapshot = Snapshot(
-            self.step, self.task, self.model, **evaluations, replicas=self.replicas, optimizer=optimizer
+            self.step, self.task, self.model, **evaluations, replicas=self.replicas, optimizer=self.optimizer
         )
         measured = {name: quantity for measure in self.measures for name, quantity in measure(snapshot).items()}
         self.history.append(self.step, {**snapshot.performance(), **measured})

@@ -92,9 +92,9 @@ def time_alternately(
     return timer.times[1:]
 
 
-def without_lightning(steps: int) -> Callable[[], float]:
+def without_lightning(steps: int, *overrides: str) -> Callable[[], float]:
     """Measures the seconds per step of one replica in our engine without Lightning."""
-    module, _ = build([composed(*RECIPE)])
+    module, _ = build([composed(*RECIPE, *overrides)])
     optimizer = module.configure_optimizers()
 
     def measure() -> float:
@@ -115,7 +115,7 @@ def bare_loop(steps: int) -> Callable[[], float]:
     module, _ = build([composed(*RECIPE)])
     dataset = module.datasets["train"]
     inputs, targets = (each[0] for each in dataset.gather(dataset.indices))
-    labels = one_hot(targets, 10).float()
+    inputs, labels = inputs.flatten(1), one_hot(targets, 10).float()
     model = plain_mlp(torch.float32)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
 
@@ -183,12 +183,14 @@ def main() -> None:
     n = arguments.replicas
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
-    single = time_alternately(1, {"bare": bare_loop(100)}, arguments.segments)
+    baselines = {"bare": bare_loop(100), "cnn": without_lightning(100, "model=cnn")}
+    single = time_alternately(1, baselines, arguments.segments)
     versus_reference = time_alternately(1, {"reference": reference(20)}, arguments.segments)
     batched = time_alternately(n, {"alone": without_lightning(100)}, arguments.segments)
     rows = {
         "our step, ms": [1e3 * each["ours"] for each in single],
         "our step / bare loop": [each["ours"] / each["bare"] for each in single],
+        "step with model=cnn / our step": [each["cnn"] / each["ours"] for each in single],
         "reference's way / our step": [each["reference"] / each["ours"] for each in versus_reference],
         f"{n} runs one after another / {n} batched replicas": [n * each["alone"] / each["ours"] for each in batched],
     }

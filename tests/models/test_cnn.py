@@ -46,6 +46,19 @@ def test_a_batched_replica_equals_that_replica_alone():
         torch.testing.assert_close(parameter.grad[1], single.grad[0], rtol=1e-10, atol=1e-12)
 
 
+def test_a_diverged_replica_does_not_change_the_others():
+    healthy, diverged, x = network(0, 1), network(0, 1), images(2)
+    with torch.no_grad():
+        for parameter in diverged.parameters():
+            parameter[0] = torch.nan
+    outputs = [model(x)[1] for model in (healthy, diverged)]
+    assert torch.equal(*outputs) and diverged(x)[0].isnan().all()
+    for each in outputs:
+        each.square().sum().backward()
+    for one, other in zip(healthy.parameters(), diverged.parameters(), strict=True):
+        assert torch.equal(one.grad[1], other.grad[1])
+
+
 def test_initial_weights_have_the_distribution_of_torchs_defaults():
     layer = network(0, channels=[64, 64]).convolutions[1]
     reference = torch.nn.Conv2d(64, 64, 3)

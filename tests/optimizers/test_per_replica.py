@@ -142,7 +142,7 @@ def train_with(schedules, hyperparameters, parameters, *, steps):
     optimizer = built([adamw(each) for each in hyperparameters], parameters, schedules=schedules)
     rates = LearningRates(optimizer, schedules)
     for step in range(steps):
-        rates.set(step)
+        rates.set_step(step)
         descend(optimizer, parameters, steps=1)
 
 

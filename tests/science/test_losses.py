@@ -40,3 +40,13 @@ def test_binary_cross_entropy_equals_the_cross_entropy_of_two_classes_whose_logi
     assert torch.equal(losses.is_correct_sign(output, labels), losses.is_argmax(two_logits, labels))
     extreme = losses.binary_cross_entropy(torch.tensor([[-200.0]]), torch.tensor([1]))
     assert extreme.item() == 200  # the reference code rounds probabilities, so its loss stops at 100
+
+
+def test_the_mean_leaves_out_what_the_mask_hides_even_if_it_is_not_finite():
+    values = torch.tensor([[[1.0, torch.inf], [3.0, torch.nan]], [[2.0, 4.0], [torch.inf, 1.0]]])
+    mask = torch.tensor([[[True, False], [True, False]], [[True, True], [False, False]]])
+    assert losses.mean_loss(values, mask).tolist() == [2, 3]
+    weights = torch.tensor([[1.0, 3.0], [5.0, 1.0]])
+    assert losses.mean_loss(values, mask, weights).tolist() == [2.5, 3]
+    assert losses.mean_loss(values, torch.zeros_like(mask)).tolist() == [0, 0]
+    assert losses.mean_loss(values, None).isfinite().tolist() == [False, False]

@@ -49,7 +49,14 @@ def few_reviews(monkeypatch, tmp_path):
 
 
 def task(**changes) -> Imdb:
-    thresholds = Thresholds(memorization=0.99, generalization=0.6, grokking_delay=1000, stay=False)
+    thresholds = Thresholds(
+        memorization=0.99,
+        generalization=0.6,
+        grokking_delay=1000,
+        stay=False,
+        memorization_loss=None,
+        generalization_loss=None,
+    )
     keys = dict(folder="data", n_reviews=24, n_train=16, n_words=6, max_words=7, thresholds=thresholds)
     return Imdb(**keys | changes)
 

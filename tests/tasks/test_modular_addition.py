@@ -1,14 +1,11 @@
 """Modular addition: the published split, label noise and random labels, and one-line errors."""
 
-import math
 import random
 
-import numpy as np
 import pytest
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-import grok
 from grok.checks import UserError
 from grok.random_streams import RandomStreams
 from grok.science.modular.binary_operations import OPERATIONS
@@ -140,11 +137,17 @@ def test_the_logit_of_the_equals_sign_is_trained_only_on_demand():
         assert module.model.unembedding.weight.grad[..., 11].any() == is_trained
 
 
-def test_measures_do_not_see_the_logit_of_the_equals_sign(add):
-    record = grok.load(add("task.train_equals_logit=true", "steps=20"))
-    assert record["neuron_logit_norm"].notnull().all() and record.sizes["frequency"] == 11
-    loss, table_loss = (float(record[name][0]) for name in ("train_loss", "restricted_loss_current_frequencies"))
-    assert loss > math.log(23) - 0.5 and np.isfinite(table_loss)
+def test_measures_do_not_see_the_logit_of_the_equals_sign():
+    """At the same weights, all measures are those of the default; only losses and accuracies have the extra class."""
+    (default, _), (trained, _) = (
+        build([composed(*SMALL, f"task.train_equals_logit={flag}", "plot=[]")]) for flag in ("false", "true")
+    )
+    for module in (default, trained):
+        module.evaluate()
+    for name, (values,) in default.history.columns.items():
+        if not name.endswith(("train_loss", "test_loss", "_accuracy")):
+            torch.testing.assert_close(trained.history.latest(name), values, rtol=1e-4, atol=1e-6, equal_nan=True)
+    assert trained.history.latest("train_loss") > default.history.latest("train_loss")
 
 
 @pytest.mark.parametrize("model", ["model=embedded_mlp", "model.equals_sign=false"])

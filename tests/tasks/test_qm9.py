@@ -33,7 +33,14 @@ def chains(monkeypatch, tmp_path):
 
 
 def task(**changes) -> tasks.Qm9:
-    thresholds = Thresholds(memorization=0.95, generalization=0.9, grokking_delay=1000, stay=False)
+    thresholds = Thresholds(
+        memorization=0.95,
+        generalization=0.9,
+        grokking_delay=1000,
+        stay=False,
+        memorization_loss=None,
+        generalization_loss=None,
+    )
     keys = dict(folder="data", features="reference", n_molecules=12, n_train=6, tolerance=4.0, thresholds=thresholds)
     return tasks.Qm9(**keys | changes)
 

@@ -53,7 +53,7 @@ def test_the_loss_per_token_is_the_mean_over_the_tokens_that_count():
     mean, n_tokens = counted_loss(module, torch.arange(20))
     assert module.losses().item() == pytest.approx(mean.item(), rel=1e-6)
     evaluation = module.evaluate_on(module.datasets["train"])
-    assert evaluation.loss.shape == (1, 20, 7) and evaluation.counts.sum() == n_tokens < 140
+    assert evaluation.loss.shape == (1, 20, 7) and evaluation.mask.sum() == n_tokens < 140
     assert evaluation.mean(evaluation.loss).item() == pytest.approx(mean.item(), rel=1e-6)
 
 
@@ -118,7 +118,7 @@ def test_a_run_with_a_regression_tolerance_has_the_delay_by_loss_too(run):
     [
         (
             {"fault": "loss"},
-            r"task: Counting.example_loss returned the shape \[1, 7\]; it must start with \[replica, example\], \[1",
+            r"task: Counting.example_loss returned the shape \[1, 7\]; it must be that of the outputs without",
         ),
         (
             {"fault": "correct"},
@@ -129,6 +129,31 @@ def test_a_run_with_a_regression_tolerance_has_the_delay_by_loss_too(run):
 def test_a_wrong_shape_is_one_line_at_the_first_evaluation(train, changes, line):
     with pytest.raises(UserError, match=line):
         train(configuration(**changes))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "mask", "line"),
+    [
+        (
+            (1, 20, 7, 1),
+            (1, 20, 7),
+            r"model: the outputs have the shape \[1, 20, 7, 1\]; for NextTokens\(n=6\) they must",
+        ),
+        ((1, 1, 7, 6), (1, 20, 7), r"model: the outputs have the shape \[1, 1, 7, 6\]"),
+        (
+            (1, 20, 7, 6),
+            (1, 20),
+            r"task: Counting.mask returned the shape \[1, 20\]; it must be that of the loss, \[1, 20, 7",
+        ),
+    ],
+)
+def test_shapes_that_torch_would_broadcast_are_one_line(monkeypatch, outputs, mask, line):
+    module, _ = build([configuration()])
+    monkeypatch.setattr(module.model, "forward", lambda inputs: torch.zeros(outputs))
+    monkeypatch.setattr(type(module.task), "mask", lambda self, targets: torch.ones(mask, dtype=torch.bool))
+    monkeypatch.setattr(type(module.task), "example_loss", lambda self, outputs, targets: outputs[..., 0])
+    with pytest.raises(UserError, match=line):
+        module.losses()
 
 
 @pytest.mark.parametrize(

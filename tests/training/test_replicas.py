@@ -19,9 +19,14 @@ def trained(*configs: dict) -> ReplicaModule:
 TRANSFORMS = "+optimizer/transform=[clip_gradients,grokfast_ema,grokfast_ma,norm_constraint]"
 SHARED_VALUES = [("seed=0",), ("seed=1", "init_scale=0.5"), ("seed=2", "init_scale=4")]
 REPLICA_VALUES = [
-    ("seed=0", "optimizer.lr=0.01"),
-    ("seed=1", "optimizer.weight_decay=1"),
+    ("seed=0", "optimizer.lr=0.01", "optimizer.schedule.warmup=20"),
+    ("seed=1", "optimizer.weight_decay=1", "optimizer.schedule.decay_until=80"),
     ("seed=2", "optimizer.betas=[0.5,0.9]", "init_scale=4"),
+]
+STRENGTHS = [
+    ("clip_gradients.max_norm=0.1", "grokfast_ema.alpha=0.5", "norm_constraint.strength=0"),
+    ("grokfast_ema.amplification=0", "grokfast_ma.amplification=1", "norm_constraint.strength=0.5"),
+    ("clip_gradients.max_norm=3",),
 ]
 
 
@@ -30,7 +35,10 @@ REPLICA_VALUES = [
 @pytest.mark.parametrize("variants", [SHARED_VALUES, REPLICA_VALUES], ids=["shared", "per replica"])
 def test_batched_equals_alone(variants, transforms, precision):
     common = (*TINY, "steps=100", f"precision={precision}", *transforms)
-    configs = [composed(*common, *variant) for variant in variants]
+    strengths = STRENGTHS if transforms and variants is REPLICA_VALUES else [()] * 3
+    own = [[f"optimizer.transforms.{key}" for key in keys] for keys in strengths]
+    groups = "+optimizer.param_groups.last_layer.lr=1e-3"
+    configs = [composed(*common, groups, *variant, *keys) for variant, keys in zip(variants, own, strict=True)]
     batched, alone = trained(*configs), [trained(config) for config in configs]
     tolerance = {"float64": dict(rtol=1e-9, atol=1e-11), "float32": dict(rtol=1e-3, atol=1e-4)}[precision]
     for replica, single in enumerate(alone):

@@ -50,7 +50,7 @@ class Counting(Task):
         correct = is_argmax(outputs, targets)
         return correct.all(-1) if self.fault == "correct" else correct
 
-    def counts(self, targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
+    def mask(self, targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
         return targets != PADDING
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from grok.checks import check_float
-from grok.optimizers.broadcasting import broadcast_to_parameter
-from grok.optimizers.transforms.transform import Transform
+from grok.optimizers.transforms.transform import Transform, gradients
 
 
 class GrokfastEma(Transform):
@@ -24,16 +23,20 @@ class GrokfastEma(Transform):
     def __init__(self, *, alpha: Sequence[float], amplification: Sequence[float]) -> None:
         super().__init__()
         for each in alpha:
-            check_float("optimizer.transforms.grokfast_ema.alpha", each, minimum=0, below=1)
+            check_float("alpha", each, minimum=0, below=1)
         for each in amplification:
-            check_float("optimizer.transforms.grokfast_ema.amplification", each, minimum=0)
-        self.alpha = torch.tensor(alpha, dtype=torch.float64)
+            check_float("amplification", each, minimum=0)
+        self.share_of_new = 1 - torch.tensor(alpha, dtype=torch.float64)
         self.amplification = torch.tensor(amplification, dtype=torch.float64)
 
+    @property
+    def state_copies(self) -> int:
+        return 1
+
     def before_step(self, parameters: Sequence[Tensor]) -> None:
-        for number, parameter in enumerate(parameters):
-            gradient = parameter.grad
-            assert gradient is not None, "a step follows a backward pass"
-            average = self.state.setdefault(f"average_{number}", gradient.clone())
-            average.lerp_(gradient, broadcast_to_parameter(1 - self.alpha, gradient))
-            gradient.addcmul_(average, broadcast_to_parameter(self.amplification, gradient))
+        for number, gradient in gradients(parameters):
+            name = f"average_{number}"
+            if name not in self.state:
+                self.state[name] = gradient.clone()
+            average = self.state[name].lerp_(gradient, self.shaped(self.share_of_new, gradient))
+            gradient.addcmul_(average, self.shaped(self.amplification, gradient))

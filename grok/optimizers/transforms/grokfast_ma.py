@@ -9,33 +9,35 @@ import torch
 from torch import Tensor
 
 from grok.checks import check_float, check_int
-from grok.optimizers.broadcasting import broadcast_to_parameter
-from grok.optimizers.transforms.transform import Transform
+from grok.optimizers.transforms.transform import Transform, gradients
 
 
 class GrokfastMa(Transform):
-    """Adds the mean of the last `window` gradients, multiplied by λ, once there are that many.
+    """Adds the mean of the last `window` gradients, multiplied by λ, from step `window` on.
 
     The key of λ is `amplification`. The state holds `window` gradients of every parameter, and their sum in float64.
     """
 
     per_replica_keys: ClassVar = ("amplification",)
+    needs_float64: ClassVar = True
 
     def __init__(self, *, window: int, amplification: Sequence[float]) -> None:
         super().__init__()
-        check_int("optimizer.transforms.grokfast_ma.window", window, minimum=1)
+        check_int("window", window, minimum=1)
         for each in amplification:
-            check_float("optimizer.transforms.grokfast_ma.amplification", each, minimum=0)
+            check_float("amplification", each, minimum=0)
         self.window = window
         self.amplification = torch.tensor(amplification, dtype=torch.float64)
+
+    @property
+    def state_copies(self) -> int:
+        return self.window + 2  # the sum has the size of two copies in float32
 
     def before_step(self, parameters: Sequence[Tensor]) -> None:
         n_steps = self.state.setdefault("n_steps", torch.zeros((), dtype=torch.int64))
         place = int(n_steps) % self.window
         n_steps += 1
-        for number, parameter in enumerate(parameters):
-            gradient = parameter.grad
-            assert gradient is not None, "a step follows a backward pass"
+        for number, gradient in gradients(parameters):
             if f"sum_{number}" not in self.state:
                 n_replicas, *shape = gradient.shape
                 self.state[f"last_{number}"] = gradient.new_zeros(n_replicas, self.window, *shape)
@@ -45,4 +47,4 @@ class GrokfastMa(Transform):
             oldest.copy_(gradient)
             if int(n_steps) >= self.window:
                 mean = (total / self.window).to(gradient.dtype)
-                gradient.addcmul_(mean, broadcast_to_parameter(self.amplification, gradient))
+                gradient.addcmul_(mean, self.shaped(self.amplification, gradient))

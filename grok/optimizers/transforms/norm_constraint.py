@@ -25,15 +25,19 @@ class NormConstraint(Transform):
     def __init__(self, *, strength: Sequence[float]) -> None:
         super().__init__()
         for each in strength:
-            check_float("optimizer.transforms.norm_constraint.strength", each, minimum=0, maximum=1)
+            check_float("strength", each, minimum=0, maximum=1)
         self.strength = torch.tensor(strength, dtype=torch.float64)
+        self.is_off, self.is_full = not any(strength), all(each == 1 for each in strength)
 
     def before_step(self, parameters: Sequence[Tensor]) -> None:
-        if not self.state:
+        if not self.state and not self.is_off:
             self.state["norm"] = joint_norm([parameter.detach() for parameter in parameters])
 
     def after_step(self, parameters: Sequence[Tensor]) -> None:
-        norm = joint_norm(parameters)
-        factor = (self.state["norm"] / norm) ** self.strength.to(norm.device)
+        if self.is_off:
+            return
+        factor = self.state["norm"] / joint_norm(parameters)
+        if not self.is_full:
+            factor = factor ** self.shaped(self.strength, factor)
         for parameter in parameters:
             parameter.mul_(broadcast_to_parameter(factor, parameter))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+
+from grok.optimizers.broadcasting import broadcast_to_parameter
 
 
 class Transform:
@@ -18,19 +20,40 @@ class Transform:
     """
 
     per_replica_keys: ClassVar[Collection[str]] = ()  # keys with one value per replica
+    needs_float64: ClassVar[bool] = False  # whether the run must not use a device without float64
 
     def __init__(self) -> None:
         self.state: dict[str, Tensor] = {}
+        self._shaped: dict[tuple[Any, ...], Tensor] = {}
+
+    @property
+    def state_copies(self) -> int:
+        """The size of the state in copies of the parameters, from which the memory of a batch is estimated."""
+        return 0
 
     def before_step(self, parameters: Sequence[Tensor]) -> None:
-        """Change the gradients of all parameters [replica, …], in place."""
+        """Change the gradients of all parameters [replica, …], in place; without a gradient, `grad` is None."""
 
     def after_step(self, parameters: Sequence[Tensor]) -> None:
         """Change all parameters [replica, …], in place."""
 
+    def shaped(self, values: Tensor, parameter: Tensor) -> Tensor:
+        """Values [replica], which must not change, shaped and typed to multiply a parameter [replica, …]."""
+        key = (id(values), parameter.dim(), parameter.dtype, parameter.device)
+        if key not in self._shaped:
+            self._shaped[key] = broadcast_to_parameter(values, parameter)
+        return self._shaped[key]
+
+
+def gradients(parameters: Sequence[Tensor]) -> Iterator[tuple[int, Tensor]]:
+    """The number and the gradient of each parameter that has one."""
+    return ((number, each.grad) for number, each in enumerate(parameters) if each.grad is not None)
+
 
 def attach(transforms: Mapping[str, Transform], optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> None:
     """Let the optimizer apply the transforms in their order around each step, and keep their state in its state."""
+    if not transforms:
+        return
 
     def before_step(*_: Any) -> None:
         with torch.no_grad():

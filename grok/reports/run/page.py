@@ -106,16 +106,14 @@ def _outcome(summary: Mapping[str, Any]) -> str:
     def step(key: str) -> str:
         return "never" if summary[key] is None else f"at step {summary[key]:,}"
 
-    phase, by_loss = "", ""
-    if summary["phase"] is not None:
-        phase = (
-            f"Memorized {step('memorization_step')}, generalized {step('generalization_step')}: {summary['phase']}. "
-        )
-    if summary["memorization_step_by_loss"] is not None:
-        reached = (step(f"{name}_step_by_loss") for name in ("memorization", "generalization"))
-        by_loss = "By the thresholds on the loss: memorized {}, generalized {}. ".format(*reached)
+    def phase(prefix: str, suffix: str) -> str:
+        if summary[f"phase{suffix}"] is None:
+            return ""
+        memorized, generalized = step(f"memorization_step{suffix}"), step(f"generalization_step{suffix}")
+        return f"{prefix}emorized {memorized}, generalized {generalized}: {summary[f'phase{suffix}']}. "
+
     return (
-        f"{phase}{by_loss}"
+        f"{phase('M', '')}{phase('By the thresholds on the loss: m', '_by_loss')}"
         f"Final accuracy {summary['train_accuracy']:.4f} on training examples, {summary['test_accuracy']:.4f} on test "
         f"examples, after {summary['steps']:,} steps."
     )

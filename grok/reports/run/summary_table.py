@@ -18,11 +18,11 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     def delay(key: str) -> str:
         return "–" if summary[key] is None else f"{summary[key]:,} steps"
 
-    has_phase, has_loss_thresholds = summary["phase"] is not None, summary["memorization_step_by_loss"] is not None
+    has_phase, has_phase_by_loss = summary["phase"] is not None, summary["phase_by_loss"] is not None
     steps = {"memorized at": step("memorization_step"), "generalized at": step("generalization_step")}
     rows = {
         **({**steps, "delay": delay("delay")} if has_phase else {}),
-        **({"delay by loss": delay("delay_by_loss")} if has_loss_thresholds else {}),
+        **({"delay by loss": delay("delay_by_loss")} if has_phase_by_loss else {}),
         "accuracy": f"train {summary['train_accuracy']:.4f}   test {summary['test_accuracy']:.4f}",
         **({"phase": summary["phase"]} if has_phase else {}),
         **({"loss": "not finite"} if summary["train_loss"] is None else {}),

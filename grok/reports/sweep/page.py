@@ -23,6 +23,9 @@ QUANTITIES = {  # the quantities of the menu, with their titles
     "generalization_step": "step of generalization",
     "memorization_step": "step of memorization",
     "delay": "delay",
+    "generalization_step_by_loss": "step of generalization by loss",
+    "memorization_step_by_loss": "step of memorization by loss",
+    "delay_by_loss": "delay by loss",
     "test_accuracy": "final test accuracy",
     "train_accuracy": "final training accuracy",
     "test_loss": "final test loss",
@@ -39,7 +42,7 @@ def sweep_page(dataset: xr.Dataset) -> str:
     content: dict[str, Any] = {
         "axes": [{"name": name, "ticks": dataset[name].values.tolist()} for name in axes],
         "steps": dataset["step"].values.tolist(),
-        "quantities": {name: title for name, title in QUANTITIES.items() if name in dataset},
+        "quantities": {name: QUANTITIES[name] for name in _quantities(dataset)},
         "phases": PHASE_COLORS,
         "colors": {"train": TRAIN, "test": TEST},
         "places": [_place(dataset, axes, at) for at in np.ndindex(*[dataset.sizes[axis] for axis in axes])],
@@ -53,6 +56,13 @@ def sweep_page(dataset: xr.Dataset) -> str:
         sweep=script_json(content),
         plotly=get_plotlyjs(),
     )
+
+
+def _quantities(dataset: xr.Dataset) -> list[str]:
+    """The quantities of the menu that the sweep has; phases and their steps only if the task has thresholds."""
+    has_phase = (dataset["phase"] != "").any() if "phase" in dataset else False
+    phases = ("phase", "generalization_step", "memorization_step", "delay")
+    return [name for name in QUANTITIES if name in dataset and (has_phase or name not in phases)]
 
 
 def _sentence(dataset: xr.Dataset, axes: list[str], n_runs: int) -> str:
@@ -74,8 +84,7 @@ def _run(dataset: xr.Dataset) -> dict[str, Any]:
     evaluated = dataset["train_accuracy"].notnull().values
     values = {
         name: _value(final_values(dataset, name) if "step" in dataset[name].dims else dataset[name])
-        for name in QUANTITIES
-        if name in dataset
+        for name in _quantities(dataset)
     }
     curves = {
         name: [_number(value) if known else None for value, known in zip(dataset[name].values, evaluated, strict=True)]
