@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError
@@ -129,7 +130,9 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
     if repeated := re.search(r"@([\w.]+) appears more than once in the final defaults list", text):
         return f"{repeated[1]}: the task has it already; {repeated[1]}.<key>=<value> sets one of its keys"
     if scale := re.search(r"Interpolation key 'study.scales.(\S+)' not found", text):
-        return f"scale={scale[1]}: must be one of smoke, laptop, paper"
+        chosen = next(each.removeprefix("study=") for each in arguments if each.startswith("study="))
+        scales = OmegaConf.select(OmegaConf.load(config_folder / "study" / f"{chosen}.yaml"), "study.scales") or {}
+        return f"scale={scale[1]}: must be one of {', '.join(map(str, scales))}"
     if sweep := re.search(r"Sweep parameters '(.*)' requires --multirun", text):
         return f"{sweep[1]}: several values need a sweep, python train.py -m"
     if isinstance(error, OmegaConfBaseException) and error.full_key:

@@ -7,14 +7,28 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True)
-class Vectors:
+class Kind:
+    """A kind of inputs, with its sizes."""
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape of one example; None if it is not fixed by the sizes."""
+        return None
+
+
+@dataclass(frozen=True)
+class Vectors(Kind):
     """Vectors of `n_inputs` numbers: [example, n_inputs]."""
 
     n_inputs: int
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.n_inputs,)
+
 
 @dataclass(frozen=True)
-class Images:
+class Images(Kind):
     """Images: [example, channels, height, width]."""
 
     channels: int
@@ -26,9 +40,13 @@ class Images:
         """The numbers of one image, for models that flatten it."""
         return self.channels * self.height * self.width
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.channels, self.height, self.width)
+
 
 @dataclass(frozen=True)
-class TokenPairs:
+class TokenPairs(Kind):
     """Pairs of tokens from a vocabulary of `n_tokens`: integers [example, 2].
 
     With `equals_class`, the last class of the task is the token "=", which a model can append to the pair.
@@ -37,17 +55,25 @@ class TokenPairs:
     n_tokens: int
     equals_class: bool = field(default=False, repr=False)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (2,)
+
 
 @dataclass(frozen=True)
-class TokenSequences:
+class TokenSequences(Kind):
     """Sequences of `length` tokens from a vocabulary of `n_tokens`: integers [example, length]."""
 
     n_tokens: int
     length: int
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.length,)
+
 
 @dataclass(frozen=True)
-class Graphs:
+class Graphs(Kind):
     """Graphs: [example, node, n_features + node], the features and the kinds of bonds, 1 … `n_bonds` or 0."""
 
     n_features: int
@@ -55,7 +81,7 @@ class Graphs:
 
 
 @dataclass(frozen=True)
-class ControlledBits:
+class ControlledBits(Kind):
     """A subtask and `n_bits` packed bits: integers, see `grok.science.numerics.packed_bits`."""
 
     n_subtasks: int

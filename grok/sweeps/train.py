@@ -79,6 +79,10 @@ def _train_or_split(runs: Sequence[Run], context: Context) -> list[EndedRun]:
         rest = [run for run in runs if run.folder not in folders]
         if len(rest) == 1:
             return [*ended, _failed(rest[0], error, context)]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        context.console.print(
+            f"a batch of {len(rest)} runs failed ({reason}); its halves are tried one after the other"
+        )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()  # the error is out of scope here, and so is the memory that it held
     half = len(rest) // 2

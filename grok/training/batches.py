@@ -12,9 +12,26 @@ from torch import Generator, Tensor
 
 from grok.checks import UserError
 from grok.random_streams import RandomStreams
-from grok.tasks.task import Examples
+from grok.tasks.task import Data, Examples, Task
 
 Sampler = Callable[[int, Generator], tuple[Tensor, Tensor]]  # n and a generator → inputs and targets of n examples
+
+
+def check_data(task: Task, data: Data) -> None:
+    """Require training and test examples that have the shape of the task's spec.
+
+    Raises:
+        UserError: there are none, or they have another shape.
+    """
+    expected = task.spec.inputs.shape
+    for part, examples in (("training", data.train), ("test", data.test)):
+        if not len(examples.indices):
+            raise UserError(f"task: {type(task).__name__} has no {part} examples")
+        if not all(isinstance(each, Tensor) for each in (examples.inputs, examples.targets)):
+            raise UserError(f"task: {type(task).__name__} must give inputs and targets as torch tensors")
+        if expected is not None and examples.inputs.shape[1:] != expected:
+            found = ", ".join(map(str, ("example", *examples.inputs.shape[1:])))
+            raise UserError(f"task: {type(task).__name__} gives inputs [{found}], but its spec is {task.spec.inputs}")
 
 
 class ExampleTensors:

@@ -17,7 +17,7 @@ from grok.optimizers.schedule import Schedule
 from grok.optimizers.transforms.transform import Transform
 from grok.random_streams import RandomStreams
 from grok.tasks.task import Data, Task
-from grok.training.batches import BatchSource, EpochBatches, OnlineBatches, ReplicaDataset
+from grok.training.batches import BatchSource, EpochBatches, OnlineBatches, ReplicaDataset, check_data
 from grok.training.batching import class_attribute, shared_config
 from grok.training.evaluation_steps import evaluation_steps
 from grok.training.instantiation import check_base, instantiate_as, instantiate_cached
@@ -42,6 +42,8 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
     streams = [RandomStreams(each.seed) for each in settings]
     tasks = [check_base(instantiate_cached(config["task"], "task"), Task, "task") for config in configs]
     data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
+    for task, each in zip(tasks, data, strict=True):
+        check_data(task, each)
     if first.stop_when_grokked and tasks[0].thresholds is None:
         raise UserError("stop_when_grokked=true: this task has no thresholds (task.thresholds)")
     dtype = DTYPES[first.precision]
@@ -57,7 +59,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
         test=test,
         optimizer_settings=[_optimizer_settings(config["optimizer"]) for config in configs],
         schedules=[_schedule(config["optimizer"]) for config in configs],
-        transforms=_transforms([config["optimizer"]["transforms"] for config in configs]),
+        transforms=_transforms([config["optimizer"]["transforms"] for config in configs], streams),
         measures=_measures(config.get("measure", {}), tasks[0], model),
         evaluation_steps=evaluation_steps(
             first.steps, per_decade=first.evaluate_per_decade, every=first.evaluate_every
@@ -166,7 +168,7 @@ def _schedule(config: Mapping[str, Any]) -> Schedule:
     return check_base(instantiate_cached(config["schedule"], "optimizer.schedule"), Schedule, "optimizer.schedule")
 
 
-def _transforms(configs: Sequence[Mapping[str, Any]]) -> dict[str, Transform]:
+def _transforms(configs: Sequence[Mapping[str, Any]], streams: Sequence[RandomStreams]) -> dict[str, Transform]:
     """The transforms of all replicas, by name, without those that are turned off by null."""
     transforms = {}
     for name, config in configs[0].items():
@@ -179,6 +181,7 @@ def _transforms(configs: Sequence[Mapping[str, Any]]) -> dict[str, Transform]:
                 transforms[name] = instantiate_as(Transform, config, key, **values)
             except UserError as error:
                 raise UserError(str(error) if str(error).startswith("optimizer.") else f"{key}.{error}") from error
+            transforms[name].streams = streams
     return transforms
 
 

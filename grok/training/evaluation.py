@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -9,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grok.checks import UserError
-from grok.measures.snapshot import Evaluation
+from grok.measures.snapshot import Evaluation, Measure, Snapshot
 from grok.models.model import Model
+from grok.records.quantity import Quantity
 from grok.science.losses import loss_weights
 from grok.tasks.task import Task
 from grok.training.batches import ReplicaDataset
@@ -34,6 +36,10 @@ def evaluate(
         loss.append(task.example_loss(out, targets))
         correct.append(task.is_correct(out, targets))
         check_shapes(task, out, targets, loss[-1])
+        if correct[-1].dtype != torch.bool:
+            raise UserError(
+                f"task: {type(task).__name__}.is_correct returned {correct[-1].dtype}; it must be torch.bool"
+            )
         if correct[-1].shape != loss[-1].shape:
             raise _wrong_shape(task, "is_correct", correct[-1], f"must be that of the loss, {[*loss[-1].shape]}")
         labels.append(targets)
@@ -49,6 +55,26 @@ def evaluate(
         mask=task.mask(targets),
     )
     return replace(found, gradients=_gradients(model, task, dataset, found, size)) if with_gradients else found
+
+
+def measure_all(measures: Sequence[Measure], snapshot: Snapshot) -> dict[str, Quantity]:
+    """The performance and the quantities of all measures.
+
+    Raises:
+        UserError: a quantity has the wrong shape, or two measures give the same quantity.
+    """
+    row = snapshot.performance()
+    for measure in measures:
+        for name, quantity in measure(snapshot).items():
+            if name in row:
+                raise UserError(f"measure: {type(measure).__name__} gives {name}, which is recorded already")
+            values, n_axes = quantity.values, 1 + len(quantity.dims)
+            if not isinstance(values, Tensor) or values.dim() != n_axes or len(values) != len(snapshot.train.indices):
+                found = [*values.shape] if isinstance(values, Tensor) else type(values).__name__
+                axes = ", ".join(["replica", *quantity.dims])
+                raise UserError(f"measure: {type(measure).__name__} gives {name} as {found}; it must be [{axes}]")
+            row[name] = quantity
+    return row
 
 
 def check_shapes(task: Task, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:

@@ -35,7 +35,7 @@ def instantiate(config: Mapping[str, Any], group: str, **derived: Any) -> Any:
         if isinstance(cause, TypeError) and (line := _unknown_key_message(config, group, derived)):
             raise UserError(line) from error
         if isinstance(cause, (TypeError, ImportError)) or cause is None:
-            target, line = str(config.get("_target_")), str(cause or error).strip().splitlines()[0]
+            target, line = str(config.get("_target_")), " ".join(str(cause or error).split("\nfull_key")[0].split())
             raise UserError(f"{group}: {target} cannot be made ({line}){_renamed(line)}") from error
         raise cause from None
 
@@ -88,7 +88,8 @@ def _unknown_key_message(config: Mapping[str, Any], group: str, derived: Collect
     unknown = [key for key in config if not key.startswith("_") and key not in parameters]
     if not unknown or any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         return None
-    key, accepted = f"{group}.{unknown[0]}", ", ".join(name for name in parameters if name not in derived)
+    key = f"{group}.{unknown[0]}"
+    accepted = ", ".join(name for name in parameters if name not in derived or name in config) or "no keys"
     if new := new_key(key):
         return f"{key}={config[unknown[0]]}: renamed to {new}"
     return f"{key}={config[unknown[0]]}: {config['_target_']} takes {accepted}; ~{key} drops it"

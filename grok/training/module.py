@@ -21,7 +21,7 @@ from grok.records.history import History
 from grok.science.losses import mean_loss
 from grok.tasks.task import Task
 from grok.training.batches import BatchSource, ReplicaDataset
-from grok.training.evaluation import check_shapes, evaluate
+from grok.training.evaluation import check_shapes, evaluate, measure_all
 
 # A segment ends after this many steps or seconds, so that an interruption waits for little and loses little.
 SEGMENT_STEPS = 100
@@ -64,7 +64,7 @@ class ReplicaModule(LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         parameters = dict(self.model.named_parameters())
         self.optimizer = build_optimizer(self.optimizer_settings, self.schedules, parameters, self.model.param_groups)
-        attach(self.transforms, self.optimizer, [*parameters.values()])
+        attach(self.transforms, self.optimizer, [*parameters.values()], lambda: self.step)
         self.learning_rates = LearningRates(self.optimizer, self.schedules)
         return self.optimizer
 
@@ -126,8 +126,7 @@ class ReplicaModule(LightningModule):
         snapshot = Snapshot(
             self.step, self.task, self.model, **evaluations, replicas=self.replicas, optimizer=self.optimizer
         )
-        measured = {name: quantity for measure in self.measures for name, quantity in measure(snapshot).items()}
-        self.history.append(self.step, {**snapshot.performance(), **measured})
+        self.history.append(self.step, measure_all(self.measures, snapshot))
         if self.finished().any():
             final = [each.finalize(snapshot, self.history) for each in self.measures]
             self.history.keep_final({name: quantity for each in final for name, quantity in each.items()})

@@ -15,7 +15,7 @@ from grok.optimizers.transforms.clip_gradients import ClipGradients
 from grok.optimizers.transforms.grokfast_ema import GrokfastEma
 from grok.optimizers.transforms.grokfast_ma import GrokfastMa
 from grok.optimizers.transforms.norm_constraint import NormConstraint
-from grok.optimizers.transforms.transform import attach
+from grok.optimizers.transforms.transform import Transform, attach
 from grok.science.landscape.norms import joint_norm
 from grok.sweeps.schedule import _bytes_per_replica
 from grok.training.batching import shared_config
@@ -46,11 +46,12 @@ def initial_parameters(dtype=torch.float64):
     return [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype).requires_grad_() for shape in shapes]
 
 
-def optimizer_with(transforms, parameters):
+def optimizer_with(transforms, parameters, *, first_step=0):
     settings = [AdamW(**ADAMW, param_groups={})] * len(parameters[0])
     schedules = [Schedule(warmup=0, decay_until=None, final_factor=0.0)] * len(settings)
     optimizer = build_optimizer(settings, schedules, {str(n): each for n, each in enumerate(parameters)}, {})
-    attach(transforms, optimizer, parameters)
+    optimizer.next_step = first_step
+    attach(transforms, optimizer, parameters, lambda: optimizer.next_step)
     return optimizer
 
 
@@ -65,6 +66,7 @@ def descend(optimizer, parameters, steps):
     for _ in range(steps):
         gradients(parameters)
         optimizer.step()
+        optimizer.next_step += 1
 
 
 def published_ema(gradient, memory, replica):
@@ -105,7 +107,7 @@ def test_training_goes_on_bit_equal_from_a_saved_state(transforms, precision):
     descend(optimizer, uninterrupted, steps=20)
     for parameter, reached in zip(resumed, uninterrupted, strict=True):
         parameter.data.copy_(reached)
-    new_optimizer = optimizer_with(transforms(), resumed)
+    new_optimizer = optimizer_with(transforms(), resumed, first_step=20)
     new_optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     for each, parameters in ((optimizer, uninterrupted), (new_optimizer, resumed)):
         descend(each, parameters, steps=20)
@@ -143,7 +145,7 @@ def test_the_gradients_of_each_replica_are_clipped_as_torch_clips_those_of_one_n
     sum((parameter.square().sum((1, 2)) * scales).sum() for parameter in batched).backward()
     unclipped = [parameter.grad.clone() for parameter in batched]
     limits = [max_norm, 2 * max_norm, max_norm]
-    ClipGradients(max_norm=limits).before_step(batched)
+    ClipGradients(max_norm=limits).before_step(batched, 0)
     for replica, limit in enumerate(limits):
         alone = [torch.zeros_like(parameter[0]).requires_grad_() for parameter in batched]
         for parameter, gradient in zip(alone, unclipped, strict=True):
@@ -234,6 +236,20 @@ def test_a_parameter_without_a_gradient_is_left_alone():
     parameters[0].square().sum().backward()
     optimizer.step()
     assert parameters[1].grad is None and not torch.equal(parameters[0], initial_parameters()[0])
+
+
+def test_a_state_that_cannot_be_sliced_is_one_line_when_it_is_saved():
+    for value in (3, torch.zeros(2, 4)):
+        parameters, careless = initial_parameters(), Transform()
+        optimizer = optimizer_with({"careless": careless}, parameters)
+        careless.state["mean"] = value
+        with pytest.raises(UserError, match=r"optimizer.transforms.careless: state\['mean'\] must be a tensor"):
+            optimizer.state_dict()
+
+
+def test_a_transform_has_the_streams_of_its_replicas():
+    module, _ = build([composed(*TINY, f"seed={seed}", "+optimizer/transform=grokfast_ema") for seed in (3, 5)])
+    assert [each.seed for each in module.transforms["grokfast_ema"].streams] == [3, 5]
 
 
 def test_the_memory_of_a_batch_includes_the_state_of_its_transforms():

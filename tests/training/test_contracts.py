@@ -124,9 +124,14 @@ def test_a_run_with_a_regression_tolerance_has_the_delay_by_loss_too(run):
             {"fault": "correct"},
             r"task: Counting.is_correct returned the shape \[1, 20\]; it must be that of the loss, \[1, 20, 7\]",
         ),
+        ({"fault": "dtype"}, r"task: Counting.is_correct returned torch.int64; it must be torch.bool"),
+        ({"fault": "empty"}, r"task: Counting has no test examples"),
+        ({"fault": "spec"}, r"task: Counting gives inputs \[example, 6\], but its spec is TokenSequences\("),
+        ({"measures": ["Overwrites"]}, r"measure: Overwrites gives test_loss, which is recorded already"),
+        ({"measures": ["OneNumber"]}, r"measure: OneNumber gives mean as \[\]; it must be \[replica\]"),
     ],
 )
-def test_a_wrong_shape_is_one_line_at_the_first_evaluation(train, changes, line):
+def test_what_breaks_a_contract_is_one_line_at_the_first_evaluation(train, changes, line):
     with pytest.raises(UserError, match=line):
         train(configuration(**changes))
 

@@ -37,7 +37,9 @@ class Counting(Task):
         tokens = ((start + positions) % (self.n_tokens - 1) + 1).where(positions < lengths, PADDING)
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
         provenance = Provenance(source="generated: counting", split="the first 20", message="counting")
-        train, test = torch.arange(20), torch.arange(20, 40)
+        train, test = torch.arange(20), torch.arange(20, 20 if self.fault == "empty" else 40)
+        if self.fault == "spec":
+            inputs = inputs[:, :-1]
         return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
 
     def example_loss(
@@ -47,6 +49,8 @@ class Counting(Task):
         return loss.mean(1) if self.fault == "loss" else loss
 
     def is_correct(self, outputs: Float[Tensor, "*batch token"], targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "..."]:
+        if self.fault == "dtype":
+            return outputs.argmax(-1)
         correct = is_argmax(outputs, targets)
         return correct.all(-1) if self.fault == "correct" else correct
 
@@ -67,6 +71,20 @@ class Bigram(Model):
     def forward(self, inputs: Int[Tensor, "replica example position"]) -> Tensor:
         replicas = torch.arange(len(inputs)).view(-1, 1, 1)
         return self.table[replicas, inputs]
+
+
+class Overwrites(Measure):
+    """A measure with a name that is taken."""
+
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
+        return {"test_loss": Quantity(torch.zeros(len(snapshot.train.indices)), "zero")}
+
+
+class OneNumber(Measure):
+    """A measure that forgets the replica axis."""
+
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
+        return {"mean": Quantity(snapshot.train.loss.mean(), "mean loss")}
 
 
 class Gradients(Measure):

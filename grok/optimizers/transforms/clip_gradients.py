@@ -28,7 +28,7 @@ class ClipGradients(Transform):
             check_float("max_norm", each, above=0)
         self.max_norm = torch.tensor(max_norm, dtype=torch.float64)
 
-    def before_step(self, parameters: Sequence[Tensor]) -> None:
+    def before_step(self, parameters: Sequence[Tensor], step: int) -> None:
         own = [gradient for _, gradient in gradients(parameters)]
         norm = joint_norm(own)
         factor = (self.shaped(self.max_norm, norm) / (norm + 1e-6)).clamp(max=1)

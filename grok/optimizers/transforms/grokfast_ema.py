@@ -33,7 +33,7 @@ class GrokfastEma(Transform):
     def state_copies(self) -> int:
         return 1
 
-    def before_step(self, parameters: Sequence[Tensor]) -> None:
+    def before_step(self, parameters: Sequence[Tensor], step: int) -> None:
         for number, gradient in gradients(parameters):
             name = f"average_{number}"
             if name not in self.state:

@@ -33,10 +33,8 @@ class GrokfastMa(Transform):
     def state_copies(self) -> int:
         return self.window + 2  # the sum has the size of two copies in float32
 
-    def before_step(self, parameters: Sequence[Tensor]) -> None:
-        n_steps = self.state.setdefault("n_steps", torch.zeros((), dtype=torch.int64))
-        place = int(n_steps) % self.window
-        n_steps += 1
+    def before_step(self, parameters: Sequence[Tensor], step: int) -> None:
+        place = step % self.window
         for number, gradient in gradients(parameters):
             if f"sum_{number}" not in self.state:
                 n_replicas, *shape = gradient.shape
@@ -45,6 +43,6 @@ class GrokfastMa(Transform):
             oldest, total = self.state[f"last_{number}"][:, place], self.state[f"sum_{number}"]
             total += gradient.double() - oldest
             oldest.copy_(gradient)
-            if int(n_steps) >= self.window:
+            if step + 1 >= self.window:
                 mean = (total / self.window).to(gradient.dtype)
                 gradient.addcmul_(mean, self.shaped(self.amplification, gradient))

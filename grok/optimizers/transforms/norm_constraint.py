@@ -29,11 +29,11 @@ class NormConstraint(Transform):
         self.strength = torch.tensor(strength, dtype=torch.float64)
         self.is_off, self.is_full = not any(strength), all(each == 1 for each in strength)
 
-    def before_step(self, parameters: Sequence[Tensor]) -> None:
+    def before_step(self, parameters: Sequence[Tensor], step: int) -> None:
         if not self.state and not self.is_off:
             self.state["norm"] = joint_norm([parameter.detach() for parameter in parameters])
 
-    def after_step(self, parameters: Sequence[Tensor]) -> None:
+    def after_step(self, parameters: Sequence[Tensor], step: int) -> None:
         if self.is_off:
             return
         factor = self.state["norm"] / joint_norm(parameters)

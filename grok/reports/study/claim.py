@@ -85,8 +85,8 @@ class Claim:
         """Why the claim is not judged; empty if it is."""
         if altered:
             return f"altered by {altered}"
-        if scale not in self.scales and self.not_judged_because:
-            return self.not_judged_because
+        if scale not in self.scales:
+            return self.not_judged_because or f"it is judged at scale {' or '.join(self.scales)}"
         return "" if values.size else "no seed has all its runs"
 
     def _values(self, dataset: xr.Dataset) -> list[float]:

@@ -37,7 +37,7 @@ class Study:
         console.print(terminal_table(self.title, judged))
         try:
             console.print(self.figure(dataset, folder / "figure.png"))
-        except (KeyError, ValueError) as error:  # the sweep lacks what the figure shows
+        except (KeyError, ValueError, TypeError) as error:  # the sweep lacks what the figure shows, or a key is wrong
             console.print(f"the study's figure is not drawn: {error}")
         console.print(folder / "verdict.json")
         return judged
