@@ -71,15 +71,15 @@ def attach(
     if not transforms:
         return
 
+    @torch.no_grad()
     def before_step(*_: Any) -> None:
-        with torch.no_grad():
-            for transform in transforms.values():
-                transform.before_step(parameters, current_step())
+        for transform in transforms.values():
+            transform.before_step(parameters, current_step())
 
+    @torch.no_grad()
     def after_step(*_: Any) -> None:
-        with torch.no_grad():
-            for transform in transforms.values():
-                transform.after_step(parameters, current_step())
+        for transform in transforms.values():
+            transform.after_step(parameters, current_step())
 
     def save(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
         return {**state, "state": {**state["state"], **_states(transforms, n_replicas=len(parameters[0]))}}
