@@ -1,8 +1,9 @@
 """The ledger of claims: `python -m grok.reports.study.ledger results/` judges all kept results.
 
-It writes each study's verdicts and figure, and the table of claims in the README. A folder `results/<study>/<scale>/`
-has the Dataset of a study's sweep; its claims are those of the study's YAML. With more arguments,
-`python -m grok.reports.study.ledger results/ sweeps/<study>/<time>`, it first imports the sweeps of finished studies.
+It writes each study's verdicts and figure, and the tables of claims in `results/README.md` and
+`results/<study>/README.md`. A folder `results/<study>/<scale>/` has the Dataset of a study's sweep; its claims are
+those of the study's YAML. With more arguments, `python -m grok.reports.study.ledger results/ sweeps/<study>/<time>`, it
+first imports the sweeps of finished studies.
 """
 
 from __future__ import annotations
@@ -22,12 +23,11 @@ from grok.checks import UserError
 from grok.records.files import write_bytes, write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
+from grok.reports.study.pages import JudgedResult, pages
 from grok.reports.study.study import Study
-from grok.reports.study.verdicts import markdown_table
 
 ROOT = Path(__file__).parents[3]
 MAX_VALUES = 500  # per evaluation, of a kept quantity: the paper has 500 subtasks
-BEGIN, END = "<!-- claims: written by python -m grok.reports.study.ledger results/ -->", "<!-- end of claims -->"
 
 
 def load_study(name: str, scale: str) -> Study:
@@ -56,13 +56,6 @@ def import_sweep(sweep: Path, results: Path) -> Path:
     return folder
 
 
-def insert_table(readme: str, table: str) -> str:
-    """The README with the table between its markers."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
 def read_results(results: Path) -> list[tuple[Path, xr.Dataset]]:
     """The folders of results with their Datasets.
 
@@ -85,9 +78,9 @@ def _thin(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Import sweeps, judge every result, draw its figure, and update the table in the README."""
+    """Import sweeps, judge every result, draw its figure, and update the pages of results."""
     parser = argparse.ArgumentParser(prog="python -m grok.reports.study.ledger", description=__doc__)
-    parser.add_argument("results", type=Path, help="the folder of results; the README beside it is updated")
+    parser.add_argument("results", type=Path, help="the folder of results, whose pages are updated")
     parser.add_argument("sweeps", type=Path, nargs="*", help="sweeps of finished studies to import first")
     given = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -95,11 +88,14 @@ def main(arguments: Sequence[str]) -> None:
         console.print(f"imported: {import_sweep(sweep, given.results)}")
     judged = []
     for folder, dataset in read_results(given.results):
-        study = load_study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
-        judged += study.report(dataset, folder, console)
-    readme = given.results.absolute().parent / "README.md"
-    write_text(readme, insert_table(readme.read_text(encoding="utf-8"), markdown_table(judged)))
-    console.print(f"the table of claims in {readme} is up to date: {len(judged)} claims")
+        name, scale = str(dataset.attrs["study"]), str(dataset.attrs["scale"])
+        study, command = load_study(name, scale), str(dataset.attrs["command"])
+        verdicts = study.report(dataset, folder, console)
+        judged.append(JudgedResult(study=name, scale=scale, title=study.title, command=command, verdicts=verdicts))
+    for path, text in pages(given.results, judged).items():
+        write_text(path, text)
+    n_claims = sum(len(each.verdicts) for each in judged)
+    console.print(f"the pages in {given.results} are up to date: {n_claims} claims")
 
 
 if __name__ == "__main__":

@@ -66,12 +66,19 @@ def markdown_table(judged: Sequence[Verdict]) -> str:
         "| study | claim | source | published | agrees if | ours (interval over seeds) | seeds | holds |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for each in judged:
-        word = "**no**" if each["holds"] is False else holds_text(each)
-        texts = (each["claim"], each["source"], each["published"], bounds_text(each), measured_text(each))
-        cells = (f"{each['study']}, {each['scale']}", *texts, str(each["n"]), word)
-        lines.append(f"| {' | '.join(cells)} |")
+    lines += [markdown_row(f"{each['study']}, {each['scale']}", *claim_cells(each)) for each in judged]
     return "\n".join([*lines, "", "</details>"])
+
+
+def claim_cells(verdict: Verdict) -> tuple[str, ...]:
+    """What a table shows of a verdict: claim, source, published value, bounds, ours, seeds, and whether it holds."""
+    texts = (verdict["claim"], verdict["source"], verdict["published"], bounds_text(verdict), measured_text(verdict))
+    return *texts, str(verdict["n"]), "**no**" if verdict["holds"] is False else holds_text(verdict)
+
+
+def markdown_row(*cells: object) -> str:
+    """A row of a Markdown table; a bar inside a cell is escaped."""
+    return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _counts_by_study(judged: Sequence[Verdict]) -> list[str]:

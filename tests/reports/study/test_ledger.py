@@ -9,7 +9,7 @@ import pytest
 
 from grok.checks import UserError
 from grok.records.load import load
-from grok.reports.study.ledger import BEGIN, END, import_sweep, load_study, main
+from grok.reports.study.ledger import import_sweep, load_study, main
 from tests.conftest import ROOT
 from tests.process import TrainProcess
 
@@ -73,11 +73,19 @@ def test_a_mistake_in_a_study_is_reported_before_training(command, tmp_path):
     assert code == 2 and message.startswith("error: study: ") and not [*tmp_path.glob("sweep/0")]
 
 
-def test_a_folder_without_results_leaves_the_readme_unchanged(tmp_path):
-    (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}")
+def test_a_folder_without_results_gets_no_pages(tmp_path):
     with pytest.raises(UserError, match="holds no results"):
         main([str(tmp_path / "nowhere")])
-    assert (tmp_path / "README.md").read_text() == f"{BEGIN}\n{END}"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_ledger_imports_a_study_and_writes_the_pages_of_results(smoke, tmp_path):
+    results = tmp_path / "results"
+    main([str(results), str(smoke[0])])
+    page = (results / "teacher_student_landscape" / "README.md").read_text()
+    assert "python train.py study=teacher_student_landscape scale=smoke" in page
+    assert (results / "README.md").read_text().count("](teacher_student_landscape/README.md), smoke |") == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
 def test_a_run_outside_a_study_is_not_imported(run, tmp_path):

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from grok.reports.study.ledger import insert_table, load_study, read_results
+from grok.reports.study.ledger import load_study, read_results
 from grok.reports.study.study import Study
 from grok.reports.study.verdicts import markdown_table
 from grok.science.statistics.curves import first_reaching
@@ -57,9 +57,3 @@ def test_the_kept_verdicts_follow_from_the_kept_records(folder, dataset, tmp_pat
     assert dataset.attrs["command"].startswith("python train.py ")
     study.report(dataset, tmp_path, Console(quiet=True))
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_readmes_table_has_the_kept_verdicts():
-    judged = [verdict for folder, _ in RESULTS for verdict in json.loads((folder / "verdict.json").read_text())]
-    readme = (ROOT / "README.md").read_text()
-    assert insert_table(readme, markdown_table(judged)) == readme
