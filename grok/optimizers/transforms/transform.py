@@ -85,12 +85,9 @@ def attach(
         return {**state, "state": {**state["state"], **_states(transforms, n_replicas=len(parameters[0]))}}
 
     def load(_: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
-        device = parameters[0].device
         for name, transform in transforms.items():
-            saved = state["state"].get(name, {})
-            transform.state = {
-                key: value.to(device if value.dim() else "cpu", copy=True) for key, value in saved.items()
-            }
+            saved, device = state["state"].get(name, {}), parameters[0].device
+            transform.state = {key: each.to(device if each.dim() else "cpu", copy=True) for key, each in saved.items()}
         others = {key: value for key, value in state["state"].items() if key not in transforms}
         return {**state, "state": others}
 
