@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -57,8 +57,7 @@ def check_sweep(study: Study, config: DictConfig, compose: Compose) -> None:
         UserError: a claim needs a quantity, a dimension or a swept value that the sweep does not have.
     """
     if not altered_keys(config):
-        needed = {name for claim in study.claims.values() for name in _flat(claim.quantity)}
-        recorded = recorded_dims(study, list(config.hydra.overrides.task), needed, compose)
+        recorded = recorded_dims(study, list(config.hydra.overrides.task), compose)
         check_claims(study, swept_values(config), recorded)
 
 
@@ -72,16 +71,15 @@ def swept_values(config: DictConfig) -> dict[str, list[Any]]:
     return found
 
 
-def recorded_dims(
-    study: Study, overrides: Sequence[str], needed: Collection[str], compose: Compose
-) -> dict[str, tuple[str, ...]] | None:
+def recorded_dims(study: Study, overrides: Sequence[str], compose: Compose) -> dict[str, tuple[str, ...]] | None:
     """The quantities in the sweep's Dataset, with their dimensions besides the swept keys.
 
-    They are found in runs of scale `smoke`, built on the CPU and evaluated once, until all `needed` are found. None if
-    the study has no such scale, if a run cannot be built, which training reports, or if there is not enough time.
+    They are found in runs of scale `smoke`, built on the CPU and evaluated once, until all that the claims need are
+    found. None if the study has no such scale, if a run cannot be built, or if there is not enough time.
     """
     if TRIAL_SCALE not in study.scales:
         return None
+    needed = {name for claim in study.claims.values() for name in _flat(claim.quantity)}
     base = [each for each in overrides if _key(each) not in IGNORED] + [f"scale={TRIAL_SCALE}", "logger=none"]
     found: dict[str, tuple[str, ...]] = {}
     start = time.monotonic()
@@ -90,7 +88,7 @@ def recorded_dims(
             if time.monotonic() - start > TRIAL_SECONDS and found:
                 return None
             found = {**_dims_of_run(compose([*base, *swept])), **found}
-            if found.keys() >= {*needed}:
+            if found.keys() >= needed:
                 break
     except Exception:  # whatever stops a run is reported when the runs of the sweep are built
         return None

@@ -73,8 +73,8 @@ def check_claims(study: Study, swept: Mapping[str, Sequence[Any]], recorded: Dim
     """
     if study.claims and "seed" not in swept:
         raise UserError("study: hydra.sweeper.params must have seed, because claims are measured on each seed")
-    inner = {dim: None for dims in (recorded or {}).values() for dim in dims}
-    allowed = [*swept, *(dim for dim in ("step", *inner) if dim not in swept)]
+    inner = [dim for dims in (recorded or {}).values() for dim in dims]
+    allowed = [*dict.fromkeys([*swept, "step", *inner])]
     for name, claim in study.claims.items():
         key = f"study.claims.{name}"
         for each, dims in (("where", claim.where), ("dims", claim.dims)):
@@ -117,9 +117,8 @@ def _check_quantities(key: str, claim: Claim, swept: Collection[str], recorded: 
         own = [*swept, *_own_dims(group, recorded, reduced=claim.reduce is not None, over_steps=over_steps)]
         varies = [dim for dim in own if dim not in selected and (dim != "seed" or "seed" in claim.dims)]
         if extra := [dim for dim in varies if dim not in claim.dims]:
-            raise UserError(
-                f"{key}.dims: {group[-1]} varies over {', '.join(extra)}, too; add it to dims, or a value of it to where"
-            )
+            over = ", ".join(extra)
+            raise UserError(f"{key}.dims: {group[-1]} varies over {over}, too; add it to dims, or its value to where")
         if over_steps and claim.reduce is None and "step" not in recorded[group[0]]:
             raise UserError(f"{key}.dims: {group[0]} has no steps; leave out step")
         found |= {*varies}
