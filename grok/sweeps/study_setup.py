@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from grok.records.sweep import variables_of_run
 from grok.reports.study.study import Study
-from grok.reports.study.study_checks import Dims, check_claim_keys, check_claims, check_functions
+from grok.reports.study.study_checks import check_claim_keys, check_claims, check_functions
 from grok.sweeps.composition import resolved_run
 from grok.training.build import build
 from grok.training.instantiation import instantiate
@@ -80,7 +80,8 @@ def recorded_dims(study: Study, overrides: Sequence[str], compose: Compose) -> d
     if TRIAL_SCALE not in study.scales:
         return None
     needed = {name for claim in study.claims.values() for name in _flat(claim.quantity)}
-    base = [each for each in overrides if _key(each) not in IGNORED] + [f"scale={TRIAL_SCALE}", "logger=none"]
+    kept = [each for each in overrides if _key(each).split(".")[0] not in IGNORED]
+    base = [*kept, f"scale={TRIAL_SCALE}", "logger=none"]
     found: dict[str, tuple[str, ...]] = {}
     start = time.monotonic()
     try:
@@ -95,7 +96,7 @@ def recorded_dims(study: Study, overrides: Sequence[str], compose: Compose) -> d
     return found
 
 
-def _dims_of_run(config: DictConfig) -> Dims:
+def _dims_of_run(config: DictConfig) -> dict[str, tuple[str, ...]]:
     """The dimensions of each variable in the record and the summary of a run, which is evaluated at step 0."""
     module, _ = build([resolved_run(config)])
     module.steps = 0  # the run is finished at once, so that measures give their final quantities too
@@ -125,7 +126,7 @@ def _sweep_params(config: DictConfig) -> dict[str, list[str]]:
         texts = [each.get_value_element_as_str()] if not each.is_sweep_override() else []
         if each.is_discrete_sweep():
             texts = [*map(str, each.sweep_string_iterator())]
-        found[_key(key)] = [f"{key}={text}" for text in texts]
+        found[_key(key).partition("@")[2] or _key(key)] = [f"{key}={text}" for text in texts]
     return found
 
 
