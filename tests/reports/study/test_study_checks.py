@@ -146,6 +146,15 @@ def test_without_known_quantities_only_swept_keys_are_checked():
         check_claims(study(), {"init_scale": [2.0]}, None)
 
 
+def test_quantities_are_not_known_without_a_small_scale_or_if_a_run_cannot_be_built():
+    def refuse(overrides: list[str]):
+        raise UserError("the data are not installed")
+
+    assert study_setup.recorded_dims(study(), [], refuse) is None
+    small = Study(title="t", scales={"smoke": {}}, preset={}, figure=print, claims={})
+    assert study_setup.recorded_dims(small, [], refuse) is None
+
+
 CLAIM = "study.claims.lowest_at_one"
 
 
