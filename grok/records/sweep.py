@@ -29,6 +29,12 @@ STEP_NAMES_BY_LOSS = (
 Keys = Mapping[str, Any]  # a run's values of the swept keys
 
 
+def variables_of_run(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The variables with one value per run in a sweep's Dataset, for records with these attributes."""
+    by_loss = STEP_NAMES_BY_LOSS if "memorization_loss_threshold" in attributes else ()
+    return ("last_step", "finished", "n_parameters", *STEP_NAMES, *by_loss, "phase")
+
+
 def write_manifest(sweep: Path, runs: Mapping[str, Keys], *, axes: Sequence[str] = ()) -> None:
     """Add runs, by their folders, to the sweep's list of runs; `axes` are the keys that are dimensions of its Dataset
     even if all runs agree in them."""

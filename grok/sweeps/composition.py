@@ -44,6 +44,11 @@ def shell_command(overrides: Sequence[str], *more: str) -> str:
     return shlex.join(["python", "train.py", *kept, *more])
 
 
+def resolved_run(composed: DictConfig) -> dict[str, Any]:
+    """The part of a composed configuration that defines a run, with all interpolations resolved."""
+    return {str(key): _resolve(value) for key, value in composed.items() if key not in SWEEP_GROUPS}
+
+
 class _Composer:
     """Composes runs as Hydra composes jobs: one configuration per set of overridden keys, whose values it then sets."""
 
@@ -82,7 +87,7 @@ def _compose_run(overrides: Sequence[str], number: int, compose: _Composer, conf
     with read_write(composed.hydra), open_dict(composed):
         composed.hydra.job.num, composed.hydra.job.id = number, f"{composed.hydra.job.name}_{number}"
     HydraConfig.instance().set_config(composed)
-    resolved = {str(key): _resolve(value) for key, value in composed.items() if key not in SWEEP_GROUPS}
+    resolved = resolved_run(composed)
     refuse_unknown_keys(resolved)
     return Run(
         config=resolved,

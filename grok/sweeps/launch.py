@@ -7,13 +7,14 @@ import os
 import resource
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from plotly.offline import get_plotlyjs
 from rich.console import Console
 
@@ -22,6 +23,7 @@ from grok.old_names import refuse_old_override
 from grok.records.files import write_text
 from grok.records.sweep import DATASET, write_manifest
 from grok.reports.run.page import PLOTLY
+from grok.reports.study.study import Study
 from grok.sweeps.batch import Context
 from grok.sweeps.composition import compose_runs, shell_command
 from grok.sweeps.dispatch import dispatch
@@ -29,14 +31,11 @@ from grok.sweeps.outputs import finalize_sweep
 from grok.sweeps.run import Outcome, Run, planned_steps
 from grok.sweeps.run_dir import lock_dir
 from grok.sweeps.schedule import group_into_batches
+from grok.sweeps.study_setup import altered_keys, check_sweep, make_study
 from grok.sweeps.train import train_batch
 from grok.sweeps.watch import watch_progress
-from grok.training.instantiation import instantiate
 from grok.training.interruption import Interruption
 from grok.training.progress import Progress
-
-# Keys that can be set for a study without altering its result.
-NEUTRAL_KEYS = ("cluster", "device", "hydra", "logger", "save_every_seconds", "scale", "study")
 
 
 def launch(
@@ -59,8 +58,7 @@ def launch(
     for override in (*(f"hydra.launcher.{key}={value}" for key, value in settings.items()), *chain(*job_overrides)):
         refuse_old_override(override)
     _check_settings(job, max_replicas)
-    study_config: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
-    study = instantiate(study_config, "study") if study_config else None
+    study = _checked_study(config, context)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     sweep = Path(config.hydra.sweep.dir).absolute()
     with lock_dir(sweep, key="hydra.sweep.dir"):
@@ -78,6 +76,14 @@ def launch(
         outcomes = {run.folder: outcome for run, outcome in in_order}
         finalize_sweep(sweep, outcomes, console, study=study, attributes=_sweep_attributes(runs, config))
     return _job_returns(runs, outcomes, config)
+
+
+def _checked_study(config: DictConfig, context: HydraContext) -> Study | None:
+    """The study of the command, whose claims can be measured on its sweep; None if there is no study."""
+    study = make_study(config)
+    if study is not None:
+        check_sweep(study, config, partial(context.config_loader.load_sweep_config, config))
+    return study
 
 
 def _check_settings(job: str, max_replicas: int | None) -> None:
@@ -121,9 +127,8 @@ def _sweep_attributes(runs: Sequence[Run], config: DictConfig) -> dict[str, str]
     attributes = {"name": str(runs[0].config["name"]), "command": shell_command(given)}
     if "study" not in config:
         return attributes
-    altered = [each for each in given if each.lstrip("+~").split("=")[0].split(".")[0] not in NEUTRAL_KEYS]
     study = str(config.hydra.runtime.choices["study"])
-    return {**attributes, "study": study, "scale": str(config.scale), "altered": " ".join(altered)}
+    return {**attributes, "study": study, "scale": str(config.scale), "altered": " ".join(altered_keys(config))}
 
 
 def _job_returns(runs: Sequence[Run], outcomes: Mapping[Path, Outcome], config: DictConfig) -> list[JobReturn]:

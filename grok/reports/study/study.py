@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from rich.console import Console
 
 from grok.records.files import write_json
 from grok.reports.study.claim import Claim
-from grok.reports.study.verdicts import terminal_table
+from grok.reports.study.signatures import nearest
+from grok.reports.study.verdicts import terminal_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +36,26 @@ class Study:
         """Write `verdict.json` and the figure into the folder; print and return the verdicts."""
         judged = self.judge(dataset)
         write_json(folder / "verdict.json", judged)
-        console.print(terminal_table(self.title, judged))
+        for line in terminal_lines(self.title, judged, console.width):
+            console.print(line)
         try:
             console.print(self.figure(dataset, folder / "figure.png"))
         except (KeyError, ValueError, TypeError) as error:  # the sweep lacks what the figure shows, or a key is wrong
-            console.print(f"the study's figure is not drawn: {error}")
+            console.print(f"the study's figure is not drawn: {_missing_text(error, dataset)}")
         console.print(folder / "verdict.json")
         return judged
+
+
+def _missing_text(error: Exception, dataset: xr.Dataset) -> str:
+    """What a figure needs and the sweep or the figure's keys do not have, in words."""
+    text, swept = str(error.args[0] if error.args else error), ", ".join(map(str, dataset["finished"].dims))
+    if found := re.match(r"No variable named '(.+?)'", text):
+        return f"the sweep has no quantity {found[1]}{nearest(found[1], [*map(str, dataset.data_vars)])}"
+    if found := re.match(r"'(.+?)' is not a valid dimension", text):
+        return f"the sweep is not over {found[1]}; it is over {swept}"
+    if found := re.match(r"Dimensions \{(.+?)\} do not exist", text):
+        return f"its quantity does not vary over {found[1]}; the sweep is over {swept}"
+    if found := re.match(r"not all values found in index '(.+?)'", text):
+        ticks = ", ".join(map(str, dataset[found[1]].values.tolist()))
+        return f"the sweep lacks a value of {found[1]} that the figure shows; it has {ticks}"
+    return f"the figure's settings lack {text}" if isinstance(error, KeyError) else text

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
+from rich.cells import cell_len
+from rich.text import Text
 
 Verdict = Mapping[str, Any]  # of one claim, as `Claim.judge` returns it
+INDENT = "  "  # of a claim's second line on the terminal
 
 
 def holds_text(verdict: Verdict) -> str:
@@ -39,16 +41,14 @@ def bounds_text(verdict: Verdict) -> str:
     return f"{minimum} – {maximum}"
 
 
-def terminal_table(title: str, judged: Sequence[Verdict]) -> Table:
-    """The verdicts as a table on the terminal."""
-    table = Table(title=title, title_justify="left", show_lines=True)
-    for column in ("claim", "source", "published", "ours (interval over seeds)", "seeds", "holds?"):
-        table.add_column(column, overflow="fold")
+def terminal_lines(title: str, judged: Sequence[Verdict], width: int) -> list[Text]:
+    """The verdicts for a terminal of this width: the title, at most two lines per claim, and the counts."""
+    lines = [Text(_cut(title, width), style="bold")]
     for each in judged:
-        table.add_row(
-            each["claim"], each["source"], each["published"], measured_text(each), str(each["n"]), holds_text(each)
-        )
-    return table
+        mark, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "dim")}[each["holds"]]
+        lines.append(Text.assemble((mark, style), " ", _cut(each["claim"], width - 2)))
+        lines.append(Text(INDENT + _result_text(each, width - len(INDENT)), style="" if each["holds"] else style))
+    return [*lines, Text(_counts_text(judged))]
 
 
 def markdown_table(judged: Sequence[Verdict]) -> str:
@@ -96,3 +96,46 @@ def _number(value: float | None) -> str:
     if value is None:
         return "none"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _result_text(verdict: Verdict, width: int) -> str:
+    """Our value, the published one, the bounds and the number of seeds, or why the claim is not judged.
+
+    If the line is too long, the published value is cut, or left out.
+    """
+    if verdict["holds"] is None:
+        return _cut(f"not judged: {verdict['not_judged_because']}", width)
+    seeds = f"{verdict['n']} seed{'' if verdict['n'] == 1 else 's'}"
+    ours, rest = f"ours {measured_text(verdict)}", f"; bounds {bounds_text(verdict)}; {seeds}"
+    published = _cut(f"; published {verdict['published']}", width - cell_len(ours + rest))
+    return _cut(f"{ours}{'' if published in ('…', '; …', '; published …') else published}{rest}", width)
+
+
+def _counts_text(judged: Sequence[Verdict]) -> str:
+    """How many claims hold, need another scale, or cannot be measured on the sweep."""
+    hold, fail = (sum(each["holds"] is word for each in judged) for word in (True, False))
+    others = [each["n"] > 0 for each in judged if each["holds"] is None]
+    n_judged, n_elsewhere, n_unmeasured = hold + fail, sum(others), len(others) - sum(others)
+    words = "claim" if n_judged == 1 else "claims"
+    parts = [f"{hold} of {n_judged} judged {words} {_verb(hold, 'hold')}" if n_judged else "no claim is judged"]
+    parts += [f"{n_elsewhere} {_verb(n_elsewhere, 'need')} another scale"] if n_elsewhere else []
+    parts += [f"{n_unmeasured} cannot be measured on this sweep"] if n_unmeasured else []
+    return "; ".join(parts)
+
+
+def _verb(number: int, plural: str) -> str:
+    return f"{plural}s" if number == 1 else plural
+
+
+def _cut(text: str, width: int) -> str:
+    """The text on one line; if it is wider, its first words and an ellipsis."""
+    text = " ".join(text.split())
+    if cell_len(text) <= width:
+        return text
+    kept = ""
+    for word in text.split():
+        longer = f"{kept} {word}".lstrip()
+        if cell_len(longer) > width - 2:
+            break
+        kept = longer
+    return f"{kept} …".lstrip()
