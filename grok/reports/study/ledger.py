@@ -9,7 +9,6 @@ first imports the sweeps of finished studies.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,14 +19,14 @@ from hydra.utils import instantiate
 from rich.console import Console
 
 from grok.checks import UserError
-from grok.records.files import write_bytes, write_dataset, write_text
+from grok.records.files import write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
 from grok.reports.study.pages import JudgedResult, pages
 from grok.reports.study.study import Study
+from grok.reports.study.thin import compact_picture, thin
 
 ROOT = Path(__file__).parents[3]
-MAX_VALUES = 500  # per evaluation, of a kept quantity: the paper has 500 subtasks
 
 
 def load_study(name: str, scale: str) -> Study:
@@ -39,7 +38,7 @@ def load_study(name: str, scale: str) -> Study:
 
 
 def import_sweep(sweep: Path, results: Path) -> Path:
-    """Copy the Dataset (without large maps) and the table of a finished study to the results; returns their folder.
+    """Copy what a finished study needs of its Dataset to the results (see `thin`); returns their folder.
 
     Raises:
         UserError: the folder holds no finished study, or one with altered keys.
@@ -51,8 +50,8 @@ def import_sweep(sweep: Path, results: Path) -> Path:
         raise UserError(f"{sweep}: the study was altered by {dataset.attrs['altered']} and cannot be a result")
     folder = results / str(dataset.attrs["study"]) / str(dataset.attrs["scale"])
     folder.mkdir(parents=True, exist_ok=True)
-    write_dataset(folder / DATASET, _thin(dataset), compressed=True)
-    write_bytes(folder / "summary.csv", (sweep / "summary.csv").read_bytes())
+    study = load_study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
+    write_dataset(folder / DATASET, thin(dataset, study), compressed=True)
     return folder
 
 
@@ -66,15 +65,6 @@ def read_results(results: Path) -> list[tuple[Path, xr.Dataset]]:
     if not found:
         raise UserError(f"{results}: holds no results; expected <study>/<scale>/{DATASET}")
     return found
-
-
-def _thin(dataset: xr.Dataset) -> xr.Dataset:
-    """The Dataset without quantities that have too many values per evaluation: maps and rings."""
-    run_dims = {*dataset["finished"].dims, "step"}
-    size = {
-        name: math.prod(n for dim, n in each.sizes.items() if dim not in run_dims) for name, each in dataset.items()
-    }
-    return dataset[[name for name, n in size.items() if n <= MAX_VALUES]]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -91,6 +81,8 @@ def main(arguments: Sequence[str]) -> None:
         name, scale = str(dataset.attrs["study"]), str(dataset.attrs["scale"])
         study, command = load_study(name, scale), str(dataset.attrs["command"])
         verdicts = study.report(dataset, folder, console)
+        compact_picture(folder / "figure.png")
+        (folder / "figure.pdf").unlink(missing_ok=True)
         judged.append(JudgedResult(study=name, scale=scale, title=study.title, command=command, verdicts=verdicts))
     for path, text in pages(given.results, judged).items():
         write_text(path, text)

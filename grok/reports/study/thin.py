@@ -1,0 +1,105 @@
+"""Small results: the part of a sweep's Dataset that its study needs, and pictures with few colors."""
+
+from __future__ import annotations
+
+import io
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from PIL import Image
+
+from grok.records.files import write_bytes
+from grok.reports.study.study import Study
+
+ALWAYS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")  # of small sweeps, for the notebooks
+MAX_VALUES = 20_000  # of a sweep that is small: all runs and evaluation steps of one quantity
+SIGNIFICANT_BITS = (10, 13, 16, 19, 23)  # of float32; as few as the verdicts allow
+MAX_PICTURE_BYTES = 120_000
+COLORS = 128
+TOLERANCE = 1e-3  # between the measured values before and after, relative
+
+
+def thin(dataset: xr.Dataset, study: Study) -> xr.Dataset:
+    """The quantities that the study needs, rounded to as few bits as its verdicts allow.
+
+    A quantity is needed if a verdict or a pixel of the figure changes without it. Rounded numbers are float32, whose
+    last bits are zero, so that they compress well. Each measured value changes by at most 1 part in 1,000.
+    """
+    kept = dataset[_needed(dataset, study)]
+    before = study.judge(dataset)
+    for bits in SIGNIFICANT_BITS:
+        rounded = kept.map(lambda array, bits=bits: _rounded(array, bits), keep_attrs=True).assign_attrs(dataset.attrs)
+        if _agree(before, study.judge(rounded)):
+            return rounded
+    return kept
+
+
+def compact_picture(path: Path) -> None:
+    """Rewrite a PNG with a palette, and with fewer pixels if it is still larger than `MAX_PICTURE_BYTES`."""
+    picture, factor = Image.open(io.BytesIO(path.read_bytes())).convert("RGB"), 1.0
+    while True:
+        size = (round(picture.width * factor), round(picture.height * factor))
+        smaller = picture if factor == 1 else picture.resize(size, Image.Resampling.LANCZOS)
+        content = io.BytesIO()
+        palette = smaller.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette.save(content, "PNG", optimize=True)
+        if content.tell() <= MAX_PICTURE_BYTES:
+            write_bytes(path, content.getvalue())
+            return
+        factor *= 0.9
+
+
+def _needed(dataset: xr.Dataset, study: Study) -> list[str]:
+    """The quantities without which the outputs change, found by leaving out ever smaller groups of them."""
+    kept = [str(name) for name in dataset.data_vars]
+    with tempfile.TemporaryDirectory() as folder:
+        expected = _outputs(dataset, study, Path(folder))
+
+        def leave_out(group: Sequence[str]) -> None:
+            nonlocal kept
+            rest = [name for name in kept if name not in group]
+            if rest and _outputs(dataset[rest], study, Path(folder)) == expected:
+                kept = rest
+            elif len(group) > 1:
+                leave_out(group[: len(group) // 2])
+                leave_out(group[len(group) // 2 :])
+
+        leave_out([name for name in kept if not (name in ALWAYS and dataset[name].size <= MAX_VALUES)])
+    return kept
+
+
+def _outputs(dataset: xr.Dataset, study: Study, folder: Path) -> tuple[str, bytes] | None:
+    """The verdicts and the figure; None if the Dataset lacks what they need."""
+    try:
+        return repr(study.judge(dataset)), study.figure(dataset, folder / "figure.png").read_bytes()
+    except Exception:  # a figure function raises whatever a missing quantity makes it raise
+        return None
+
+
+def _rounded(array: xr.DataArray, bits: int) -> xr.DataArray:
+    """Floating-point numbers as float32 with this many significant bits after the first."""
+    if array.dtype.kind != "f":
+        return array
+    values = array.values.astype(np.float32)
+    integers, dropped = values.view(np.int32), 23 - bits
+    if dropped:
+        half, finite = np.int32(1 << (dropped - 1)), np.isfinite(values)
+        integers[finite] = ((integers[finite] + half) >> dropped) << dropped
+    return array.copy(data=integers.view(np.float32))
+
+
+def _agree(before: Sequence[dict[str, object]], after: Sequence[dict[str, object]]) -> bool:
+    """Whether the verdicts agree: each holds as before, and its numbers are equal to the tolerance."""
+    for one, other in zip(before, after, strict=True):
+        for key in ("holds", "measured", "low", "high"):
+            values = one[key], other[key]
+            if all(isinstance(value, float) for value in values):
+                if not math.isclose(*values, rel_tol=TOLERANCE, abs_tol=1e-9):  # type: ignore[arg-type]
+                    return False
+            elif values[0] != values[1]:
+                return False
+    return True

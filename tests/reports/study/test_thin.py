@@ -1,0 +1,55 @@
+"""Kept results are small, and have what verdicts and figures need."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.image import imread
+
+from grok.reports.study.study import Study
+from grok.reports.study.thin import MAX_PICTURE_BYTES, compact_picture, thin
+from tests.conftest import ROOT
+from tests.reports.study.conftest import claim
+
+RESULTS = ROOT / "results"
+MEGABYTE = 1_000_000
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_all_results_together_are_small():
+    assert size(RESULTS) <= 7 * MEGABYTE
+    assert all(path.stat().st_size <= MAX_PICTURE_BYTES for path in RESULTS.rglob("*.png"))
+
+
+def test_only_what_a_claim_or_the_figure_reads_is_kept_and_verdicts_agree(dataset):
+    many = xr.DataArray(np.random.default_rng(0).normal(size=(*dataset["test_loss"].shape, 500)), dims=None)
+    extra = (*dataset["test_loss"].dims, "subtask")
+    full = dataset.assign(subtask_loss=(extra, many.values), unused=dataset["test_loss"]).assign_attrs(scale="laptop")
+
+    def figure(shown: xr.Dataset, path: Path) -> Path:
+        path.write_bytes(f"{shown['subtask_loss'].shape}".encode())
+        return path
+
+    study = Study(title="t", scales={}, preset={}, figure=figure, claims={"c": claim()})
+    kept = thin(full, study)
+    assert "subtask_loss" in kept and "unused" not in kept and kept["subtask_loss"].dtype == np.float32
+    (before,), (after,) = study.judge(full), study.judge(kept)
+    assert before["holds"] == after["holds"] and before["measured"] == pytest.approx(after["measured"], rel=1e-3)
+    np.testing.assert_allclose(kept["subtask_loss"], full["subtask_loss"], rtol=1e-3)
+
+
+def test_a_picture_keeps_its_content_with_a_palette(tmp_path):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4))
+    figure.add_subplot().plot(np.sin(np.arange(300) / 20), color="#0072b2")
+    figure.savefig(tmp_path / "figure.png", dpi=200)
+    before, bytes_before = imread(tmp_path / "figure.png")[..., :3], (tmp_path / "figure.png").stat().st_size
+    compact_picture(tmp_path / "figure.png")
+    after = imread(tmp_path / "figure.png")[..., :3]
+    assert after.shape == before.shape and np.abs(after - before).mean() < 0.01
+    assert (tmp_path / "figure.png").stat().st_size < bytes_before
