@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, Locator, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullLocator
 
 from grok.records.files import write_atomically
 from grok.science.statistics.power_law import PowerLaw
@@ -66,6 +67,26 @@ def set_plain_ticks(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def set_log_ticks(axis: Axis) -> None:
+    """Label a log axis with plain numbers if it covers at most a decade; otherwise with powers of ten.
+
+    Call it after the curves are drawn.
+    """
+    low, high = axis.get_view_interval()
+    if high <= 10 * low:
+        set_plain_ticks(axis)
+    if high < 5 * low:  # may have only one of 1, 2 and 5 times a power of ten
+        axis.set_major_locator(MaxNLocator(4))
+
+
+def spread_heights(heights: Sequence[float], *, gap: float) -> Iterator[float]:
+    """The heights of labels, lowest first, each raised to at least `gap` above the one below."""
+    height = -np.inf
+    for each in heights:
+        height = max(each, height + gap)
+        yield height
 
 
 def color_bar(axes: Axes, shading: ScalarMappable, label: str, ticks: Locator, tick_format: str) -> None:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
 from grok.reports.run.plots import Plot
-from grok.reports.style import RC, SEQUENTIAL, save_figure
+from grok.reports.style import RC, SEQUENTIAL, save_figure, spread_heights
 from grok.reports.template import fill_template, script_json
 from grok.science.effective_theory.effective_loss import effective_flow, equation_gram
 from grok.science.effective_theory.parallelograms import equations, parallelograms
@@ -79,11 +79,9 @@ def _paths(axes: Axes, record: xr.Dataset) -> None:
     after_start = record["step"].values > 0
     shown = record.isel(step=after_start)
     positions = shown["embedding"].isel(dimension=0).transpose("step", "token").values
-    style: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
-    for token, color in enumerate(_token_colors(positions.shape[1])):
-        axes.plot(shown["step"], positions[:, token], color=color, lw=1.3)
-        if token in _labeled_tokens(positions.shape[1]):
-            axes.annotate(str(token), (float(shown["step"][-1]), positions[-1, token]), **style, color=color)
+    for path, color in zip(positions.T, _token_colors(positions.shape[1]), strict=True):
+        axes.plot(shown["step"], path, color=color, lw=1.3)
+    _label_tokens(axes, positions[-1])
     if "effective_loss" in record:  # the task is addition
         axes.set_ylim(axes.get_ylim())
         for path, color in zip(theory_flow(record)[after_start].T, _token_colors(positions.shape[1]), strict=True):
@@ -92,6 +90,16 @@ def _paths(axes: Axes, record: xr.Dataset) -> None:
     axes.set(xscale="log", xlim=(1, max(2, int(record["step"][-1]))), xlabel="optimizer step", ylabel="embedding")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _label_tokens(axes: Axes, final: np.ndarray) -> None:
+    """Label the tokens to the right of the axes at their final positions, apart from each other; none if not finite."""
+    colors, finite = _token_colors(len(final)), np.isfinite(final).all()
+    tokens = sorted(_labeled_tokens(len(final)), key=lambda token: float(final[token])) if finite else []
+    gap = np.ptp(axes.get_ylim()) / 24  # the height of a label
+    for token, height in zip(tokens, spread_heights([float(final[token]) for token in tokens], gap=gap), strict=True):
+        at: dict[str, Any] = {"xy": (1.01, height), "xycoords": ("axes fraction", "data"), "annotation_clip": False}
+        axes.annotate(str(token), **at, va="center", fontsize=8, color=colors[token])
 
 
 def theory_flow(record: xr.Dataset) -> np.ndarray:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from grok.reports.run.plots import Plot
-from grok.reports.style import GRAY, PALETTE, RC, TEST, TEST_STYLE, TRAIN, save_figure
+from grok.reports.style import GRAY, PALETTE, RC, TEST, TEST_STYLE, TRAIN, save_figure, set_log_ticks
 from grok.science.modular.circuit_phases import CIRCUIT_PHASES, CircuitPhases
 
 COLORS = {"restricted_loss": PALETTE[2], "excluded_loss": PALETTE[3], "trigonometric_loss": PALETTE[5]}
@@ -52,6 +52,8 @@ class ProgressMeasures(Plot):
             _line(weights, shown, "sum_of_squared_weights", "Σ w²", GRAY)
             losses.set(yscale="log", ylabel="loss (nats)")
             measures.set(yscale="log", ylabel="loss (nats),\nfinal key frequencies")
+            for axes in (losses, measures):
+                set_log_ticks(axes.yaxis)
             weights.set(ylim=(0, None), ylabel="Σ w²")
             for name, (label, color) in DISTANCES.items():
                 if name in record:  # distance_to_end comes from a separate measure

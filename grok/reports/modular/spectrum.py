@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from grok.reports.run.plots import Plot
-from grok.reports.style import GRAY, PALETTE, RC, save_figure
+from grok.reports.style import GRAY, PALETTE, RC, save_figure, spread_heights
 
 STRONG_AMPLITUDE = 0.5  # |α_k|: from trough to crest, the cosine then moves a logit by one nat
 MIN_AMPLITUDE = 0.01  # smallest |α_k| on the axis
@@ -51,7 +50,7 @@ def _shares(axes: Axes, power: xr.DataArray, key_colors: dict[int, str]) -> None
     mesh = axes.pcolormesh(edges, np.arange(n + 1) + 0.5, power.values, cmap="magma_r", vmin=0)
     axes.set(ylabel="frequency k")
     axes.figure.colorbar(mesh, ax=axes, label="share of W_E's variance", pad=0.09)
-    for k, height in zip(key_colors, _spread_heights([*key_colors], gap=n / 20), strict=True):
+    for k, height in zip(key_colors, spread_heights([*key_colors], gap=n / 20), strict=True):
         _label_frequency(axes, k, height, key_colors[k])
 
 
@@ -72,7 +71,7 @@ def _amplitudes(axes: Axes, amplitude: xr.DataArray, key_colors: dict[int, str])
         axes.set_title(caption, fontsize=8, color=GRAY, loc="right")
     final = amplitude.isel(step=-1).sel(frequency=[*key_colors]).clip(min=MIN_AMPLITUDE)
     final = final.sortby(final)
-    heights = _spread_heights(np.log10(final.values).tolist(), gap=np.log10(top / MIN_AMPLITUDE) / 20)
+    heights = spread_heights(np.log10(final.values).tolist(), gap=np.log10(top / MIN_AMPLITUDE) / 20)
     for k, height in zip(final["frequency"].values.tolist(), heights, strict=True):
         _label_frequency(axes, k, 10**height, key_colors[k])
 
@@ -81,14 +80,6 @@ def _label_frequency(axes: Axes, k: int, height: float, color: str) -> None:
     """Label a frequency to the right of the axes, at a height in data units."""
     style: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8, "color": color}
     axes.annotate(str(k), (1.01, height), annotation_clip=False, **style).set_in_layout(False)
-
-
-def _spread_heights(heights: Sequence[float], *, gap: float) -> Iterator[float]:
-    """The heights, lowest first, each raised to at least `gap` above the one below."""
-    height = -np.inf
-    for each in heights:
-        height = max(each, height + gap)
-        yield height
 
 
 def final_key_frequencies(record: xr.Dataset) -> list[int]:

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grok.reports.style import GRAY, PALETTE, RC, save_figure
+from grok.reports.style import GRAY, PALETTE, RC, save_figure, set_log_ticks
 
 
 def draw(dataset: xr.Dataset, path: Path, *, where: Mapping[str, Any], panels: Sequence[Mapping[str, Any]]) -> Path:
@@ -53,3 +53,5 @@ def _panel(axes: Axes, dataset: xr.Dataset, panel: Mapping[str, Any]) -> None:
     if "published" in panel:
         axes.annotate("○ published", (1.01, 0.05), xycoords="axes fraction", color=GRAY, fontsize=8)
     axes.set(ylabel=panel["label"], yscale="log" if panel.get("log") else "linear")
+    if panel.get("log"):
+        set_log_ticks(axes.yaxis)

@@ -25,6 +25,7 @@ from grok.reports.style import (
     format_interval,
     format_signed,
     save_figure,
+    set_log_ticks,
 )
 from grok.science.quanta.emergence import CONVERGED_BITS, NATS_PER_BIT, convergence_steps, learning_order_correlation
 from grok.science.quanta.quantization_model import zipf_frequencies
@@ -122,4 +123,6 @@ def _draw_slopes(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, publishe
         axes.set(xlim=(zipf_frequencies(n, alpha=alpha).min(), 1), yticks=[])
         return
     axes.set(yscale="log", ylim=(None, 8 * np.exp(y.max())))  # room for the legend
+    for axis in (axes.xaxis, axes.yaxis):
+        set_log_ticks(axis)
     axes.legend(loc="upper right", fontsize=7.5, frameon=False, handlelength=2.4)

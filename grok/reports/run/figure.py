@@ -11,14 +11,17 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, NullLocator
 
 from grok.reports.style import GRAY, RC, TEST, TEST_STYLE, TRAIN, save_figure
 
-# Labels at steps that differ by less than these factors are put on opposite sides, so that they do not overlap.
-CLOSE_FACTOR = 4  # labels of the two curves
-CLOSE_STEPS_FACTOR = 6  # labels above the axes
-MIN_RISE = 0.2  # an accuracy that rises less is labeled in the middle of its curve
+CLOSE_FACTOR = 4  # curves that rise at steps that differ by less have their labels on opposite sides
+MIN_RISE = 0.2  # an accuracy that rises less counts as flat
+# Above the axes, in fractions of their width: the room for labels, and the width of a label's line per letter.
+LABEL_ROOM = (-0.12, 1.14)
+LETTER_WIDTH = 0.0152
+HALO = [withStroke(linewidth=2.5, foreground="white")]  # keeps a label readable on a line
 
 
 def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path, *, vector: bool) -> Path:
@@ -66,59 +69,69 @@ def weight_norm_curve(axes: Axes, record: xr.Dataset) -> None:
 
 
 def _label_curves(axes: Axes, shown: xr.Dataset) -> None:
-    """Label each curve where it reaches half of its rise.
+    """Label each curve where it reaches half of its rise, so that the labels do not overlap.
 
     Labels are to the left of the curves. If both curves rise at about the same step, that of the test curve is to the
-    right. A curve that does not rise is labeled above or below its middle.
+    right. A flat curve is labeled above or below, away from the rise of the other; two flat curves side by side.
     """
-    steps, accuracies = shown["step"].values, [shown[f"{part}_accuracy"].values for part in ("train", "test")]
-    rises = [bool(values[-1] - values[0] > MIN_RISE) for values in accuracies]
-    places = [
-        int(np.argmax(values >= (values[0] + values[-1]) / 2)) if rising else values.size // 2
-        for values, rising in zip(accuracies, rises, strict=True)
-    ]
-    first, second = sorted(steps[places])
-    close = all(rises) and second < CLOSE_FACTOR * first
-    for part, color, values, rising, place in zip(
-        ("train", "test"), (TRAIN, TEST), accuracies, rises, places, strict=True
-    ):
-        side = 1 if close and part == "test" else -1
-        low = values[place] < 0.1
-        style: dict[str, Any] = (
-            {"xytext": (6 * side, -3 - 3 * side), "ha": "right" if side < 0 else "left", "va": "center"}
-            if rising
-            else {"xytext": (0, 4 if low else -4), "ha": "center", "va": "bottom" if low else "top"}
-        )
-        axes.annotate(part, (steps[place], values[place]), textcoords="offset points", color=color, **style)
+    steps = shown["step"].values
+    curves = {part: shown[f"{part}_accuracy"].values for part in ("train", "test")}
+    rises = {part: _half_rise(values) for part, values in curves.items()}
+    known = sorted(steps[place] for place in rises.values() if place is not None)
+    close = len(known) == 2 and known[1] < CLOSE_FACTOR * known[0]
+    for part, color in (("train", TRAIN), ("test", TEST)):
+        values, place, side = curves[part], rises[part], 1 if close and part == "test" else -1
+        style: dict[str, Any] = {
+            "xytext": (6 * side, -3 - 3 * side),
+            "ha": "right" if side < 0 else "left",
+            "va": "center",
+        }
+        if place is None:
+            end = np.log(steps[-1])
+            middle = 0.5 if not known else 0.25 if np.log(known[0]) > end / 2 else 0.75
+            place = int(np.abs(np.log(steps) - middle * end).argmin())
+            low, side = values[place] < 0.1, 0 if known else 1 if part == "test" else -1
+            align = {-1: "right", 0: "center", 1: "left"}[side]
+            style = {"xytext": (4 * side, 4 if low else -4), "ha": align, "va": "bottom" if low else "top"}
+        at = (steps[place], values[place])
+        axes.annotate(part, at, textcoords="offset points", color=color, path_effects=HALO, **style)
+
+
+def _half_rise(values: np.ndarray) -> int | None:
+    """Where an accuracy reaches half of its rise; None if it is flat."""
+    if not values[-1] - values[0] > MIN_RISE:
+        return None
+    return int(np.argmax(values >= (values[0] + values[-1]) / 2))
 
 
 def _mark_steps(axes: Axes, summary: Mapping[str, Any]) -> None:
-    """Draw thin lines at the steps of memorization and generalization, labeled above the axes; one line if both are the
-    same step."""
-    memorized, generalized = summary["memorization_step"], summary["generalization_step"]
-    if memorized and memorized == generalized:
-        late = memorized > axes.get_xlim()[1] ** 0.5
-        _mark_step(axes, memorized, "memorized and generalized", TEST, ha="right" if late else "left")
-        return
-    both = memorized and generalized
-    close = both and max(memorized, generalized) < CLOSE_STEPS_FACTOR * min(memorized, generalized)
-    marks = ((memorized, "memorized", TRAIN, "right"), (generalized, "generalized", TEST, "left"))
-    for step, label, color, side in marks:
+    """Draw thin lines at the steps of memorization and generalization, with labels above the axes that do not overlap.
+
+    One line if both are the same step.
+    """
+    marks: dict[int, tuple[str, str]] = {}
+    for name, color in (("memorized", TRAIN), ("generalized", TEST)):
+        step = summary["memorization_step" if name == "memorized" else "generalization_step"]
         if step:
-            _mark_step(axes, step, label, color, ha=side if close else "center")
+            marks[step] = (f"{marks[step][0]} and {name}" if step in marks else name, color)
+    ordered, last = sorted(marks), np.log(axes.get_xlim()[1])
+    widths = [LETTER_WIDTH * max(len(marks[step][0]), len(f"{step:,}")) for step in ordered]
+    centers = _spread([float(np.log(step) / last) for step in ordered], widths)
+    for step, center in zip(ordered, centers, strict=True):
+        label, color = marks[step]
+        axes.axvline(step, color=color, linewidth=0.8, alpha=0.7)
+        above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "xytext": (0, 2)}
+        above |= {"ha": "center", "va": "bottom", "fontsize": 7.5, "color": color}
+        axes.annotate(f"{label}\n{step:,}", (center, 1), **above)
 
 
-def _mark_step(axes: Axes, step: int, label: str, color: str, *, ha: str) -> None:
-    """Draw a vertical line at a step, with its label and the step above the axes."""
-    axes.axvline(step, color=color, linewidth=0.8, alpha=0.7)
-    axes.annotate(
-        f"{label}\n{step:,}",
-        (step, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=({"left": 3, "center": 0, "right": -3}[ha], 2),
-        textcoords="offset points",
-        ha=ha,
-        va="bottom",
-        fontsize=7.5,
-        color=color,
-    )
+def _spread(centers: list[float], widths: list[float]) -> list[float]:
+    """The centers of at most two labels, moved apart until they do not overlap, and into the room for labels."""
+    if len(centers) == 2:
+        missing = max(0.0, sum(widths) / 2 - (centers[1] - centers[0]))
+        centers = [centers[0] - missing / 2, centers[1] + missing / 2]
+    if not centers:
+        return centers
+    too_left = max(0.0, LABEL_ROOM[0] - (centers[0] - widths[0] / 2))
+    too_right = max(0.0, centers[-1] + widths[-1] / 2 - LABEL_ROOM[1])
+    return [center + too_left - too_right for center in centers]
