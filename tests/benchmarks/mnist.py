@@ -175,7 +175,7 @@ def reference(steps: int) -> Callable[[], float]:
 
 
 def main() -> None:
-    """Time all variants and print the ratios of the README's table."""
+    """Time all variants and print the ratios of the page's table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("segments", 30), ("replicas", 16)):
         parser.add_argument(f"--{name}", type=int, default=default)

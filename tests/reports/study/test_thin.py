@@ -39,7 +39,7 @@ def test_only_what_a_claim_or_the_figure_reads_is_kept_and_verdicts_agree(datase
     assert "subtask_loss" in kept and "unused" not in kept and kept["subtask_loss"].dtype == np.float32
     (before,), (after,) = study.judge(full), study.judge(kept)
     assert before["holds"] == after["holds"] and before["measured"] == pytest.approx(after["measured"], rel=1e-3)
-    np.testing.assert_allclose(kept["subtask_loss"], full["subtask_loss"], rtol=1e-3)
+    np.testing.assert_allclose(kept["subtask_loss"], full["subtask_loss"], rtol=2e-3)
 
 
 def test_a_picture_keeps_its_content_with_a_palette(tmp_path):
