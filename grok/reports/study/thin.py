@@ -19,7 +19,7 @@ ALWAYS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")  # of sm
 MAX_VALUES = 20_000  # of a sweep that is small: all runs and evaluation steps of one quantity
 SIGNIFICANT_BITS = (8, 10, 13, 16, 19, 23)  # of float32; as few as the verdicts allow
 MAX_PICTURE_BYTES = 120_000
-COLORS = 64
+COLORS = 192
 TOLERANCE = 1e-3  # between the measured values before and after, relative
 
 
@@ -47,7 +47,7 @@ def compact_picture(path: Path) -> None:
         size = (round(picture.width * factor), round(picture.height * factor))
         smaller = picture if factor == 1 else picture.resize(size, Image.Resampling.LANCZOS)
         content = io.BytesIO()
-        palette = smaller.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette = smaller.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         palette.save(content, "PNG", optimize=True)
         if content.tell() <= MAX_PICTURE_BYTES:
             write_bytes(path, content.getvalue())

@@ -53,3 +53,21 @@ def test_a_picture_keeps_its_content_with_a_palette(tmp_path):
     after = imread(tmp_path / "figure.png")[..., :3]
     assert after.shape == before.shape and np.abs(after - before).mean() < 0.01
     assert (tmp_path / "figure.png").stat().st_size < bytes_before
+
+
+def test_a_rare_color_stays_what_the_legend_says(tmp_path):
+    """Among a hundred colored lines, as in the figures of subtasks, a few orange points stay orange."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4))
+    axes, colors = figure.add_subplot(), matplotlib.colormaps["viridis"](np.linspace(0, 1, 100))
+    for number, color in enumerate(colors):
+        axes.plot(np.sin(np.arange(300) / 20 + number / 30), color=color)
+    axes.plot([10, 20, 30], [1.5, 1.6, 1.7], "o", color="#d55e00", ms=4)
+    figure.savefig(tmp_path / "figure.png", dpi=200)
+    before = imread(tmp_path / "figure.png")[..., :3]
+    compact_picture(tmp_path / "figure.png")
+    after, is_orange = imread(tmp_path / "figure.png")[..., :3], (np.abs(before - [0.835, 0.369, 0]) < 0.01).all(-1)
+    assert after.shape == before.shape and is_orange.sum() > 100
+    assert np.abs(after - before)[is_orange].max() < 0.08
