@@ -39,11 +39,16 @@ def test_an_old_name_is_refused_in_one_line_with_the_new_one(command, tmp_path, 
 
 
 def test_an_old_target_is_refused_with_the_new_one(command):
-    study = ("study=teacher_student_landscape", "scale=smoke", "logger=none")
-    code, error = command(*study, "study.figure._target_=grok.reports.landscape.curves")
-    assert code == 2 and "; grok.reports.landscape.curves is now grok.reports.landscape.landscape_panels." in error
-    code, error = command(*study, "+study.claims.default_norm_fits.because=x")
-    assert code == 2 and "; because is now rationale" in error
+    task = ("task=sparse_parity", "logger=none", "steps=1")
+    code, error = command(*task, "+plot.convergence={_target_: grok.reports.convergence.Convergence}")
+    assert code == 2 and "; grok.reports.convergence.Convergence is now grok.reports.quanta.convergence." in error
+
+
+@pytest.mark.parametrize(("old", "new"), [("because", "bounds.rationale"), ("where", "measure.where")])
+def test_an_old_key_of_a_claim_is_refused_with_the_new_one(command, old, new):
+    claim = "study.claims.default_norm_fits"
+    code, error = command("study=teacher_student_landscape", "scale=smoke", "logger=none", f"+{claim}.{old}=x")
+    assert code == 2 and error == f"error: {claim}: {old} is now {new}\n"
 
 
 def test_the_new_name_of_every_old_target_exists():

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig
@@ -33,6 +34,7 @@ from grok.sweeps.run_dir import lock_dir
 from grok.sweeps.schedule import group_into_batches
 from grok.sweeps.study_setup import altered_keys, check_sweep, make_study
 from grok.sweeps.train import train_batch
+from grok.sweeps.untrained_study import report_untrained_study
 from grok.sweeps.watch import watch_progress
 from grok.training.interruption import Interruption
 from grok.training.progress import Progress
@@ -60,7 +62,10 @@ def launch(
     _check_settings(job, max_replicas)
     study = _checked_study(config, context)
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    sweep = Path(config.hydra.sweep.dir).absolute()
+    sweep, attributes = Path(config.hydra.sweep.dir).absolute(), _sweep_attributes(config)
+    if study is not None and study.data is not None:
+        report_untrained_study(study, sweep, console, attributes)
+        return []
     with lock_dir(sweep, key="hydra.sweep.dir"):
         runs = compose_runs(job_overrides, first, context, config)
         _prepare_sweep_dir(sweep, runs, config)
@@ -72,16 +77,15 @@ def launch(
         else:
             with watch_progress([run.folder for run in runs], console), _announce_resume(console, runs[0]):
                 found = dispatch(batches, sweep, context, config, {"_target_": dispatch_to, **settings})
-        in_order = zip(chain(*batches), chain(*found), strict=True)
-        outcomes = {run.folder: outcome for run, outcome in in_order}
-        finalize_sweep(sweep, outcomes, console, study=study, attributes=_sweep_attributes(runs, config))
+        outcomes = {run.folder: outcome for run, outcome in zip(chain(*batches), chain(*found), strict=True)}
+        finalize_sweep(sweep, outcomes, console, study=study, attributes=attributes)
     return _job_returns(runs, outcomes, config)
 
 
 def _checked_study(config: DictConfig, context: HydraContext) -> Study | None:
     """The study of the command, whose claims can be measured on its sweep; None if there is no study."""
     study = make_study(config)
-    if study is not None:
+    if study is not None and study.data is None:
         check_sweep(study, config, partial(context.config_loader.load_sweep_config, config))
     return study
 
@@ -121,10 +125,11 @@ def _prepare_sweep_dir(sweep: Path, runs: Sequence[Run], config: DictConfig) -> 
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
-def _sweep_attributes(runs: Sequence[Run], config: DictConfig) -> dict[str, str]:
+def _sweep_attributes(config: DictConfig) -> dict[str, str]:
     """The attributes of the sweep's Dataset: name and command; for a study also its name, scale and altered keys."""
+    HydraConfig.instance().set_config(config.copy())  # the name is resolved from it
     given = list(config.hydra.overrides.task)
-    attributes = {"name": str(runs[0].config["name"]), "command": shell_command(given)}
+    attributes = {"name": str(config.name), "command": shell_command(given)}
     if "study" not in config:
         return attributes
     study = str(config.hydra.runtime.choices["study"])

@@ -8,15 +8,16 @@ from contextlib import suppress
 from itertools import product
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from grok.records.sweep import variables_of_run
+from grok.reports.study.reading import read_study
 from grok.reports.study.study import Study
-from grok.reports.study.study_checks import check_claim_keys, check_claims, check_functions
+from grok.reports.study.study_checks import check_claims, check_functions
 from grok.sweeps.composition import resolved_run
 from grok.training.build import build
-from grok.training.instantiation import instantiate
 
 # Keys that can be set for a study without altering its result.
 NEUTRAL_KEYS = ("cluster", "device", "hydra", "logger", "save_every_seconds", "scale", "study")
@@ -41,8 +42,7 @@ def make_study(config: DictConfig) -> Study | None:
     found: Any = OmegaConf.to_container(config.study, resolve=True) if "study" in config else None
     if not found:
         return None
-    check_claim_keys(found.get("claims", {}))
-    study: Study = instantiate(found, "study")
+    study = read_study(found)
     check_functions(study)
     return study
 
@@ -98,6 +98,7 @@ def recorded_dims(study: Study, overrides: Sequence[str], compose: Compose) -> d
 
 def _dims_of_run(config: DictConfig) -> dict[str, tuple[str, ...]]:
     """The dimensions of each variable in the record and the summary of a run, which is evaluated at step 0."""
+    HydraConfig.instance().set_config(config.copy())  # the name is resolved from it
     module, _ = build([resolved_run(config)])
     module.steps = 0  # the run is finished at once, so that measures give their final quantities too
     module.evaluate()

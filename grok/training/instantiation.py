@@ -13,7 +13,7 @@ from hydra import utils
 from hydra.errors import InstantiationException
 
 from grok.checks import UserError
-from grok.old_names import CLAIM_KEYS, new_key, new_target
+from grok.old_names import new_key, new_target
 
 T = TypeVar("T")
 
@@ -63,9 +63,7 @@ def check_base(found: Any, base: type[T], group: str) -> T:
 def _renamed(line: str) -> str:
     """What an error message of Hydra's mentions by an old name, with the new one; empty if there is nothing."""
     targets = {name: new_target(name) for name in re.findall(r"'(grok\.[\w.]+)'", line)}
-    unknown = re.findall(r"Claim\.__init__\(\) got an unexpected keyword argument '(\w+)'", line)
-    arguments = {name: CLAIM_KEYS.get(name) for name in unknown}
-    return "".join(f"; {old} is now {new}" for old, new in {**targets, **arguments}.items() if new)
+    return "".join(f"; {old} is now {new}" for old, new in targets.items() if new)
 
 
 def instantiate_cached(config: Mapping[str, Any], group: str) -> Any:

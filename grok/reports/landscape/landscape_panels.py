@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -132,13 +133,21 @@ def _note(axes: Axes, text: str, x: float, align: str, *, fontsize: float) -> No
     axes.annotate(text, (x, 0.02), xycoords="axes fraction", color=GRAY, fontsize=fontsize, ha=align)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PublishedValue:
+    """A published value, with the name at its line."""
+
+    name: str
+    value: float
+
+
 def best_norm(
-    axes: Axes, dataset: xr.Dataset, *, key: str, label: str, level: float, published: Mapping[str, Any]
+    axes: Axes, dataset: xr.Dataset, *, key: str, label: str, level: float, published: PublishedValue
 ) -> None:
     """Best test accuracy over all norms and evaluation steps versus a swept data fraction, one curve per seed.
 
-    A diamond marks where the accuracy rises to `level`, averaged over the seeds that reach it. A line marks the `value`
-    that was `published`, with its `name`.
+    A diamond marks where the accuracy rises to `level`, averaged over the seeds that reach it. A line marks the
+    published value.
     """
     best = reduce_curves(dataset, "test_accuracy", maximum).transpose("seed", "init_scale", key)
     fractions = best[key].values
@@ -151,9 +160,9 @@ def best_norm(
         n_seeds = f", {len(finite)} of {len(rises)} seeds" if len(finite) < len(rises) else ""
         style: Any = {"xytext": (7, -3), "textcoords": "offset points", "color": "black", "fontsize": 8}
         axes.annotate(f"ours: {mean:.2f}{n_seeds}", (mean, level), **style)
-    axes.axvline(published["value"], color=GRAY, linewidth=0.8, linestyle="--", zorder=0)
+    axes.axvline(published.value, color=GRAY, linewidth=0.8, linestyle="--", zorder=0)
     style = {"xytext": (3, 0), "textcoords": "offset points", "va": "bottom", "color": GRAY, "fontsize": 7.5}
-    axes.annotate(published["name"], (published["value"], 0.03), **style, xycoords=("data", "axes fraction"))
+    axes.annotate(published.name, (published.value, 0.03), **style, xycoords=("data", "axes fraction"))
     axes.set(xlabel=label, ylabel="test accuracy at the best norm", ylim=(-0.02, 1.02))
 
 

@@ -26,7 +26,8 @@ def draw(
     reduce: Callable[..., float],
     x: str,
     y: str,
-    labels: Mapping[str, str],
+    x_label: str,
+    title: str,
     names: Mapping[str, str],
     notes: Mapping[str, str],
 ) -> Path:
@@ -47,7 +48,7 @@ def draw(
         for row, tick in enumerate(ticks):
             right: Any = {"xy": (1.02, row), "xycoords": ("axes fraction", "data"), "va": "center"}
             axes.annotate(notes.get(tick, ""), **right, color=GRAY, fontsize=8)
-        axes.set(xlabel=labels["x"], title=labels["title"])
+        axes.set(xlabel=x_label, title=title)
         axes.title.set_fontsize(9)
         save_figure(figure, path)
     return path

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,23 @@ MAX_TICK_LABELS = 7  # if an axis has more ticks, evenly spaced in the logarithm
 MAX_COLUMNS = 3  # of panels
 
 
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """The labels of both axes, of the panels, and of the published cells."""
+
+    x: str
+    y: str
+    panels: str = "{}"
+    published: str = "published"
+
+
 def draw(
     dataset: xr.Dataset,
     path: Path,
     *,
     x: str,
     y: str,
-    labels: Mapping[str, str],
+    labels: Labels,
     panels: str | None = None,
     smallest_on_top: bool = False,
     published: Sequence[tuple[float, float, float]] = (),
@@ -40,9 +51,9 @@ def draw(
 
     If several phases are most frequent, they share the cell, and there is no square. If several are second, the square
     shows the phase of the first seed among them. With `panels`, another swept key, there is a diagram for each of its
-    values, with the title `labels["panels"]`, in which {} is the value. `smallest_on_top`: y increases downward, as
+    values, with the title `labels.panels`, in which {} is the value. `smallest_on_top`: y increases downward, as
     with the paper's weight decays. Cells with `published` values [x, y, value] have a hollow circle, labeled
-    `labels["published"]` in the legend, in the panel of the value `published_at`, or in all panels.
+    `labels.published` in the legend, in the panel of the value `published_at`, or in all panels.
     """
     parts = [dataset] if panels is None else [dataset.sel({panels: tick}) for tick in dataset[panels].values]
     with matplotlib.rc_context(RC | NO_SPINES):
@@ -50,15 +61,15 @@ def draw(
         for axes, part in zip(grid.flat, parts, strict=False):
             _diagram(axes, part, x=x, y=y)
             if panels is not None:
-                axes.set_title(labels["panels"].format(f"{part[panels].item():g}"), fontsize=9)
+                axes.set_title(labels.panels.format(f"{part[panels].item():g}"), fontsize=9)
             if published_at in (None, part[panels].item() if panels else None):
                 _mark_published(axes, published, part[x].values, part[y].values)
         if smallest_on_top:
             grid[0, 0].invert_yaxis()  # all panels share it
-        figure.supxlabel(labels["x"], fontsize=RC["axes.labelsize"])
-        figure.supylabel(labels["y"], fontsize=RC["axes.labelsize"])
+        figure.supxlabel(labels.x, fontsize=RC["axes.labelsize"])
+        figure.supylabel(labels.y, fontsize=RC["axes.labelsize"])
         present = [phase for phase in PHASE_COLORS if (dataset["phase"] == phase).any()]
-        _legend(figure, present, labels["published"] if published else "")
+        _legend(figure, present, labels.published if published else "")
         save_figure(figure, path)
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,18 @@ from matplotlib.figure import Figure
 from grok.reports.style import GRAY, PALETTE, RC, save_figure, set_log_ticks
 
 
-def draw(dataset: xr.Dataset, path: Path, *, where: Mapping[str, Any], panels: Sequence[Mapping[str, Any]]) -> Path:
-    """Draw a panel for each group of `curves`, {variable: label}, of the runs at the swept values `where`.
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """The `curves` {variable: label}, their axis's `label`, and `published` points {variable: [[step, value], …]}."""
 
-    A panel has the `label` of its axis. It may have a log axis, if `log` is true, and `published` points of a variable,
-    [[step, value], …].
-    """
+    curves: Mapping[str, str]
+    label: str
+    log: bool = False  # whether the axis is logarithmic
+    published: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+
+
+def draw(dataset: xr.Dataset, path: Path, *, where: Mapping[str, Any], panels: Sequence[Panel]) -> Path:
+    """Draw the panels, of the runs at the swept values `where`."""
     chosen = dataset.sel(where)
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(5.4, 2.0 * len(panels) + 0.4), layout="constrained")
@@ -31,9 +38,9 @@ def draw(dataset: xr.Dataset, path: Path, *, where: Mapping[str, Any], panels: S
     return path
 
 
-def _panel(axes: Axes, dataset: xr.Dataset, panel: Mapping[str, Any]) -> None:
+def _panel(axes: Axes, dataset: xr.Dataset, panel: Panel) -> None:
     """Draw the curves of all seeds in one panel, with the label of each variable right of the axes."""
-    for number, (name, label) in enumerate(panel["curves"].items()):
+    for number, (name, label) in enumerate(panel.curves.items()):
         color = PALETTE[number]
         for seed in dataset["seed"].values:
             curve = dataset[name].sel(seed=seed).dropna("step")
@@ -47,11 +54,11 @@ def _panel(axes: Axes, dataset: xr.Dataset, panel: Mapping[str, Any]) -> None:
             fontsize=8,
             annotation_clip=False,
         )
-        if name in panel.get("published", {}):
-            points = panel["published"][name]
+        if name in panel.published:
+            points = panel.published[name]
             axes.plot(*zip(*points, strict=True), "o", mfc="white", mec=color, ms=4.5, zorder=5)
-    if "published" in panel:
+    if panel.published:
         axes.annotate("○ published", (1.01, 0.05), xycoords="axes fraction", color=GRAY, fontsize=8)
-    axes.set(ylabel=panel["label"], yscale="log" if panel.get("log") else "linear")
-    if panel.get("log"):
+    axes.set(ylabel=panel.label, yscale="log" if panel.log else "linear")
+    if panel.log:
         set_log_ticks(axes.yaxis)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,51 +23,65 @@ MAX_TICKS = 8  # up to this many swept values, a log axis has a tick at each of 
 LINE_HEIGHT = 0.07  # height of a line of the labels right of the axes, as a fraction of the axes' height
 
 
-def draw(
-    dataset: xr.Dataset,
-    path: Path,
-    *,
-    key: str,
-    x: Mapping[str, Any],
-    y: Mapping[str, Any],
-    lines: Sequence[Mapping[str, Any]],
-) -> Path:
-    """Draw the `lines` over the swept `key`.
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """An axis, with a dotted line at its `mark`, such as chance level."""
 
-    An axis has a `label` and a `scale`. It may have `limits`, and a dotted line at its `mark`, such as chance level.
-    A line has a `quantity`: its curves reduced to numbers by `reduce`, or its final values. It may have a `name`,
-    `published` values [from x, to x, y], and a `law`, the published exponent between `from_x` and `to_x`. Steps that
-    were never reached are counted above the axes.
-    """
+    label: str
+    scale: str
+    limits: tuple[float, float] | None = None
+    mark: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A published power law and its range."""
+
+    exponent: float
+    from_x: float
+    to_x: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A `quantity`: its curves reduced to numbers by `reduce`, or its final values."""
+
+    quantity: str
+    reduce: Callable[..., float] | None = None
+    name: str = ""
+    published: Sequence[tuple[float, float, float]] = ()  # from x, to x, y
+    law: Law | None = None
+
+
+def draw(dataset: xr.Dataset, path: Path, *, key: str, x: Axis, y: Axis, lines: Sequence[Line]) -> Path:
+    """Draw the `lines` over the swept `key`. Steps that were never reached are counted above the axes."""
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(5.0, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        axes.set(xlabel=x["label"], xscale=x["scale"], ylabel=y["label"], yscale=y["scale"])
+        axes.set(xlabel=x.label, xscale=x.scale, ylabel=y.label, yscale=y.scale)
         swept = dataset[key].values.astype(float)
         axes.plot(swept, 0 * swept, alpha=0, transform=axes.get_xaxis_transform())  # extends the axis to all values
-        if x["scale"] == "log" and len(swept) <= MAX_TICKS:
+        if x.scale == "log" and len(swept) <= MAX_TICKS:
             axes.set_xticks(swept, [f"{tick:g}" for tick in swept])
             axes.xaxis.set_minor_locator(NullLocator())
         for draw_mark, axis in ((axes.axvline, x), (axes.axhline, y)):
-            if "mark" in axis:
-                draw_mark(axis["mark"], color=GRAY, linewidth=0.8, linestyle=":")
-        ends = [_line(axes, dataset, key, line, number, y["scale"]) for number, line in enumerate(lines)]
+            if axis.mark is not None:
+                draw_mark(axis.mark, color=GRAY, linewidth=0.8, linestyle=":")
+        ends = [_line(axes, dataset, key, line, number, y.scale) for number, line in enumerate(lines)]
         axes.margins(x=0.08, y=0.1)
-        axes.set_ylim(y.get("limits", axes.get_ylim()))
-        labels = [(line.get("name", ""), *end) for line, end in zip(lines, ends, strict=True)]
-        if any(line.get("published") for line in lines):
+        axes.set_ylim(y.limits or axes.get_ylim())
+        labels = [(line.name, *end) for line, end in zip(lines, ends, strict=True)]
+        if any(line.published for line in lines):
             labels.append(("○ published", axes.get_ylim()[0], GRAY))
         _label_lines(axes, labels)
         save_figure(figure, path)
     return path
 
 
-def _line(
-    axes: Axes, dataset: xr.Dataset, key: str, line: Mapping[str, Any], number: int, scale: str
-) -> tuple[float, str]:
+def _line(axes: Axes, dataset: xr.Dataset, key: str, line: Line, number: int, scale: str) -> tuple[float, str]:
     """Draw one line with its published values and law; returns the height of its right end, and its color."""
-    name, color = line["quantity"], COLORS.get(line["quantity"], PALETTE[number])
-    quantity = per_run(dataset, name, reduce=line.get("reduce"))
+    color = COLORS.get(line.quantity, PALETTE[number])
+    quantity = per_run(dataset, line.quantity, reduce=line.reduce)
     ticks, values = dataset[key].values.astype(float), quantity.transpose("seed", key).values
     for seed_values in values:
         axes.plot(ticks, seed_values, "o", color=color, ms=4, alpha=0.7, mew=0)
@@ -78,31 +93,23 @@ def _line(
     complete = np.isfinite(values).all(0)
     means = np.exp(np.log(values[:, complete]).mean(0)) if scale == "log" else values[:, complete].mean(0)
     axes.plot(ticks[complete], means, color=color, linewidth=1.4)
-    for from_x, to_x, published in line.get("published", ()):
+    for from_x, to_x, published in line.published:
         axes.plot([from_x, to_x], [published] * 2, "o-", color=color, mfc="white", mec=color, ms=5, lw=0.8, zorder=5)
-    if "law" in line:
-        _law(axes, ticks[complete], means, **line["law"])
+    if line.law is not None:
+        _law(axes, ticks[complete], means, line.law)
     return (means[-1] if means.size else np.nan), color
 
 
-def _law(
-    axes: Axes,
-    x: Float[np.ndarray, " tick"],
-    y: Float[np.ndarray, " tick"],
-    *,
-    from_x: float,
-    to_x: float,
-    exponent: float,
-) -> None:
+def _law(axes: Axes, x: Float[np.ndarray, " tick"], y: Float[np.ndarray, " tick"], law: Law) -> None:
     """Draw the published power law over its published range, through the geometric mean of our points in that range."""
-    within = (x >= from_x) & (x <= to_x)
+    within = (x >= law.from_x) & (x <= law.to_x)
     if not within.any():
         return
-    ends = np.array([from_x, to_x])
-    law = np.exp(np.log(y[within]).mean() + exponent * (np.log(ends) - np.log(x[within]).mean()))
-    axes.plot(ends, law, color=GRAY, linewidth=1.2, linestyle="--")
+    ends = np.array([law.from_x, law.to_x])
+    heights = np.exp(np.log(y[within]).mean() + law.exponent * (np.log(ends) - np.log(x[within]).mean()))
+    axes.plot(ends, heights, color=GRAY, linewidth=1.2, linestyle="--")
     below: Any = {"xytext": (0, -6), "textcoords": "offset points", "ha": "right", "va": "top"}
-    axes.annotate(f"published: slope {exponent:g}", (ends[1], law[1]), color=GRAY, **below)
+    axes.annotate(f"published: slope {law.exponent:g}", (ends[1], heights[1]), color=GRAY, **below)
 
 
 def _label_lines(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,20 @@ class Convergence(Plot):
             figure = Figure(figsize=(5.0, 3.6), layout="constrained")
             axes = figure.add_subplot()
             _draw_steps(axes, [steps], alpha, TRAIN, name="")
-            _draw_slopes(axes, [steps], alpha, {})
+            _draw_slopes(axes, [steps], alpha, None)
             caption = f"{np.isfinite(steps).sum()} of {record.sizes['subtask']} subtasks learned"
             axes.annotate(caption, (0.02, 0.03), xycoords="axes fraction", fontsize=7.5, color=GRAY)
             save_figure(figure, path, vector=False)
         return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedSlope:
+    """The published slope, at this α and with so many subtasks."""
+
+    slope: float
+    alpha: float
+    n_subtasks: int
 
 
 def convergence_versus_frequency(
@@ -60,13 +70,12 @@ def convergence_versus_frequency(
     alpha: float,
     key: str,
     name: str,
-    published: Mapping[str, float],
+    published: PublishedSlope,
     where: Mapping[str, Any],
 ) -> None:
     """Convergence steps of all seeds, with a power law through those of each value of `key`.
 
-    `name` is the format of the legend's entries, {} the value. `published` has a `slope`, its `alpha` and its
-    `n_subtasks`; it is drawn only at this α.
+    `name` is the format of the legend's entries, {} the value. The published slope is drawn only at its α.
     """
     chosen = dataset.sel(where)
     by_name = {name.format(each): chosen.sel({key: each}) for each in chosen[key].values}
@@ -103,15 +112,15 @@ def _draw_steps(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, color: st
     axes.plot(ends, fit.coefficient * ends**fit.exponent, color=color, lw=1.5, label=label)
 
 
-def _draw_slopes(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, published: Mapping[str, float]) -> None:
+def _draw_slopes(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, published: PublishedSlope | None) -> None:
     """Draw the slope of the theory and the one published for this α through the mean point, and set up the axes."""
     steps, n = np.concatenate(seeds), seeds[0].size
     learned = np.isfinite(steps)
     x, y = (np.log(each[learned]) for each in (np.tile(zipf_frequencies(n, alpha=alpha), len(seeds)), steps))
     slopes: list[tuple[str, float, Any]] = [("theory", -1.0, INFINITE_STYLE)]
-    if published and math.isclose(published["alpha"], alpha):
-        name = f"published, α = {published['alpha']:g}, {published['n_subtasks']:g} subtasks"
-        slopes.append((name, published["slope"], FINITE_STYLE))
+    if published is not None and math.isclose(published.alpha, alpha):
+        name = f"published, α = {published.alpha:g}, {published.n_subtasks} subtasks"
+        slopes.append((name, published.slope, FINITE_STYLE))
     if x.size:
         ends = np.array([x.min(), x.max()])
         for name, slope, style in slopes:

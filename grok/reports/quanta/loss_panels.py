@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,14 @@ from grok.science.statistics.power_law import PowerLaw
 LOWER_FACTOR = 0.75
 
 
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Published points [x, loss in bits], with the name of their network."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
 def mean_loss(
     axes: Axes,
     dataset: xr.Dataset,
@@ -42,13 +51,13 @@ def mean_loss(
     alpha: float,
     where: Mapping[str, Any],
     transitions: bool = False,
-    published: Mapping[str, Any] | None = None,
+    published: Published | None = None,
 ) -> None:
     """The mean loss of every seed, the power law through it, and two laws of the theory.
 
     The law for the task's number of subtasks has its constant from the runs. The law for infinitely many has a slope
     only. `transitions` adds the first seed's mean loss with instant transitions of its subtasks: it shows how the mean
-    arises and tests no cause. `published` has `points` and a `name`.
+    arises and tests no cause.
     """
     chosen = dataset.sel(where)
     curves = [scaling.points(chosen) for scaling in scalings]
@@ -64,8 +73,8 @@ def mean_loss(
             if transitions:
                 _instant_transitions(axes, scaling, seeds[0], alpha)
     if published:
-        hollow: Any = {"mfc": "none", "mec": GRAY, "ms": 4.5, "label": published["name"]}
-        axes.plot(*zip(*published["points"], strict=True), "o", **hollow)
+        hollow: Any = {"mfc": "none", "mec": GRAY, "ms": 4.5, "label": published.name}
+        axes.plot(*zip(*published.points, strict=True), "o", **hollow)
     axes.set(xscale="log", yscale="log", xlabel=scalings[0].label, ylabel="mean loss (bits)")
     axes.legend(loc="lower left", fontsize=7.5, frameon=False, handlelength=2.4)
     lowest = min(each.mean.min() for seeds in curves for each in seeds) / NATS_PER_BIT

@@ -12,10 +12,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from grok.checks import UserError
@@ -23,6 +24,7 @@ from grok.records.files import write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
 from grok.reports.study.pages import JudgedResult, pages
+from grok.reports.study.reading import read_study
 from grok.reports.study.study import Study
 from grok.reports.study.thin import compact_picture, thin
 
@@ -30,11 +32,17 @@ ROOT = Path(__file__).parents[3]
 
 
 def load_study(name: str, scale: str) -> Study:
-    """The study with this name at this scale."""
+    """The study with this name at this scale.
+
+    Raises:
+        UserError: conf/study has no such study.
+    """
+    if not (ROOT / "conf" / "study" / f"{name}.yaml").exists():
+        raise UserError(f"study={name}: only a study of {ROOT / 'conf' / 'study'} can be a result")
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", overrides=[f"study={name}", f"scale={scale}"])
-    found: Study = instantiate(config.study, _convert_="all")
-    return found
+        config = compose("train", overrides=[f"study={name}", f"scale={scale}"], return_hydra_config=True)
+        found: Any = OmegaConf.to_container(config.study, resolve=True)
+    return read_study(found)
 
 
 def import_sweep(sweep: Path, results: Path) -> Path:

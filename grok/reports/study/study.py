@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,14 @@ class Study:
     """The part of a study's YAML that is not its sweep."""
 
     title: str
+    papers: Sequence[str]  # whose claims it tests; the ledger has it under the first
+    mechanism: str  # the explanation of late generalization or of scaling that it is about
     scales: Mapping[str, Mapping[str, Any]]  # the presets of each scale; `preset` is that of the current one
     preset: Mapping[str, Any]
     figure: Callable[[xr.Dataset, Path], Path]
     claims: Mapping[str, Claim]
     published: Mapping[str, Any] = field(default_factory=dict)  # values shared by panels and claims
+    data: Callable[[], xr.Dataset] | None = None  # makes the Dataset of a study that trains nothing
 
     def judge(self, dataset: xr.Dataset) -> list[dict[str, Any]]:
         """The verdicts on all claims, at the scale of the Dataset."""

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
 from typing import Any
 
 from grok.checks import UserError
-from grok.old_names import CLAIM_KEYS
 from grok.reports.panels import grid
 from grok.reports.study.claim import TICK_TOLERANCE, Claim
 from grok.reports.study.signatures import check_arguments, nearest
 from grok.reports.study.study import Study
 
 Dims = Mapping[str, Sequence[str]]  # of each quantity in the record of a run, by name
-
-
-def check_claim_keys(claims: Mapping[str, Any]) -> None:
-    """Require that the claims of a configuration have the keys of a claim.
-
-    Raises:
-        UserError: a key is unknown or missing.
-    """
-    known = [field.name for field in fields(Claim)]
-    required = [field.name for field in fields(Claim) if field.default is MISSING]
-    for name, claim in claims.items():
-        if not isinstance(claim, Mapping):
-            raise UserError(f"study.claims.{name}: must have keys with values")
-        given = [str(key) for key in claim if not str(key).startswith("_")]
-        for key in given:
-            if key not in known:
-                renamed = f"; {key} is now {CLAIM_KEYS[key]}" if key in CLAIM_KEYS else nearest(key, known)
-                raise UserError(f"study.claims.{name}: a claim has no key {key}{renamed}")
-        if missing := [key for key in required if key not in given]:
-            raise UserError(f"study.claims.{name}: needs {', '.join(missing)}")
 
 
 def check_functions(study: Study) -> None:
@@ -47,6 +25,8 @@ def check_functions(study: Study) -> None:
         for row, panels in enumerate(getattr(study.figure, "keywords", {}).get("rows", ())):
             for column, panel in enumerate(panels):
                 check_arguments(f"study.figure.rows.{row}.{column}", panel, ["axes", "dataset"])
+    if study.data is not None:
+        check_arguments("study.data", study.data, [])
     for name, claim in study.claims.items():
         key = f"study.claims.{name}"
         ticks = [f"the values of {dim}" for dim in claim.dims]
@@ -54,11 +34,11 @@ def check_functions(study: Study) -> None:
         check_arguments(f"{key}.measure", claim.measure, [*ticks, *quantities])
         if claim.reduce is not None:
             for group in _groups(claim):
-                check_arguments(f"{key}.reduce", claim.reduce, ["step", *group])
+                check_arguments(f"{key}.measure.reduce", claim.reduce, ["step", *group])
         for scale in claim.scales:
             if scale not in study.scales:
-                near = nearest(scale, study.scales)
-                raise UserError(f"{key}.scales: no scale {scale}{near}; the study has {', '.join(study.scales)}")
+                near, options = nearest(scale, study.scales), ", ".join(study.scales)
+                raise UserError(f"{key}.judged_at.scales: no scale {scale}{near}; the study has {options}")
 
 
 def check_claims(study: Study, swept: Mapping[str, Sequence[Any]], recorded: Dims | None) -> None:
@@ -76,8 +56,8 @@ def check_claims(study: Study, swept: Mapping[str, Sequence[Any]], recorded: Dim
     inner = [dim for dims in (recorded or {}).values() for dim in dims]
     allowed = [*dict.fromkeys([*swept, "step", *inner])]
     for name, claim in study.claims.items():
-        key = f"study.claims.{name}"
-        for each, dims in (("where", claim.where), ("dims", claim.dims)):
+        key = f"study.claims.{name}.measure"
+        for each, dims in (("where", claim.where), ("over", claim.dims)):
             for dim in dims:
                 if dim not in allowed and (recorded is not None or "." in dim):
                     raise UserError(f"{key}.{each}: no {dim}{nearest(dim, allowed)}; there is {', '.join(allowed)}")
@@ -110,7 +90,7 @@ def _check_quantities(key: str, claim: Claim, swept: Collection[str], recorded: 
     """Require that the quantities of a claim are recorded, and vary over its dimensions only."""
     for name in (each for group in _groups(claim) for each in group if each not in recorded):
         options = ", ".join(sorted(recorded))
-        raise UserError(f"{key}.quantity: {name} is not recorded{nearest(name, recorded)}; the sweep has {options}")
+        raise UserError(f"{key}.of: {name} is not recorded{nearest(name, recorded)}; the sweep has {options}")
     selected = {dim for dim, value in claim.where.items() if not isinstance(value, (list, tuple))}
     over_steps, found = "step" in claim.dims, set()
     for group in _groups(claim):
@@ -118,13 +98,13 @@ def _check_quantities(key: str, claim: Claim, swept: Collection[str], recorded: 
         varies = [dim for dim in own if dim not in selected and (dim != "seed" or "seed" in claim.dims)]
         if extra := [dim for dim in varies if dim not in claim.dims]:
             over = ", ".join(extra)
-            raise UserError(f"{key}.dims: {group[-1]} varies over {over}, too; add it to dims, or its value to where")
+            raise UserError(f"{key}.over: {group[-1]} varies over {over}, too; add it, or add its value to where")
         if over_steps and claim.reduce is None and "step" not in recorded[group[0]]:
-            raise UserError(f"{key}.dims: {group[0]} has no steps; leave out step")
+            raise UserError(f"{key}.over: {group[0]} has no steps; leave out step")
         found |= {*varies}
     if missing := [dim for dim in claim.dims if dim not in found]:
         reason = "reduce leaves no steps" if missing == ["step"] and claim.reduce else "its quantity does not"
-        raise UserError(f"{key}.dims: the claim cannot vary over {missing[0]}, because {reason}")
+        raise UserError(f"{key}.over: the claim cannot vary over {missing[0]}, because {reason}")
 
 
 def _own_dims(group: Sequence[str], recorded: Dims, *, reduced: bool, over_steps: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import grok
-from grok.reports.landscape.landscape_panels import best_norm
+from grok.reports.landscape.landscape_panels import PublishedValue, best_norm
 from grok.reports.landscape.lu_mechanism import predicted_versus_measured, trajectories
 from grok.reports.study.ledger import load_study
 from grok.science.landscape.reduced_landscape import decay_steps, fixed_norm
@@ -160,7 +160,9 @@ def test_the_fraction_at_the_best_norm_is_averaged_over_the_seeds_that_have_one(
     dataset = addition_dataset(fraction=0.2)
     dataset["test_accuracy"][..., 1, :] = 0
     axes = Figure().add_subplot()
-    best_norm(axes, dataset, key="task.fraction", label="", level=0.5, published={"value": 0.25, "name": "published"})
+    best_norm(
+        axes, dataset, key="task.fraction", label="", level=0.5, published=PublishedValue(value=0.25, name="published")
+    )
     (diamond,) = [line.get_xydata().tolist() for line in axes.lines if line.get_marker() == "D"]
     assert diamond == [[pytest.approx(0.225), 0.5]]  # between .2 and .25
     assert "ours: 0.23, 1 of 2 seeds" in [text.get_text() for text in axes.texts]

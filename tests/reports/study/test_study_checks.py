@@ -26,6 +26,8 @@ def study(**changes) -> Study:
     """A study with one claim, `c`, with these fields changed."""
     return Study(
         title="t",
+        papers=["p"],
+        mechanism="m",
         scales={"laptop": {}, "paper": {}},
         preset={},
         figure=lambda dataset, path: path,
@@ -89,11 +91,11 @@ def test_right_arguments_are_accepted():
         ({"quantity": ["test_loss", "delay"]}, r"claims.c.measure: final takes \(steps, values\), but it will get 3"),
         (
             {"dims": [], "measure": scalar, "reduce": early_stopped},
-            r"claims.c.reduce: .* get 2 arguments: step, test_loss",
+            r"claims.c.measure.reduce: .* get 2 arguments: step, test_loss",
         ),
         (
             {"scales": ["lapto"]},
-            r"claims.c.scales: no scale lapto \(did you mean laptop\?\); the study has laptop, paper",
+            r"claims.c.judged_at.scales: no scale lapto \(did you mean laptop\?\); the study has laptop, paper",
         ),
     ],
 )
@@ -105,16 +107,25 @@ def test_a_function_that_does_not_fit_its_claim_is_refused(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"quantity": "tst_loss"}, r"claims.c.quantity: tst_loss is not recorded \(did you mean test_loss\?\)"),
-        ({"dims": ["stp"]}, r"claims.c.dims: no stp \(did you mean step\?\); there is init_scale, seed, step, part"),
-        ({"where": {"init_scal": 1}}, r"claims.c.where: no init_scal \(did you mean init_scale\?\)"),
-        ({"where": {"init_scale": 3}}, r"where.init_scale=3: is not swept at this scale; the values are 1.0, 2.0"),
-        ({"where": {"init_scale": "2"}}, r"where.init_scale='2': is not swept"),
-        ({"where": {}}, "claims.c.dims: test_loss varies over init_scale, too"),
-        ({"quantity": "part_loss"}, "claims.c.dims: part_loss varies over part, too"),
-        ({"quantity": "delay"}, "claims.c.dims: delay has no steps; leave out step"),
-        ({"reduce": final}, "claims.c.dims: the claim cannot vary over step, because reduce leaves no steps"),
-        ({"dims": ["step", "part"]}, "claims.c.dims: the claim cannot vary over part, because its quantity does not"),
+        ({"quantity": "tst_loss"}, r"claims.c.measure.of: tst_loss is not recorded \(did you mean test_loss\?\)"),
+        (
+            {"dims": ["stp"]},
+            r"measure.over: no stp \(did you mean step\?\); there is init_scale, seed, step, part",
+        ),
+        ({"where": {"init_scal": 1}}, r"claims.c.measure.where: no init_scal \(did you mean init_scale\?\)"),
+        (
+            {"where": {"init_scale": 3}},
+            r"where.init_scale=3: is not swept at this scale; the values are 1.0, 2.0",
+        ),
+        ({"where": {"init_scale": "2"}}, r"measure.where.init_scale='2': is not swept"),
+        ({"where": {}}, "claims.c.measure.over: test_loss varies over init_scale, too"),
+        ({"quantity": "part_loss"}, "claims.c.measure.over: part_loss varies over part, too"),
+        ({"quantity": "delay"}, "claims.c.measure.over: delay has no steps; leave out step"),
+        ({"reduce": final}, "claims.c.measure.over: the claim cannot vary over step, because reduce leaves no steps"),
+        (
+            {"dims": ["step", "part"]},
+            "measure.over: the claim cannot vary over part, because its quantity does not",
+        ),
     ],
 )
 def test_what_the_sweep_does_not_give_is_named(changes, message):
@@ -139,7 +150,7 @@ def test_what_the_sweep_gives_is_accepted(changes):
 
 def test_without_known_quantities_only_swept_keys_are_checked():
     check_claims(study(quantity="tst_loss", dims=["part"]), SWEPT, None)
-    with pytest.raises(UserError, match=r"claims.c.dims: no task.alpha"):
+    with pytest.raises(UserError, match=r"claims.c.measure.over: no task.alpha"):
         check_claims(study(dims=["task.alpha"]), SWEPT, None)
     check_claims(study(), {**SWEPT, "init_scale": []}, None)  # values that are chosen during the sweep
     with pytest.raises(UserError, match=r"hydra.sweeper.params must have seed"):
@@ -151,7 +162,7 @@ def test_quantities_are_not_known_without_a_small_scale_or_if_a_run_cannot_be_bu
         raise UserError("the data are not installed")
 
     assert study_setup.recorded_dims(study(), [], refuse) is None
-    small = Study(title="t", scales={"smoke": {}}, preset={}, figure=print, claims={})
+    small = Study(title="t", papers=["p"], mechanism="m", scales={"smoke": {}}, preset={}, figure=print, claims={})
     assert study_setup.recorded_dims(small, [], refuse) is None
 
 
@@ -161,14 +172,17 @@ CLAIM = "study.claims.lowest_at_one"
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        (f"+{CLAIM}.rational=x", f"{CLAIM}: a claim has no key rational (did you mean rationale?)"),
-        (f"~{CLAIM}.source", f"{CLAIM}: needs source"),
-        (f"+{CLAIM}.measure.level=1", f"{CLAIM}.measure: argmin has no argument level; it takes no arguments by name"),
-        (f"{CLAIM}.dims=[]", f"{CLAIM}.measure: argmin takes (x, y), but it will get 1 argument: test_loss"),
-        (f"{CLAIM}.quantity=tst_loss", f"{CLAIM}.quantity: tst_loss is not recorded (did you mean test_loss?)"),
-        (f"+{CLAIM}.where.init_scale=7", f"{CLAIM}.where.init_scale=7: is not swept at this scale"),
-        ("~study.figure.size", "study.figure: draw needs the argument size"),
-        ("+study.figure.sise=1", "study.figure: draw has no argument sise (did you mean size?)"),
+        (f"+{CLAIM}.rational=x", f"{CLAIM}: no key rational"),
+        (f"+{CLAIM}.bounds.rational=x", f"{CLAIM}.bounds: no key rational (did you mean rationale?)"),
+        (f"~{CLAIM}.bounds.rationale", f"{CLAIM}.bounds: needs rationale"),
+        (f"+{CLAIM}.measure.argmax=null", f"{CLAIM}.measure: has the functions argmin, argmax; only one is allowed"),
+        (f"{CLAIM}.measure.argmin=1", f"{CLAIM}.measure.argmin=1: argmin takes no arguments by name"),
+        (f"+{CLAIM}.measure.argmin.level=1", f"{CLAIM}.measure: argmin has no argument level; it takes no arguments"),
+        (f"{CLAIM}.measure.over=[]", f"{CLAIM}.measure: argmin takes (x, y), but it will get 1 argument: test_loss"),
+        (f"{CLAIM}.measure.of=tst_loss", f"{CLAIM}.measure.of: tst_loss is not recorded (did you mean test_loss?)"),
+        (f"+{CLAIM}.measure.where.init_scale=7", f"{CLAIM}.measure.where.init_scale=7: is not swept at this scale"),
+        ("~study.figure.grid.size", "study.figure: draw needs the argument size"),
+        ("+study.figure.grid.sise=1", "study.figure: draw has no argument sise (did you mean size?)"),
     ],
 )
 def test_the_command_refuses_a_mistake_in_a_study_in_one_line_before_training(command, tmp_path, argument, message):

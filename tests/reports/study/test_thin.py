@@ -34,7 +34,7 @@ def test_only_what_a_claim_or_the_figure_reads_is_kept_and_verdicts_agree(datase
         path.write_bytes(f"{shown['subtask_loss'].shape}".encode())
         return path
 
-    study = Study(title="t", scales={}, preset={}, figure=figure, claims={"c": claim()})
+    study = Study(title="t", papers=["p"], mechanism="m", scales={}, preset={}, figure=figure, claims={"c": claim()})
     kept = thin(full, study)
     assert "subtask_loss" in kept and "unused" not in kept and kept["subtask_loss"].dtype == np.float32
     (before,), (after,) = study.judge(full), study.judge(kept)

@@ -29,7 +29,13 @@ def test_one_seed_has_no_interval(dataset):
 def test_the_tables_show_no_value_for_a_claim_that_is_not_judged_and_give_the_reason(dataset, tmp_path):
     console = Console(record=True, width=200, file=StringIO())
     study = Study(
-        title="t", scales={}, preset={}, figure=lambda dataset, path: path, claims={"c": claim(published="one")}
+        title="t",
+        papers=["p"],
+        mechanism="m",
+        scales={},
+        preset={},
+        figure=lambda dataset, path: path,
+        claims={"c": claim(published="one")},
     )
     for scale, shown in (("laptop", "3 (1 – 5)"), ("smoke", "–")):
         (verdict,) = study.report(dataset.assign_attrs(scale=scale), tmp_path, console)

@@ -1,0 +1,58 @@
+"""The Dataset of a study that trains nothing: a table, or the kept Dataset of another study."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from grok.checks import UserError
+from grok.records.load import load
+from grok.records.sweep import DATASET
+
+ROOT = Path(__file__).parents[3]  # paths in a study are relative to it
+
+
+def table(*, path: str) -> xr.Dataset:
+    """The columns of a CSV file, each along `row`: numbers, with NaN for an empty field, or texts.
+
+    Raises:
+        UserError: the file cannot be read as a table.
+    """
+    file = ROOT / path
+    try:
+        head, *rows = csv.reader(file.read_text(encoding="utf-8").splitlines())
+        columns = list(zip(*rows, strict=True))
+        if len(head) != len(columns):
+            raise ValueError(f"{len(head)} names for {len(columns)} columns")
+    except (OSError, ValueError) as error:
+        raise UserError(f"study.data: {file} cannot be read as a table ({error})") from error
+    return xr.Dataset({name: ("row", _column(column)) for name, column in zip(head, columns, strict=True)})
+
+
+def kept(*, study: str, scale: str) -> xr.Dataset:
+    """The kept Dataset of a study, `results/<study>/<scale>/sweep.nc`.
+
+    Raises:
+        UserError: the study has no result at this scale.
+    """
+    return load(ROOT / "results" / study / scale / DATASET)
+
+
+def as_sweep(dataset: xr.Dataset) -> xr.Dataset:
+    """The Dataset as one of a finished sweep, with one seed if it has none."""
+    if "seed" not in dataset.dims:
+        dataset = dataset.expand_dims(seed=[0])
+    if "finished" in dataset:
+        return dataset
+    return dataset.assign(finished=("seed", np.ones(dataset.sizes["seed"], bool)))
+
+
+def _column(texts: Sequence[str]) -> np.ndarray:
+    with suppress(ValueError):
+        return np.array([float(text) if text else np.nan for text in texts])
+    return np.array(texts)

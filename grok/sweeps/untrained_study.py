@@ -1,0 +1,33 @@
+"""A study that trains nothing: its data are read, its claims judged, its figure drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import xarray as xr
+from rich.console import Console
+
+from grok.checks import UserError
+from grok.records.files import write_dataset
+from grok.records.sweep import DATASET, write_manifest
+from grok.reports.study.data import as_sweep
+from grok.reports.study.study import Study
+
+
+def report_untrained_study(study: Study, sweep: Path, console: Console, attributes: Mapping[str, str]) -> None:
+    """Write the Dataset, the verdicts and the figure into the folder of a study that has `data`.
+
+    Raises:
+        UserError: the data are no Dataset, or lack what a claim needs.
+    """
+    found = study.data() if study.data is not None else None
+    if not isinstance(found, xr.Dataset):
+        raise UserError(f"study.data: must return an xarray Dataset, not {type(found).__name__}")
+    dataset = as_sweep(found).assign_attrs(attributes)
+    study.judge(dataset)  # a mistake in a claim leaves no folder
+    sweep.mkdir(parents=True, exist_ok=True)
+    write_manifest(sweep, {})
+    write_dataset(sweep / DATASET, dataset)
+    console.print(sweep / DATASET)
+    study.report(dataset, sweep, console)
