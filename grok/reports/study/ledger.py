@@ -3,14 +3,16 @@
 It writes each study's verdicts and figure, and the tables of claims in `results/README.md` and
 `results/<study>/README.md`. A folder `results/<study>/<scale>/` has the Dataset of a study's sweep; its claims are
 those of the study's YAML. With more arguments, `python -m grok.reports.study.ledger results/ sweeps/<study>/<time>`, it
-first imports the sweeps of finished studies.
+first imports the sweeps of finished studies. With `--paper`, `--mechanism` or `--task`, it only prints the kept
+verdicts of such studies.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,11 @@ from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
-from grok.reports.study.pages import JudgedResult, pages
+from grok.reports.study.pages import JudgedResult, pages, selected
 from grok.reports.study.reading import read_study
 from grok.reports.study.study import Study
 from grok.reports.study.thin import compact_picture, thin
+from grok.reports.study.verdicts import Verdict, terminal_lines
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,22 +83,61 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m grok.reports.study.ledger", description=__doc__)
     parser.add_argument("results", type=Path, help="the folder of results, whose pages are updated")
     parser.add_argument("sweeps", type=Path, nargs="*", help="sweeps of finished studies to import first")
+    for kind in ("paper", "mechanism", "task"):
+        parser.add_argument(f"--{kind}", help=f"only print the claims with this {kind}, and write nothing")
     given = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True, markup=False)
+    wanted = {"paper": given.paper, "mechanism": given.mechanism, "task": given.task}
+    if any(wanted.values()):
+        _print_selected(given.results, console, wanted)
+        return
     for sweep in given.sweeps:
         console.print(f"imported: {import_sweep(sweep, given.results)}")
     judged = []
     for folder, dataset in read_results(given.results):
-        name, scale = str(dataset.attrs["study"]), str(dataset.attrs["scale"])
-        study, command = load_study(name, scale), str(dataset.attrs["command"])
-        verdicts = study.report(dataset, folder, console)
+        study = load_study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
+        judged.append(_result(study, dataset, study.report(dataset, folder, console)))
         compact_picture(folder / "figure.png")
         (folder / "figure.pdf").unlink(missing_ok=True)
-        judged.append(JudgedResult(study=name, scale=scale, title=study.title, command=command, verdicts=verdicts))
     for path, text in pages(given.results, judged).items():
         write_text(path, text)
     n_claims = sum(len(each.verdicts) for each in judged)
     console.print(f"the pages in {given.results} are up to date: {n_claims} claims")
+
+
+def kept_results(results: Path) -> list[JudgedResult]:
+    """The kept verdicts of all results.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = []
+    for folder, dataset in read_results(results):
+        study = load_study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
+        verdicts = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+        found.append(_result(study, dataset, verdicts))
+    return found
+
+
+def _result(study: Study, dataset: xr.Dataset, verdicts: Sequence[Verdict]) -> JudgedResult:
+    """The result with these verdicts and what the study declares."""
+    return JudgedResult(
+        study=str(dataset.attrs["study"]),
+        scale=str(dataset.attrs["scale"]),
+        title=study.title,
+        papers=study.papers,
+        mechanism=study.mechanism,
+        task=study.task,
+        command=str(dataset.attrs["command"]),
+        verdicts=verdicts,
+    )
+
+
+def _print_selected(results: Path, console: Console, wanted: Mapping[str, str | None]) -> None:
+    """Print the kept verdicts of the studies with this paper, mechanism and task."""
+    for each in selected(kept_results(results), **wanted):
+        for line in terminal_lines(f"{each.study}, {each.scale}: {each.title}", each.verdicts, console.width):
+            console.print(line)
 
 
 if __name__ == "__main__":

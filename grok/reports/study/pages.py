@@ -15,25 +15,19 @@ from grok.checks import UserError
 from grok.reports.study.verdicts import Verdict, claim_cells, markdown_row
 
 BEGIN, END = "<!-- claims: written by python -m grok.reports.study.ledger results/ -->", "<!-- end of claims -->"
-PAPERS = {  # how a claim's source begins, and the paper's name in the ledger
-    "Power et al.": "Power et al. 2022",
-    "Liu et al. 2022": "Liu et al. 2022 (effective theory)",
-    "Liu et al. 2023": "Liu et al. 2023 (Omnigrok)",
-    "Omnigrok": "Liu et al. 2023 (Omnigrok)",
-    "Nanda et al.": "Nanda et al. 2023",
-    "Michaud et al.": "Michaud et al. 2023",
-    "Zhong et al.": "Zhong et al. 2023",
-}
-OURS = "this project (no published value)"
+OWN = re.compile(r"\w+ of this project")  # how the source of our own prediction begins
 
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedResult:
-    """The verdicts on a study at one scale, with the study's title and the command that made its sweep."""
+    """The verdicts on a study at one scale, with what the study declares and the command that made its sweep."""
 
     study: str
     scale: str
     title: str
+    papers: Sequence[str]
+    mechanism: str
+    task: str
     command: str
     verdicts: Sequence[Verdict]
 
@@ -50,31 +44,34 @@ def pages(results: Path, judged: Sequence[JudgedResult]) -> dict[Path, str]:
     return found
 
 
-def paper(source: str) -> str:
-    """The paper that a claim's source names at its beginning."""
-    if re.match(r"\w+ of this project", source):
-        return OURS
-    known = (name for start, name in PAPERS.items() if source.startswith(start))
-    return next(known, re.split("[,;:]", source)[0])
-
-
 def ledger_part(judged: Sequence[JudgedResult]) -> str:
-    """How many claims hold, in total and by paper, and one line for each claim, ordered by paper."""
-    by_paper: dict[str, list[tuple[JudgedResult, Verdict]]] = {name: [] for name in [*PAPERS.values(), OURS]}
-    for result in judged:
-        for verdict in result.verdicts:
-            by_paper.setdefault(paper(verdict["source"]), []).append((result, verdict))
-    by_paper = {name: own for name, own in by_paper.items() if own}
-    rows = [(name, *_counts([verdict for _, verdict in own])) for name, own in by_paper.items()]
-    lines = [
-        _counts_sentence([verdict for each in judged for verdict in each.verdicts]),
-        "",
-        *_table(("paper", "judged", "hold", "do not hold", "need another scale"), rows),
-    ]
-    for name, own in by_paper.items():
-        claims = [(_study_link(result), *_ledger_cells(verdict)) for result, verdict in own]
+    """How many claims hold, in total and by paper, mechanism and task; and one line for each claim, by paper."""
+    verdicts = [verdict for each in judged for verdict in each.verdicts]
+    own, hold, *_ = _counts([each for each in verdicts if OWN.match(each["source"])])
+    lines = [f"{_counts_sentence(verdicts)} {own} of the judged ones are predictions of this project: {hold} hold."]
+    for kind in ("paper", "mechanism", "task"):
+        groups = _grouped(judged, kind)
+        rows = [(name, *_counts([verdict for each in group for verdict in each.verdicts])) for name, group in groups]
+        lines += ["", *_table((kind, "judged", "hold", "do not hold", "need another scale"), rows)]
+    for name, group in _grouped(judged, "paper"):
+        claims = [(_study_link(each), *_ledger_cells(verdict)) for each in group for verdict in each.verdicts]
         lines += ["", f"### {name}", "", *_table(("study", "claim", "published", "ours", "holds"), claims)]
     return "\n".join(lines)
+
+
+def selected(judged: Sequence[JudgedResult], **wanted: str | None) -> list[JudgedResult]:
+    """The results with this `paper`, `mechanism` and `task`; None: any. A part of the name of a paper is enough.
+
+    Raises:
+        UserError: there is no such result.
+    """
+    found = list(judged)
+    for kind, name in wanted.items():
+        found = [each for each in found if name is None or any(name in text for text in _names(each, kind))]
+        if not found:
+            options = ", ".join(dict.fromkeys(text for each in judged for text in _names(each, kind)))
+            raise UserError(f"--{kind}={name}: no result; there is {options}")
+    return found
 
 
 def study_part(judged: Sequence[JudgedResult]) -> str:
@@ -109,6 +106,19 @@ def _new_page(judged: Sequence[JudgedResult]) -> str:
     """The beginning of the page of a study that has none: its title and figures, to which its discussion is added."""
     figures = [f"![{each.title}, at scale {each.scale}]({each.scale}/figure.png)\n" for each in judged]
     return "\n".join([f"# {judged[0].study}\n", f"{judged[0].title}.\n", *figures, "## Claims\n"])
+
+
+def _names(result: JudgedResult, kind: str) -> Sequence[str]:
+    """The papers, the mechanism or the task of a study."""
+    return {"paper": result.papers, "mechanism": [result.mechanism], "task": [result.task]}[kind]
+
+
+def _grouped(judged: Sequence[JudgedResult], kind: str) -> list[tuple[str, list[JudgedResult]]]:
+    """The results by first paper, mechanism or task, in the order of the years and names."""
+    groups: dict[str, list[JudgedResult]] = {}
+    for each in judged:
+        groups.setdefault(_names(each, kind)[0], []).append(each)
+    return sorted(groups.items(), key=lambda group: (re.findall(r"\d{4}", group[0]), group[0]))
 
 
 def _study_link(result: JudgedResult) -> str:

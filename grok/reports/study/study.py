@@ -24,6 +24,7 @@ class Study:
     title: str
     papers: Sequence[str]  # whose claims it tests; the ledger has it under the first
     mechanism: str  # the explanation of late generalization or of scaling that it is about
+    task: str  # what is learned; none if the study trains nothing
     scales: Mapping[str, Mapping[str, Any]]  # the presets of each scale; `preset` is that of the current one
     preset: Mapping[str, Any]
     figure: Callable[[xr.Dataset, Path], Path]

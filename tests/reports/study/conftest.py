@@ -7,6 +7,8 @@ import xarray as xr
 from grok.reports.study.claim import Claim
 from grok.science.statistics.curves import final
 
+DECLARED = {"papers": ["p"], "mechanism": "m", "task": "t"}  # by a made-up study
+
 
 def claim(**changes) -> Claim:
     """A claim about the final test loss at init_scale 2, with these fields changed."""

@@ -73,7 +73,9 @@ def test_the_command_in_a_runs_record_repeats_the_run_outside_its_study(smoke, c
 
 def test_a_mistake_in_a_study_is_reported_before_training(command, tmp_path):
     reduce = "study.claims.lowest_at_one.measure.reduce"
-    code, message = command("study=teacher_student_landscape", "scale=smoke", f"+{reduce}=fnal", "hydra.sweep.dir=sweep")
+    code, message = command(
+        "study=teacher_student_landscape", "scale=smoke", f"+{reduce}=fnal", "hydra.sweep.dir=sweep"
+    )
     assert code == 2 and message == f"error: {reduce}: no function fnal (did you mean final?)\n"
     assert not [*tmp_path.glob("sweep/0")]
 

@@ -1,62 +1,57 @@
 """The pages of results: their generated parts follow from the kept verdicts."""
 
-import json
-
 import pytest
 
 from grok.checks import UserError
-from grok.reports.study.ledger import read_results
-from grok.reports.study.pages import BEGIN, END, OURS, JudgedResult, ledger_part, pages, paper, study_part
+from grok.reports.study.ledger import kept_results, main
+from grok.reports.study.pages import BEGIN, END, JudgedResult, ledger_part, pages, selected, study_part
 from tests.conftest import ROOT
 from tests.reports.study.conftest import claim
 
 
 def judged_result(*verdicts, **changes) -> JudgedResult:
     fields = dict(study="norms", scale="laptop", title="Norms", command="python train.py study=norms")
-    return JudgedResult(**fields | changes, verdicts=verdicts)
-
-
-def kept_results() -> list[JudgedResult]:
-    """The kept verdicts of all results."""
-    found = []
-    for folder, dataset in read_results(ROOT / "results"):
-        verdicts = json.loads((folder / "verdict.json").read_text())
-        fields = {key: str(dataset.attrs[key]) for key in ("study", "scale", "command")}
-        found.append(JudgedResult(**fields, title="", verdicts=verdicts))
-    return found
+    declared = dict(papers=["Liu et al. 2023"], mechanism="weight norm", task="mnist_grok")
+    return JudgedResult(**fields | declared | changes, verdicts=verdicts)
 
 
 def test_the_generated_parts_of_all_pages_are_up_to_date():
-    for path, text in pages(ROOT / "results", kept_results()).items():
+    for path, text in pages(ROOT / "results", kept_results(ROOT / "results")).items():
         assert path.exists() and path.read_text() == text, f"{path}: run python -m grok.reports.study.ledger results/"
 
 
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("Omnigrok, Fig. 5b", "Liu et al. 2023 (Omnigrok)"),
-        ("Liu et al. 2023 (Omnigrok), Sec. 4", "Liu et al. 2023 (Omnigrok)"),
-        ("Liu et al. 2022, Fig. 6", "Liu et al. 2022 (effective theory)"),
-        ("Michaud et al., Fig. 8", "Michaud et al. 2023"),
-        ("prediction of this project from Omnigrok, Fig. 5b", OURS),
-        ("Kumar et al. 2024, Fig. 1", "Kumar et al. 2024"),
-    ],
-)
-def test_the_paper_of_a_claim_is_at_the_beginning_of_its_source(source, name):
-    assert paper(source) == name
-
-
-def test_the_ledger_counts_claims_by_paper_and_has_one_line_per_claim(dataset):
-    omnigrok = claim(source="Omnigrok, Fig. 5b")
-    holds, not_judged = omnigrok.judge(dataset, "laptop"), omnigrok.judge(dataset, "smoke")
-    fails = claim(source="Nanda et al. 2023", bound_max=0.5).judge(dataset, "laptop")
-    part = ledger_part([judged_result(holds, fails), judged_result(not_judged, scale="smoke")])
-    assert part.startswith("Claims judged: 2. 1 hold, 1 do not. 1 more need another scale.\n")
-    assert "| Liu et al. 2023 (Omnigrok) | 1 | 1 | 0 | 1 |" in part
-    assert "| Nanda et al. 2023 | 1 | 0 | 1 | 0 |" in part
+def test_the_ledger_counts_claims_by_paper_mechanism_and_task_and_has_one_line_per_claim(dataset):
+    ours = claim(source="prediction of this project")
+    holds, not_judged = ours.judge(dataset, "laptop"), claim().judge(dataset, "smoke")
+    fails = claim(bound_max=0.5).judge(dataset, "laptop")
+    circuits = {"papers": ["Nanda et al. 2021", "Liu et al. 2023"], "mechanism": "circuits", "study": "rings"}
+    part = ledger_part([judged_result(holds, fails), judged_result(not_judged, holds, scale="smoke", **circuits)])
+    assert part.startswith(
+        "Claims judged: 3. 2 hold, 1 do not. 1 more need another scale. "
+        "2 of the judged ones are predictions of this project: 2 hold.\n"
+    )
+    assert "| Liu et al. 2023 | 2 | 1 | 1 | 0 |" in part and "| Nanda et al. 2021 | 1 | 1 | 0 | 1 |" in part
+    assert "| circuits | 1 | 1 | 0 | 1 |" in part and "| mnist_grok | 3 | 2 | 1 | 1 |" in part
+    assert part.index("### Nanda et al. 2021") < part.index("### Liu et al. 2023")  # by year
     assert "| [norms](norms/README.md), laptop | c | p | 3 (1 – 5) | yes |" in part
     assert "| [norms](norms/README.md), laptop | c | p | 3 (1 – 5) | **no** |" in part
-    assert "| [norms](norms/README.md), smoke | c | p | – | not judged |" in part
+    assert "| [rings](rings/README.md), smoke | c | p | – | not judged |" in part
+
+
+def test_results_are_selected_by_paper_mechanism_and_task():
+    norms, rings = judged_result(), judged_result(papers=["Nanda et al. 2023", "Liu et al. 2023"], mechanism="circuits")
+    assert selected([norms, rings], paper="Liu", mechanism=None, task=None) == [norms, rings]
+    assert selected([norms, rings], paper="Liu", mechanism="circuits", task="mnist_grok") == [rings]
+    with pytest.raises(UserError, match="--mechanism=quanta: no result; there is weight norm, circuits"):
+        selected([norms, rings], paper=None, mechanism="quanta", task=None)
+
+
+def test_the_command_prints_the_claims_of_a_mechanism_and_writes_nothing(capsys):
+    before = (ROOT / "results" / "README.md").stat().st_mtime_ns
+    main([str(ROOT / "results"), "--mechanism", "circuits", "--task", "modular_addition"])
+    output = capsys.readouterr().out
+    assert "modular_addition, laptop: " in output and "quanta" not in output and "judged claims hold" in output
+    assert (ROOT / "results" / "README.md").stat().st_mtime_ns == before
 
 
 def test_a_studys_part_has_the_command_and_escapes_bars(dataset):

@@ -12,7 +12,15 @@ DEFAULTS = {
     "measure": {"where": {"init_scale": 1}},
     "judged_at": {"scales": ["paper"], "not_judged_because": "too short"},
 }
-STUDY = {"title": "t", "papers": ["p"], "mechanism": "m", "scales": {"paper": {}}, "preset": {}, "figure": "grid"}
+STUDY = {
+    "title": "t",
+    "papers": ["p"],
+    "mechanism": "m",
+    "task": "t",
+    "scales": {"paper": {}},
+    "preset": {},
+    "figure": "grid",
+}
 
 
 def claim(**changes):
@@ -63,7 +71,7 @@ def test_a_wrong_key_of_a_claim_is_named(changes, message):
 
 
 def test_a_study_needs_its_papers_and_mechanism_and_has_no_other_keys():
-    with pytest.raises(UserError, match="study: needs papers, mechanism"):
+    with pytest.raises(UserError, match="study: needs papers, mechanism, task"):
         read_study({key: STUDY[key] for key in ("title", "scales", "preset", "figure")} | {"claims": {}})
     with pytest.raises(UserError, match=r"study: no key paper \(did you mean papers\?\)"):
         read_study({**STUDY, "claims": {}, "paper": "p"})

@@ -14,7 +14,7 @@ from grok.reports.study.study_checks import check_claims, check_functions
 from grok.science.statistics.curves import early_stopped, final, first_below, lag, measure_of_mean_curve, scalar
 from grok.sweeps import study_setup
 from tests.conftest import ROOT
-from tests.reports.study.conftest import claim
+from tests.reports.study.conftest import DECLARED, claim
 
 STUDIES = sorted(path.stem for path in (ROOT / "conf" / "study").glob("*.yaml"))
 NEED_PACKAGES = ("imdb_landscape", "omnigrok_imdb", "omnigrok_qm9", "qm9_landscape")
@@ -26,8 +26,7 @@ def study(**changes) -> Study:
     """A study with one claim, `c`, with these fields changed."""
     return Study(
         title="t",
-        papers=["p"],
-        mechanism="m",
+        **DECLARED,
         scales={"laptop": {}, "paper": {}},
         preset={},
         figure=lambda dataset, path: path,
@@ -162,7 +161,7 @@ def test_quantities_are_not_known_without_a_small_scale_or_if_a_run_cannot_be_bu
         raise UserError("the data are not installed")
 
     assert study_setup.recorded_dims(study(), [], refuse) is None
-    small = Study(title="t", papers=["p"], mechanism="m", scales={"smoke": {}}, preset={}, figure=print, claims={})
+    small = Study(title="t", **DECLARED, scales={"smoke": {}}, preset={}, figure=print, claims={})
     assert study_setup.recorded_dims(small, [], refuse) is None
 
 

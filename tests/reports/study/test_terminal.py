@@ -8,7 +8,7 @@ from rich.console import Console
 
 from grok.reports.study.study import Study
 from grok.reports.study.verdicts import terminal_lines
-from tests.reports.study.conftest import claim
+from tests.reports.study.conftest import DECLARED, claim
 
 LONG = (
     "The number of learned subtasks rises with D as by the law: the largest difference of exponents over all α is 0.07"
@@ -28,7 +28,7 @@ CLAIMS = {
 def printed(dataset, tmp_path, *, width: int, claims=CLAIMS, figure=lambda dataset, path: path) -> list[str]:
     """The lines that a study prints on a terminal of this width."""
     console = Console(width=width, file=StringIO(), highlight=False, soft_wrap=True, markup=False)
-    study = Study(title="Scaling", papers=["p"], mechanism="m", scales={}, preset={}, figure=figure, claims=claims)
+    study = Study(title="Scaling", **DECLARED, scales={}, preset={}, figure=figure, claims=claims)
     study.report(dataset.assign_attrs(scale="laptop"), tmp_path, console)
     return console.file.getvalue().splitlines()
 

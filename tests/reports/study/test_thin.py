@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from grok.reports.study.study import Study
 from grok.reports.study.thin import MAX_PICTURE_BYTES, compact_picture, thin
 from tests.conftest import ROOT
-from tests.reports.study.conftest import claim
+from tests.reports.study.conftest import DECLARED, claim
 
 RESULTS = ROOT / "results"
 MEGABYTE = 1_000_000
@@ -34,7 +34,7 @@ def test_only_what_a_claim_or_the_figure_reads_is_kept_and_verdicts_agree(datase
         path.write_bytes(f"{shown['subtask_loss'].shape}".encode())
         return path
 
-    study = Study(title="t", papers=["p"], mechanism="m", scales={}, preset={}, figure=figure, claims={"c": claim()})
+    study = Study(title="t", **DECLARED, scales={}, preset={}, figure=figure, claims={"c": claim()})
     kept = thin(full, study)
     assert "subtask_loss" in kept and "unused" not in kept and kept["subtask_loss"].dtype == np.float32
     (before,), (after,) = study.judge(full), study.judge(kept)

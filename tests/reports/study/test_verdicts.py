@@ -11,7 +11,7 @@ from grok.reports.study.study import Study
 from grok.reports.study.verdicts import markdown_table
 from grok.science.statistics.curves import first_reaching
 from tests.conftest import ROOT
-from tests.reports.study.conftest import claim
+from tests.reports.study.conftest import DECLARED, claim
 
 RESULTS = read_results(ROOT / "results")
 
@@ -30,8 +30,7 @@ def test_the_tables_show_no_value_for_a_claim_that_is_not_judged_and_give_the_re
     console = Console(record=True, width=200, file=StringIO())
     study = Study(
         title="t",
-        papers=["p"],
-        mechanism="m",
+        **DECLARED,
         scales={},
         preset={},
         figure=lambda dataset, path: path,
