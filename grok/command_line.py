@@ -20,6 +20,7 @@ from grok.configuration import PACKAGES
 from grok.help_page import help_page, options
 from grok.override_checks import check_overrides
 from grok.training.settings import GROUPS
+from grok.training.threads import limit_spinning
 
 EXIT_FAILED = 1  # exit code if a run diverged or runs of a sweep failed
 FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for everything
@@ -27,6 +28,7 @@ FULL_ERROR = "HYDRA_FULL_ERROR"  # set to 1 by a user who wants tracebacks for e
 
 def run(main: Callable[[], None], *, config_folder: Path) -> int:
     """Run a Hydra application; returns its exit code. A user's mistake is printed as one line."""
+    limit_spinning()
     if os.environ.get(FULL_ERROR) == "1":
         _run_command(main, config_folder)
         return 0

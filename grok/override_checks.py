@@ -21,6 +21,7 @@ from grok.configuration import SWEEP_GROUPS, leaves
 from grok.old_names import new_key, refuse_old_override
 from grok.training.settings import GROUPS, check_setting
 
+MIXED_KINDS = ("compile",)  # keys that can be text or something else, which `Settings` checks
 OPTIONAL_MAPPINGS = ("task.thresholds", "optimizer.transforms.*")  # mappings that null turns off
 
 
@@ -180,7 +181,7 @@ def _check_kind(key: str, value: Any, default: Any) -> None:
     """Require a value of the default's kind. Null is of every kind, except for most mappings; so is the value of a key
     whose default is null."""
     can_be_null = not isinstance(default, dict) or any(fnmatchcase(key, each) for each in OPTIONAL_MAPPINGS)
-    if (value is None and can_be_null) or (isinstance(default, str) and "${" in default):
+    if (value is None and can_be_null) or (isinstance(default, str) and "${" in default) or key in MIXED_KINDS:
         return
     if isinstance(default, bool):
         check_bool(key, value)

@@ -28,4 +28,6 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.stack(biases))
 
     def forward(self, inputs: Float[Tensor, "replica example in"]) -> Float[Tensor, "replica example out"]:
+        if torch.compiler.is_compiling():  # the sum is fused with the activation
+            return torch.bmm(inputs, self.weight) + self.bias
         return torch.baddbmm(self.bias, inputs, self.weight)

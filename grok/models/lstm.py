@@ -32,6 +32,7 @@ class Lstm(Model):
     """
 
     reads: ClassVar = (TokenSequences,)
+    compilable: ClassVar = False
     batchable: ClassVar = False
 
     def __init__(

@@ -14,8 +14,9 @@ from grok.checks import check_choice, check_int
 from grok.models.layers import Linear
 from grok.models.model import Model
 from grok.models.spec import Images, Vectors
+from grok.science.numerics.tanh import tanh
 
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+ACTIVATIONS = {"relu": torch.relu, "tanh": tanh}
 
 
 class Mlp(Model):

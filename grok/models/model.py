@@ -27,6 +27,7 @@ class Model(nn.Module, ABC):
     gives: ClassVar[tuple[type[Outputs], ...]] = (Values, Classes, BinaryClass)  # the kinds of outputs
     per_replica_keys: ClassVar[Collection[str]] = ()  # keys with one value per replica
     batchable: ClassVar[bool] = True  # whether R can be larger than 1
+    compilable: ClassVar[bool] = True  # whether torch can compile a step
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Float[Tensor, "replica example out"]:

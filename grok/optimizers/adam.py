@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grok.checks import UserError, check_float
 from grok.optimizers.broadcasting import broadcast_coefficients, replica_values
+from grok.optimizers.fused_adam import FusedAdam
 from grok.optimizers.optimizer import OptimizerSettings, ParameterGroup, torch_param_groups
 
 HYPERPARAMETERS = ("lr", "betas", "eps", "weight_decay")
@@ -41,7 +42,7 @@ class AdamW(_AdamSettings):
     """Adam with decoupled weight decay: each step shrinks the weights by the factor 1 − lr · weight_decay."""
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(torch_param_groups(groups, *HYPERPARAMETERS), fused=True)
+        return FusedAdam(torch_param_groups(groups, *HYPERPARAMETERS), decoupled_weight_decay=True)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=True)
@@ -52,7 +53,7 @@ class Adam(_AdamSettings):
     """Adam whose weight decay is added to the gradient (an L2 penalty)."""
 
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(torch_param_groups(groups, *HYPERPARAMETERS), fused=True)
+        return FusedAdam(torch_param_groups(groups, *HYPERPARAMETERS), decoupled_weight_decay=False)
 
     def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return ReplicaAdam(groups, decoupled=False)

@@ -14,15 +14,18 @@ from rich.console import Console
 
 from grok.records.provenance import provenance
 from grok.sweeps.active_batch import ActiveBatch, RecordWriter, RunState
+from grok.sweeps.compute import compile_if_wanted, products_of
 from grok.sweeps.run import Outcome, Run, objective, write_config, write_outputs
 from grok.sweeps.run_loggers import open_loggers
 from grok.tasks.task import Data
 from grok.training.build import build, select_device
 from grok.training.checkpoint import Checkpoint, ReplicaCheckpoints, group_stackable, validate_data
-from grok.training.fit import fit, matmul_precision
+from grok.training.fit import fit
 from grok.training.interruption import Interruption
+from grok.training.products import Products
 from grok.training.progress import Progress
 from grok.training.settings import Settings
+from grok.training.threads import waiting
 
 
 class Interrupted(SystemExit):
@@ -65,10 +68,9 @@ def train_together(runs: Sequence[Run], context: Context) -> Iterator[EndedRun]:
         UserError: a value that a task, model, optimizer or measure refuses, or a file that cannot be used.
         Interrupted: a signal arrived; the folders hold everything trained, and the same command resumes.
     """
-    device, precision = select_device(runs[0].config), Settings.from_config(runs[0].config).precision
+    device, settings = select_device(runs[0].config), Settings.from_config(runs[0].config)
     writer, remaining = RecordWriter(), list(runs)
-    with matmul_precision(precision, device) as matmul_error, ExitStack() as all_loggers:
-        compute = {"device": str(device), "matmul_relative_error": matmul_error}
+    with ExitStack() as all_loggers:
         while remaining:
             context.stop_if_interrupted(remaining[0])
             indices, checkpoints = next(group_stackable([run.folder for run in remaining]))
@@ -76,27 +78,42 @@ def train_together(runs: Sequence[Run], context: Context) -> Iterator[EndedRun]:
                 RunState(remaining[index], checkpoint)
                 for index, checkpoint in zip(indices, checkpoints or repeat(None), strict=False)
             ]
+            products = products_of(states, settings, device, context.console)
             while states:
                 context.stop_if_interrupted(states[0].run)
-                batch, checkpoints = _start_batch(states, context, all_loggers, compute)
-                states = []  # frees the checkpoints once they are loaded
-                ended, states = _train_until_a_run_ends(batch, checkpoints, context, writer, device)
+                with products.active():
+                    batch, checkpoints = _start_batch(states, context, all_loggers, settings, device, products)
+                    states = []  # frees the checkpoints once they are loaded
+                    ended, states = _train_until_a_run_ends(batch, checkpoints, context, writer, device)
                 yield from ended
             remaining = [run for index, run in enumerate(remaining) if index not in indices]
 
 
 def _start_batch(
-    states: Sequence[RunState], context: Context, all_loggers: ExitStack, compute: dict[str, Any]
+    states: Sequence[RunState],
+    context: Context,
+    all_loggers: ExitStack,
+    settings: Settings,
+    device: torch.device,
+    products: Products,
 ) -> tuple[ActiveBatch, list[Checkpoint] | None]:
     """The batch that trains runs at the same step, and the checkpoints that it starts from."""
     module, data = build([state.run.config for state in states])
     for state, each in zip(states, data, strict=True):
         if state.checkpoint:
             validate_data(state.run.folder, state.checkpoint, each.provenance.recorded)
+    compute = {
+        "n_batched": len(states),
+        "device": str(device),
+        "threads": f"{torch.get_num_threads()}, waiting {waiting()}",
+        "products": products.library,
+        "matmul_relative_error": products.error,
+        "compiled": int(compile_if_wanted(module, states, settings, device, context.console)),
+    }
     started = []
     for state, each in zip(states, data, strict=True):  # after all data are valid: a mistake starts no run
         if state.loggers is None:
-            state = _start_run(state, each, context, all_loggers, n_batched=len(states), **compute)
+            state = _start_run(state, each, context, all_loggers, **compute)
         started.append(replace(state, checkpoint=None))
     checkpoints = [state.checkpoint for state in states if state.checkpoint]
     return ActiveBatch(started, module, [each.provenance.recorded for each in data]), checkpoints or None

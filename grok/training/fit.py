@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from pytorch_lightning import Trainer
@@ -18,8 +17,6 @@ from grok.training.interruption import Interruption
 from grok.training.memory import keep_freed_memory
 from grok.training.module import ReplicaModule
 from grok.training.progress import Progress, ProgressCallback
-
-MATMUL_PRECISION = {"float64": "highest", "float32": "highest", "bfloat16": "medium"}
 
 
 def fit(
@@ -61,24 +58,3 @@ def fit(
             assert interruption(), (
                 "Lightning raises this only for a SIGTERM that it received before our handler was installed"
             )
-
-
-@contextmanager
-def matmul_precision(precision: str, device: torch.device) -> Iterator[float]:
-    """Set torch's precision of float32 matrix products; yields their measured relative error on this device.
-
-    `bfloat16` allows the device to round products (`set_float32_matmul_precision("medium")`); whether it does depends
-    on the device. The error is about 1e-7 for float32, 3e-4 for TensorFloat-32 and 2e-3 for bfloat16.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(MATMUL_PRECISION[precision])
-    try:
-        dtype = torch.float64 if precision == "float64" else torch.float32
-        left, right = torch.randn(2, 1, 128, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        exact = left @ right
-        found = torch.baddbmm(
-            exact.new_zeros(1, 1, 1).to(device, dtype), left.to(device, dtype), right.to(device, dtype)
-        )
-        yield float((found.cpu().double() - exact).norm() / exact.norm())
-    finally:
-        torch.set_float32_matmul_precision(before)

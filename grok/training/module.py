@@ -21,6 +21,7 @@ from grok.records.history import History
 from grok.science.losses import mean_loss
 from grok.tasks.task import Task
 from grok.training.batches import BatchSource, ReplicaDataset
+from grok.training.compiled_gradients import CompiledGradients
 from grok.training.evaluation import check_shapes, evaluate, measure_all
 
 # A segment ends after this many steps or seconds, so that an interruption waits for little and loses little.
@@ -58,6 +59,7 @@ class ReplicaModule(LightningModule):
         self.step = 0
         self.seconds = 0.0  # training time over all sessions, evaluations included except the first
         self.is_checked = False  # whether the shapes of the first batch are checked
+        self.compiled: CompiledGradients | None = None  # None: the gradients are computed operation by operation
         self.optimizer: torch.optim.Optimizer | None = None  # None until the Trainer asks for it
         self.interrupted: Callable[[], bool] = lambda: False
 
@@ -109,11 +111,27 @@ class ReplicaModule(LightningModule):
             self.is_checked = True
         return mean_loss(loss, self.task.mask(targets))
 
+    def compile_gradients(self, device: torch.device) -> None:
+        """Compute the gradients by a compiled function from now on, on this device; compiles it for the next batch.
+
+        Raises:
+            UserError: in the first batch, a shape is wrong.
+        """
+        self.to(device)
+        self.on_fit_start()
+        with torch.no_grad():
+            self.losses()
+        self.compiled = CompiledGradients(self.model, self.task, device)
+        self.compiled.set_gradients(*self.batches.batch(self.step))
+
     def train_step(self, optimizer: torch.optim.Optimizer) -> None:
         """One optimizer step of every replica, with the transforms before and after it."""
-        losses = self.losses()
-        optimizer.zero_grad(set_to_none=True)
-        losses.sum().backward()  # replicas share no parameter: each gradient is that of the replica's own loss
+        if self.compiled is not None:
+            self.compiled.set_gradients(*self.batches.batch(self.step))
+        else:
+            losses = self.losses()
+            optimizer.zero_grad(set_to_none=True)
+            losses.sum().backward()  # replicas share no parameter: each gradient is that of the replica's own loss
         self.learning_rates.set_step(self.step)
         optimizer.step()
         self.step += 1

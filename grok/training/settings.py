@@ -11,6 +11,7 @@ from grok.configuration import SWEEP_GROUPS
 from grok.old_names import refuse_old_keys
 
 PRECISIONS = ("float64", "float32", "bfloat16")
+PRODUCTS = ("auto", "reference")
 GROUPS = ("task", "model", "optimizer", "logger", "evaluate")
 
 
@@ -24,6 +25,8 @@ class Settings:
     batch_size: int | None  # None: full batch
     init_scale: float
     precision: str  # bfloat16: float32 weights, matrix products that the device may round
+    products: str  # reference: matrix products and tanh are torch's own
+    compile: bool | str  # or auto
     device: str
     stop_when_grokked: bool
     evaluate_per_decade: int
@@ -72,6 +75,11 @@ def check_setting(key: str, value: Any) -> None:
             check_float(key, value, above=0)
         case "precision":
             check_choice(key, value, PRECISIONS)
+        case "products":
+            check_choice(key, value, PRODUCTS)
+        case "compile":
+            if value not in (True, False, "auto"):
+                raise UserError(f"{key}={value}: must be true, false or auto")
         case "device":
             if not isinstance(value, str) or value.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
                 raise UserError(f"{key}={value}: must be auto, cpu, cuda, cuda:<number> or mps")

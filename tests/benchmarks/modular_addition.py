@@ -9,7 +9,7 @@ It times these ways alternately in one process, in float32 with the loss in floa
 - The reference's epoch, with and without the test loss in every epoch: every position through every layer, logits at
   all positions, einsums, unfused AdamW with a schedule.
 - With `--seeds N`: N batched replicas without evaluations, and the gain per replica over N runs one after another.
-- With `--compiled`: our epoch without evaluations, with the model compiled by torch, which needs a C++ compiler.
+- With `--compiled`: our epoch without evaluations, with compiled gradients, which need a C++ compiler.
 
 The cost of evaluations is given as a share of an epoch. It excludes the quantities of the last evaluation alone (all of
 `symmetry` and `maps`).
@@ -29,8 +29,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from grok.training.build import build
-from grok.training.fit import matmul_precision
 from grok.training.memory import keep_freed_memory
+from grok.training.products import choose_products
 from tests.conftest import composed
 
 EVALUATE_EVERY = 100
@@ -113,10 +113,10 @@ def ours(
     module.on_fit_start()
     optimizer = module.configure_optimizers()
     if compiled:
-        module.model.compile()
+        module.compile_gradients(device)
 
     def epochs() -> None:
-        with matmul_precision(precision, device):
+        with choose_products("auto", precision, device).active():
             for _ in range(EVALUATE_EVERY):
                 module.train_step(optimizer)
             if evaluated:

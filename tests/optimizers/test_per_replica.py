@@ -7,6 +7,7 @@ import torch
 
 from grok.checks import UserError
 from grok.optimizers.adam import Adam, AdamW
+from grok.optimizers.fused_adam import FusedAdam
 from grok.optimizers.optimizer import build_optimizer
 from grok.optimizers.schedule import LearningRates, Schedule
 from grok.optimizers.sgd import Sgd
@@ -90,7 +91,7 @@ def test_a_loaded_state_restores_the_moments_but_not_the_hyperparameters():
 
 def test_replicas_with_equal_hyperparameters_use_torchs_fused_optimizer():
     optimizer = built([adamw(ADAM[1])] * 3, initial_parameters())
-    assert type(optimizer) is torch.optim.AdamW and optimizer.defaults["fused"]
+    assert type(optimizer) is FusedAdam and optimizer.defaults["fused"]
 
 
 @HYPERPARAMETERS
@@ -193,3 +194,16 @@ def test_the_states_of_torchs_optimizer_and_of_ours_are_interchangeable(from_tor
 def test_replicas_with_different_optimizers_cannot_be_batched():
     with pytest.raises(UserError, match="must share the optimizer"):
         built([adamw(ADAM[0]), Sgd(**OURS | SGD[0])], initial_parameters())
+
+
+@pytest.mark.parametrize("rule", [Adam, AdamW])
+def test_torchs_own_steps_are_equal_and_a_loaded_state_is_used(rule):
+    own = {key: value for key, value in ADAM[1].items() if key != "param_groups"}
+    ours, theirs = initial_parameters(), initial_parameters()
+    optimizer = built([rule(**OURS | ADAM[1])] * 3, ours)
+    reference = getattr(torch.optim, rule.__name__)(theirs, **own, fused=True)
+    for _ in range(2):
+        descend(optimizer, ours, steps=20)
+        descend(reference, theirs, steps=20)
+        assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+        optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))  # new tensors
