@@ -25,7 +25,7 @@ from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
-from grok.reports.study.pages import JudgedResult, pages, selected
+from grok.reports.study.pages import JudgedResult, counts_sentence, pages, selected
 from grok.reports.study.reading import read_study
 from grok.reports.study.study import Study
 from grok.reports.study.thin import compact_picture, thin
@@ -135,9 +135,11 @@ def _result(study: Study, dataset: xr.Dataset, verdicts: Sequence[Verdict]) -> J
 
 def _print_selected(results: Path, console: Console, wanted: Mapping[str, str | None]) -> None:
     """Print the kept verdicts of the studies with this paper, mechanism and task."""
-    for each in selected(kept_results(results), **wanted):
+    found = selected(kept_results(results), **wanted)
+    for each in found:
         for line in terminal_lines(f"{each.study}, {each.scale}: {each.title}", each.verdicts, console.width):
             console.print(line)
+    console.print(f"In all studies: {counts_sentence([verdict for each in found for verdict in each.verdicts])}")
 
 
 if __name__ == "__main__":

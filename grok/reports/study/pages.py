@@ -48,14 +48,14 @@ def ledger_part(judged: Sequence[JudgedResult]) -> str:
     """How many claims hold, in total and by paper, mechanism and task; and one line for each claim, by paper."""
     verdicts = [verdict for each in judged for verdict in each.verdicts]
     own, hold, *_ = _counts([each for each in verdicts if OWN.match(each["source"])])
-    lines = [f"{_counts_sentence(verdicts)} {own} of the judged ones are predictions of this project: {hold} hold."]
+    lines = [f"{counts_sentence(verdicts)} {own} of the judged ones are predictions of this project: {hold} hold."]
     for kind in ("paper", "mechanism", "task"):
         groups = _grouped(judged, kind)
         rows = [(name, *_counts([verdict for each in group for verdict in each.verdicts])) for name, group in groups]
         lines += ["", *_table((kind, "judged", "hold", "do not hold", "need another scale"), rows)]
     for name, group in _grouped(judged, "paper"):
         claims = [(_study_link(each), *_ledger_cells(verdict)) for each in group for verdict in each.verdicts]
-        lines += ["", f"### {name}", "", *_table(("study", "claim", "published", "ours", "holds"), claims)]
+        lines += ["", f"### {name}", "", *_table(("study", "claim", "published", "agrees if", "ours", "holds"), claims)]
     return "\n".join(lines)
 
 
@@ -70,7 +70,7 @@ def selected(judged: Sequence[JudgedResult], **wanted: str | None) -> list[Judge
         found = [each for each in found if name is None or any(name in text for text in _names(each, kind))]
         if not found:
             options = ", ".join(dict.fromkeys(text for each in judged for text in _names(each, kind)))
-            raise UserError(f"--{kind}={name}: no result; there is {options}")
+            raise UserError(f"--{kind}={name}: no result; the results have {options}")
     return found
 
 
@@ -80,7 +80,7 @@ def study_part(judged: Sequence[JudgedResult]) -> str:
     head = ("claim", "source", "published", "agrees if", "ours (interval over seeds)", "seeds", "holds")
     for each in judged:
         lines += [f"### Scale {each.scale}", "", "Made by", "", "```", *each.command.split("; "), "```", ""]
-        lines += [_counts_sentence(each.verdicts), "", *_table(head, map(claim_cells, each.verdicts)), ""]
+        lines += [counts_sentence(each.verdicts), "", *_table(head, map(claim_cells, each.verdicts)), ""]
     return "\n".join(lines).rstrip()
 
 
@@ -126,8 +126,8 @@ def _study_link(result: JudgedResult) -> str:
 
 
 def _ledger_cells(verdict: Verdict) -> tuple[str, ...]:
-    claim, _, published, _, ours, _, holds = claim_cells(verdict)
-    return claim, published, ours, "not judged" if verdict["holds"] is None else holds
+    claim, _, published, bounds, ours, _, holds = claim_cells(verdict)
+    return claim, published, bounds, ours, "not judged" if verdict["holds"] is None else holds
 
 
 def _counts(verdicts: Sequence[Verdict]) -> tuple[int, int, int, int]:
@@ -136,7 +136,7 @@ def _counts(verdicts: Sequence[Verdict]) -> tuple[int, int, int, int]:
     return hold + fail, hold, fail, not_judged
 
 
-def _counts_sentence(verdicts: Sequence[Verdict]) -> str:
+def counts_sentence(verdicts: Sequence[Verdict]) -> str:
     judged, hold, fail, not_judged = _counts(verdicts)
     more = f" {not_judged} more need another scale." if not_judged else ""
     return f"Claims judged: {judged}. {hold} hold, {fail} do not.{more}"

@@ -107,4 +107,6 @@ def _check_nested(key: str, value: Any) -> None:
 
 
 def _name(called: Callable[..., Any]) -> str:
-    return str(getattr(called, "__name__", type(called).__name__))
+    """The function's name; that of its module for the figures, which are all called `draw`."""
+    name = str(getattr(called, "__name__", type(called).__name__))
+    return str(called.__module__).rpartition(".")[2] if name == "draw" else name

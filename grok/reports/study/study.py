@@ -57,6 +57,8 @@ def _missing_text(error: Exception, dataset: xr.Dataset) -> str:
         return f"the sweep has no quantity {found[1]}{nearest(found[1], [*map(str, dataset.data_vars)])}"
     if found := re.match(r"'(.+?)' is not a valid dimension", text):
         return f"the sweep is not over {found[1]}; it is over {swept}"
+    if found := re.match(r"\(.*\) must be a permuted list of \((.*)\)", text):
+        return f"it does not show all keys of the sweep: its quantity varies over {found[1].replace(chr(39), '')}"
     if found := re.match(r"Dimensions \{(.+?)\} do not exist", text):
         return f"its quantity does not vary over {found[1]}; the sweep is over {swept}"
     if found := re.match(r"not all values found in index '(.+?)'", text):

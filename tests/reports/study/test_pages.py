@@ -33,16 +33,16 @@ def test_the_ledger_counts_claims_by_paper_mechanism_and_task_and_has_one_line_p
     assert "| Liu et al. 2023 | 2 | 1 | 1 | 0 |" in part and "| Nanda et al. 2021 | 1 | 1 | 0 | 1 |" in part
     assert "| circuits | 1 | 1 | 0 | 1 |" in part and "| mnist_grok | 3 | 2 | 1 | 1 |" in part
     assert part.index("### Nanda et al. 2021") < part.index("### Liu et al. 2023")  # by year
-    assert "| [norms](norms/README.md), laptop | c | p | 3 (1 – 5) | yes |" in part
-    assert "| [norms](norms/README.md), laptop | c | p | 3 (1 – 5) | **no** |" in part
-    assert "| [rings](rings/README.md), smoke | c | p | – | not judged |" in part
+    assert "| [norms](norms/README.md), laptop | c | p | ≤ 5 | 3 (1 – 5) | yes |" in part
+    assert "| [norms](norms/README.md), laptop | c | p | ≤ 0.5 | 3 (1 – 5) | **no** |" in part
+    assert "| [rings](rings/README.md), smoke | c | p | ≤ 5 | – | not judged |" in part
 
 
 def test_results_are_selected_by_paper_mechanism_and_task():
     norms, rings = judged_result(), judged_result(papers=["Nanda et al. 2023", "Liu et al. 2023"], mechanism="circuits")
     assert selected([norms, rings], paper="Liu", mechanism=None, task=None) == [norms, rings]
     assert selected([norms, rings], paper="Liu", mechanism="circuits", task="mnist_grok") == [rings]
-    with pytest.raises(UserError, match="--mechanism=quanta: no result; there is weight norm, circuits"):
+    with pytest.raises(UserError, match="--mechanism=quanta: no result; the results have weight norm, circuits"):
         selected([norms, rings], paper=None, mechanism="quanta", task=None)
 
 
@@ -50,7 +50,11 @@ def test_the_command_prints_the_claims_of_a_mechanism_and_writes_nothing(capsys)
     before = (ROOT / "results" / "README.md").stat().st_mtime_ns
     main([str(ROOT / "results"), "--mechanism", "circuits", "--task", "modular_addition"])
     output = capsys.readouterr().out
-    assert "modular_addition, laptop: " in output and "quanta" not in output and "judged claims hold" in output
+    assert (
+        "modular_addition, laptop: " in output
+        and "quanta" not in output
+        and "In all studies: Claims judged: " in output
+    )
     assert (ROOT / "results" / "README.md").stat().st_mtime_ns == before
 
 

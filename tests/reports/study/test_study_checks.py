@@ -180,8 +180,8 @@ CLAIM = "study.claims.lowest_at_one"
         (f"{CLAIM}.measure.over=[]", f"{CLAIM}.measure: argmin takes (x, y), but it will get 1 argument: test_loss"),
         (f"{CLAIM}.measure.of=tst_loss", f"{CLAIM}.measure.of: tst_loss is not recorded (did you mean test_loss?)"),
         (f"+{CLAIM}.measure.where.init_scale=7", f"{CLAIM}.measure.where.init_scale=7: is not swept at this scale"),
-        ("~study.figure.grid.size", "study.figure: draw needs the argument size"),
-        ("+study.figure.grid.sise=1", "study.figure: draw has no argument sise (did you mean size?)"),
+        ("~study.figure.grid.size", "study.figure: grid needs the argument size"),
+        ("+study.figure.grid.sise=1", "study.figure: grid has no argument sise (did you mean size?)"),
     ],
 )
 def test_the_command_refuses_a_mistake_in_a_study_in_one_line_before_training(command, tmp_path, argument, message):
