@@ -68,3 +68,13 @@ def test_the_keys_of_every_command_on_a_page_exist(page, command):
         if not override.key_or_group.startswith("hydra"):
             chosen.append(f"{override.input_line.partition('=')[0]}={first_value(override)}")
     composed(*chosen)
+
+
+def test_the_study_that_the_page_shows_runs(command, tmp_path):
+    page = (ROOT / "conf" / "study" / "README.md").read_text()
+    (example,) = re.findall(r"```yaml\n(# @package.*?)```", page, re.S)
+    (tmp_path / "conf" / "study").mkdir(parents=True)
+    (tmp_path / "conf" / "study" / "mine.yaml").write_text(example)
+    arguments = (f"--config-dir={tmp_path / 'conf'}", "study=mine", "logger=none", "hydra.sweep.dir=sweep")
+    assert command(*arguments, "scale=smoke")[0] in (0, None)
+    assert (tmp_path / "sweep" / "figure.png").exists() and "not judged: too few steps" in command.output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from grok.checks import UserError, check_float
 from grok.optimizers.broadcasting import broadcast_coefficients, replica_values
 from grok.optimizers.fused_adam import FusedAdam
-from grok.optimizers.optimizer import OptimizerSettings, ParameterGroup, torch_param_groups
+from grok.optimizers.optimizer import OptimizerSettings, ParameterGroup, ReplicaOptimizer, torch_param_groups
 
 HYPERPARAMETERS = ("lr", "betas", "eps", "weight_decay")
 
@@ -44,7 +44,7 @@ class AdamW(_AdamSettings):
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return FusedAdam(torch_param_groups(groups, *HYPERPARAMETERS), decoupled_weight_decay=True)
 
-    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> ReplicaOptimizer:
         return ReplicaAdam(groups, decoupled=True)
 
 
@@ -55,11 +55,11 @@ class Adam(_AdamSettings):
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return FusedAdam(torch_param_groups(groups, *HYPERPARAMETERS), decoupled_weight_decay=False)
 
-    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> ReplicaOptimizer:
         return ReplicaAdam(groups, decoupled=False)
 
 
-class ReplicaAdam(torch.optim.Optimizer):
+class ReplicaAdam(ReplicaOptimizer):
     """torch's Adam(W) with a learning rate, betas, eps and weight decay of each replica."""
 
     def __init__(self, groups: Sequence[ParameterGroup], *, decoupled: bool) -> None:
@@ -69,6 +69,10 @@ class ReplicaAdam(torch.optim.Optimizer):
         self.values = [replica_values(each.settings, *HYPERPARAMETERS[1:]) for each in groups]
         self.decoupled = decoupled
         self.n_steps: int | None = None  # read from the state once, which may be on another device
+        self.update = self._update
+
+    def compile(self) -> None:
+        self.update = torch.compile(self._update, fullgraph=True, dynamic=False)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -89,8 +93,14 @@ class ReplicaAdam(torch.optim.Optimizer):
                     eps,
                 ],
             )
-            for parameter in group["params"]:
-                self._update(parameter, self.state[parameter], *coefficients[parameter.dim()])
+            states = [self.state[parameter] for parameter in group["params"]]
+            self.update(
+                [parameter.detach() for parameter in group["params"]],
+                [parameter.grad for parameter in group["params"]],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                coefficients,
+            )
 
     def _count(self) -> int:
         """Count the step in every parameter's state, as torch does; returns its number."""
@@ -106,25 +116,21 @@ class ReplicaAdam(torch.optim.Optimizer):
 
     def _update(
         self,
-        parameter: Tensor,
-        state: dict[str, Tensor],
-        shrink: Tensor,
-        decay: Tensor,
-        new_in_mean: Tensor,
-        beta2: Tensor,
-        new_in_square: Tensor,
-        root_correction: Tensor,
-        step_size: Tensor,
-        eps: Tensor,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        means: Sequence[Tensor],
+        squares: Sequence[Tensor],
+        coefficients: Mapping[int, Sequence[Tensor]],
     ) -> None:
-        """One step of one parameter [replica, …]; each coefficient is [replica, 1, …]."""
-        gradient = parameter.grad
-        assert gradient is not None, "a step follows a backward pass"
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        if self.decoupled:
-            parameter.mul_(shrink)
-        else:
-            gradient = gradient + decay * parameter
-        mean.lerp_(gradient, new_in_mean)
-        square.mul_(beta2).addcmul_(gradient * new_in_square, gradient)
-        parameter.addcdiv_(mean * step_size, square.sqrt().mul_(root_correction).add_(eps))
+        """One step of the parameters [replica, …] of a group; coefficients [replica, 1, …] by the number of axes."""
+        for parameter, gradient, mean, square in zip(parameters, gradients, means, squares, strict=True):
+            shrink, decay, new_in_mean, beta2, new_in_square, root_correction, step_size, eps = coefficients[
+                parameter.dim()
+            ]
+            if self.decoupled:
+                parameter.mul_(shrink)
+            else:
+                gradient = gradient + decay * parameter
+            mean.lerp_(gradient, new_in_mean)
+            square.mul_(beta2).addcmul_(gradient * new_in_square, gradient)
+            parameter.addcdiv_(mean * step_size, square.sqrt().mul_(root_correction).add_(eps))

@@ -24,6 +24,13 @@ class ParameterGroup:
     settings: list[Any]
 
 
+class ReplicaOptimizer(torch.optim.Optimizer):
+    """An optimizer with hyperparameters of each replica."""
+
+    def compile(self) -> None:
+        """Compile its step, if that makes it faster."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSettings(ABC):
     """The rule of an optimizer, and the hyperparameters of one replica.
@@ -39,7 +46,7 @@ class OptimizerSettings(ABC):
         """torch's own optimizer, for replicas with the same hyperparameters in each group."""
 
     @abstractmethod
-    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> ReplicaOptimizer:
         """An optimizer with the same rule and hyperparameters of each replica. Its state has torch's names."""
 
     def validate_param_groups(self) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from grok.checks import check_float
 from grok.optimizers.broadcasting import broadcast_coefficients, replica_values
-from grok.optimizers.optimizer import OptimizerSettings, ParameterGroup, torch_param_groups
+from grok.optimizers.optimizer import OptimizerSettings, ParameterGroup, ReplicaOptimizer, torch_param_groups
 
 HYPERPARAMETERS = ("lr", "momentum", "weight_decay")
 
@@ -33,11 +33,11 @@ class Sgd(OptimizerSettings):
     def shared(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
         return torch.optim.SGD(torch_param_groups(groups, *HYPERPARAMETERS), fused=True)
 
-    def per_replica(self, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
+    def per_replica(self, groups: Sequence[ParameterGroup]) -> ReplicaOptimizer:
         return ReplicaSgd(groups)
 
 
-class ReplicaSgd(torch.optim.Optimizer):
+class ReplicaSgd(ReplicaOptimizer):
     """torch's SGD with a learning rate, momentum and weight decay of each replica."""
 
     def __init__(self, groups: Sequence[ParameterGroup]) -> None:

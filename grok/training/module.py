@@ -13,7 +13,7 @@ from torch import Tensor
 
 from grok.measures.snapshot import Evaluation, Measure, Snapshot
 from grok.models.model import Model
-from grok.optimizers.optimizer import OptimizerSettings, build_optimizer
+from grok.optimizers.optimizer import OptimizerSettings, ReplicaOptimizer, build_optimizer
 from grok.optimizers.schedule import LearningRates, Schedule
 from grok.optimizers.transforms.transform import Transform, attach
 from grok.random_streams import RandomStreams
@@ -66,6 +66,8 @@ class ReplicaModule(LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         parameters = dict(self.model.named_parameters())
         self.optimizer = build_optimizer(self.optimizer_settings, self.schedules, parameters, self.model.param_groups)
+        if self.compiled is not None and isinstance(self.optimizer, ReplicaOptimizer):
+            self.optimizer.compile()
         attach(self.transforms, self.optimizer, [*parameters.values()], lambda: self.step)
         self.learning_rates = LearningRates(self.optimizer, self.schedules)
         return self.optimizer

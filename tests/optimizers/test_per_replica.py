@@ -207,3 +207,14 @@ def test_torchs_own_steps_are_equal_and_a_loaded_state_is_used(rule):
         descend(reference, theirs, steps=20)
         assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
         optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))  # new tensors
+
+
+@pytest.mark.parametrize("rule", [Adam, AdamW])
+def test_compiled_steps_equal_eager_ones(rule):
+    eager, compiled = initial_parameters(), initial_parameters()
+    descend(built([rule(**OURS | each) for each in ADAM], eager), eager)
+    optimizer = built([rule(**OURS | each) for each in ADAM], compiled)
+    optimizer.compile()
+    descend(optimizer, compiled)
+    for one, other in zip(eager, compiled, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
