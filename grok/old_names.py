@@ -31,25 +31,6 @@ KEYS = {
     "study/sizes": "study/presets",
     "measure/sizes": "measure/presets",
 }
-CLAIM_KEYS = {
-    "at_least": "bounds.min",
-    "at_most": "bounds.max",
-    "because": "bounds.rationale",
-    "otherwise": "judged_at.not_judged_because",
-    "along": "measure.over",
-    "of_curve": "measure.reduce",
-    "_target_": "left out, and a function is given by its name (conf/study/README.md)",
-    "source": "published.source",
-    "bound_min": "bounds.min",
-    "bound_max": "bounds.max",
-    "rationale": "bounds.rationale",
-    "quantity": "measure.of",
-    "dims": "measure.over",
-    "where": "measure.where",
-    "reduce": "measure.reduce",
-    "scales": "judged_at.scales",
-    "not_judged_because": "judged_at.not_judged_because",
-}
 # Old keys that no configuration of a user's own can have.
 REFUSED_KEYS = ("looks", "picture", "optimizer.clip_norm", "optimizer.constrain_norm", "optimizer.warmup")
 # Attributes of a record, its variables and dimensions, and fields of a sweep's list of runs.

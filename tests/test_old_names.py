@@ -44,13 +44,6 @@ def test_an_old_target_is_refused_with_the_new_one(command):
     assert code == 2 and "; grok.reports.convergence.Convergence is now grok.reports.quanta.convergence." in error
 
 
-@pytest.mark.parametrize(("old", "new"), [("because", "bounds.rationale"), ("where", "measure.where")])
-def test_an_old_key_of_a_claim_is_refused_with_the_new_one(command, old, new):
-    claim = "study.claims.default_norm_fits"
-    code, error = command("study=teacher_student_landscape", "scale=smoke", "logger=none", f"+{claim}.{old}=x")
-    assert code == 2 and error == f"error: {claim}: {old} is now {new}\n"
-
-
 def test_the_new_name_of_every_old_target_exists():
     renamed = [f"{module}.{name}" for module, names in NAMES.items() for name in names]
     for target in map(new_target, renamed):

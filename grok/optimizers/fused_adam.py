@@ -27,6 +27,8 @@ class FusedAdam(torch.optim.Adam):
         if not self._is_current():
             self.collected = [self._collect(group) for group in self.param_groups]
         for group, (parameters, means, squares, n_steps) in zip(self.param_groups, self.collected, strict=True):
+            if not parameters:
+                continue
             torch._foreach_add_(n_steps, 1)
             beta1, beta2 = group["betas"]
             self.kernel(
@@ -46,9 +48,14 @@ class FusedAdam(torch.optim.Adam):
             )
 
     def _is_current(self) -> bool:
-        """Whether the collected state is the optimizer's; loading a state or moving it to a device replaces it."""
+        """Whether the collected state is the optimizer's, of all parameters that have a gradient.
+
+        Loading a state or moving it to a device replaces it.
+        """
         return bool(self.collected) and all(
-            self.state[parameters[0]]["exp_avg"] is means[0] for parameters, means, *_ in self.collected
+            len(parameters) == sum(each.grad is not None for each in group["params"])
+            and (not parameters or self.state[parameters[0]]["exp_avg"] is means[0])
+            for group, (parameters, means, *_) in zip(self.param_groups, self.collected, strict=True)
         )
 
     def _collect(self, group: dict[str, Any]) -> State:

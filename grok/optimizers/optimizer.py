@@ -24,9 +24,10 @@ class ParameterGroup:
     settings: list[Any]
 
 
-class ReplicaOptimizer(torch.optim.Optimizer):
+class ReplicaOptimizer(torch.optim.Optimizer, ABC):
     """An optimizer with hyperparameters of each replica."""
 
+    @abstractmethod
     def compile(self) -> None:
         """Compile its step, if that makes it faster."""
 

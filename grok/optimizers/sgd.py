@@ -46,6 +46,9 @@ class ReplicaSgd(ReplicaOptimizer):
         )
         self.values = [replica_values(each.settings, *HYPERPARAMETERS[1:]) for each in groups]
 
+    def compile(self) -> None:
+        """Compile nothing: a step is a few operations."""
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group, values in zip(self.param_groups, self.values, strict=True):

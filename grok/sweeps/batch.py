@@ -25,7 +25,7 @@ from grok.training.interruption import Interruption
 from grok.training.products import Products
 from grok.training.progress import Progress
 from grok.training.settings import Settings
-from grok.training.threads import waiting
+from grok.training.threads import wait_setting
 
 
 class Interrupted(SystemExit):
@@ -105,16 +105,18 @@ def _start_batch(
     compute = {
         "n_batched": len(states),
         "device": str(device),
-        "threads": f"{torch.get_num_threads()}, waiting {waiting()}",
+        "n_threads": torch.get_num_threads(),
+        "thread_waiting": wait_setting(),
         "products": products.library,
         "matmul_relative_error": products.error,
-        "compiled": int(compile_if_wanted(module, states, settings, device, context.console)),
+        "compiled": int(compile_if_wanted(module, states, settings, device, products, context.console)),
     }
     started = []
     for state, each in zip(states, data, strict=True):  # after all data are valid: a mistake starts no run
         if state.loggers is None:
             state = _start_run(state, each, context, all_loggers, **compute)
-        started.append(replace(state, checkpoint=None))
+        latest = {**state.sessions[-1], "compiled": compute["compiled"]}
+        started.append(replace(state, checkpoint=None, sessions=[*state.sessions[:-1], latest]))
     checkpoints = [state.checkpoint for state in states if state.checkpoint]
     return ActiveBatch(started, module, [each.provenance.recorded for each in data]), checkpoints or None
 

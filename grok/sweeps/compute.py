@@ -14,27 +14,42 @@ from rich.console import Console
 
 from grok.checks import UserError
 from grok.sweeps.active_batch import RunState
+from grok.tasks.task import Task
 from grok.training.compiled_gradients import COMPILE_FROM_STEPS, why_not_compiled
+from grok.training.instantiation import check_base, instantiate_cached
 from grok.training.module import ReplicaModule
 from grok.training.products import TORCH, Products, choose_products, torch_products
 from grok.training.settings import Settings
 
-BITS_MAY_DIFFER = "possible here: the run goes on, and its last bits may differ from those of an uninterrupted run"
+MAY_DIFFER = "The last bits may differ from those of an uninterrupted run."
 
 
 def products_of(states: Sequence[RunState], settings: Settings, device: torch.device, console: Console) -> Products:
-    """The products of a batch: those of the runs' latest sessions if this machine has them."""
-    chosen = choose_products(settings.products, settings.precision, device)
+    """The products of a batch: torch's own for runs that follow the reference; those of the latest sessions, if this
+    machine has them."""
+    made = (instantiate_cached(state.run.config["task"], "task") for state in states)
+    tasks = [check_base(each, Task, "task") for each in made]
+    setting = "reference" if any(task.follows_reference for task in tasks) else settings.products
+    chosen = choose_products(setting, settings.precision, device)
     before = _latest(states, "products")
     if before == {TORCH} and chosen.library != TORCH:
-        return torch_products(settings.products, settings.precision, device)
+        return torch_products(setting, settings.precision, device)
     if before and before != {chosen.library}:
-        console.print(f"products: the last session had {' and '.join(sorted(before))}, which is not {BITS_MAY_DIFFER}")
+        console.print(f"products: the last session had those of {' and '.join(sorted(before))}, here not. {MAY_DIFFER}")
+    threads = _latest(states, "n_threads")
+    if threads and threads != {torch.get_num_threads()}:
+        was = " and ".join(map(str, sorted(threads)))
+        console.print(f"threads: the last session had {was}, this one has {torch.get_num_threads()}. {MAY_DIFFER}")
     return chosen
 
 
 def compile_if_wanted(
-    module: ReplicaModule, states: Sequence[RunState], settings: Settings, device: torch.device, console: Console
+    module: ReplicaModule,
+    states: Sequence[RunState],
+    settings: Settings,
+    device: torch.device,
+    products: Products,
+    console: Console,
 ) -> bool:
     """Compile the gradients of a batch if its runs' latest sessions or its settings say so; returns whether they are.
 
@@ -42,9 +57,10 @@ def compile_if_wanted(
         UserError: in the first batch, a shape is wrong.
     """
     before = _latest(states, "compiled")
-    if not (before == {True} or (not before and _is_worthwhile(settings, len(states)))):
+    if not (True in before or (not before and _is_worthwhile(settings, len(states), device))):
         return False
-    reason = why_not_compiled(module.model, device)
+    reason = "the run follows the reference" if products.reference else why_not_compiled(module.model, device)
+    is_expected = bool(not module.model.compilable or module.model.needs_rng or products.reference)
     if not reason:
         try:
             module.compile_gradients(device)
@@ -55,17 +71,21 @@ def compile_if_wanted(
             module.compiled = None
             reason = " ".join(str(error).split())[:100] or type(error).__name__
     if before:
-        console.print(f"compile: the last session was compiled, but {reason} {BITS_MAY_DIFFER}")
-    elif settings.compile != "auto":
-        console.print(f"compile={settings.compile}: {reason}; the steps are not compiled")
+        console.print(f"compile: the last session was compiled, and this one is not: {reason}. {MAY_DIFFER}")
+    elif settings.compile != "auto" or not is_expected:
+        console.print(f"compile: the steps are not compiled: {reason}")
     return False
 
 
-def _is_worthwhile(settings: Settings, n_runs: int) -> bool:
-    """Whether the steps of new runs are compiled. Runs that end one by one would be compiled again each time."""
+def _is_worthwhile(settings: Settings, n_runs: int, device: torch.device) -> bool:
+    """Whether the steps of new runs are compiled.
+
+    Runs that end one by one would be compiled again each time. `auto` compiles nothing on a GPU, where it is not tried.
+    """
     if settings.compile != "auto":
         return bool(settings.compile)
-    return settings.steps >= COMPILE_FROM_STEPS and not (settings.stop_when_grokked and n_runs > 1)
+    ends_early = settings.stop_when_grokked and n_runs > 1
+    return device.type == "cpu" and settings.steps >= COMPILE_FROM_STEPS and not ends_early
 
 
 def _latest(states: Sequence[RunState], name: str) -> set[Any]:

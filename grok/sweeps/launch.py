@@ -12,7 +12,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig
@@ -62,9 +61,9 @@ def launch(
     _check_settings(job, max_replicas)
     study = _checked_study(config, context)
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    sweep, attributes = Path(config.hydra.sweep.dir).absolute(), _sweep_attributes(config)
+    sweep = Path(config.hydra.sweep.dir).absolute()
     if study is not None and study.data is not None:
-        report_untrained_study(study, sweep, console, attributes)
+        report_untrained_study(study, sweep, console, _sweep_attributes(config))
         return []
     with lock_dir(sweep, key="hydra.sweep.dir"):
         runs = compose_runs(job_overrides, first, context, config)
@@ -78,7 +77,7 @@ def launch(
             with watch_progress([run.folder for run in runs], console), _announce_resume(console, runs[0]):
                 found = dispatch(batches, sweep, context, config, {"_target_": dispatch_to, **settings})
         outcomes = {run.folder: outcome for run, outcome in zip(chain(*batches), chain(*found), strict=True)}
-        finalize_sweep(sweep, outcomes, console, study=study, attributes=attributes)
+        finalize_sweep(sweep, outcomes, console, study=study, attributes=_sweep_attributes(config, runs))
     return _job_returns(runs, outcomes, config)
 
 
@@ -125,14 +124,13 @@ def _prepare_sweep_dir(sweep: Path, runs: Sequence[Run], config: DictConfig) -> 
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
-def _sweep_attributes(config: DictConfig) -> dict[str, str]:
+def _sweep_attributes(config: DictConfig, runs: Sequence[Run] = ()) -> dict[str, str]:
     """The attributes of the sweep's Dataset: name and command; for a study also its name, scale and altered keys."""
-    HydraConfig.instance().set_config(config.copy())  # the name is resolved from it
-    given = list(config.hydra.overrides.task)
-    attributes = {"name": str(config.name), "command": shell_command(given)}
+    study = str(config.hydra.runtime.choices["study"])
+    name = str(runs[0].config["name"]) if runs else study
+    attributes = {"name": name, "command": shell_command(list(config.hydra.overrides.task))}
     if "study" not in config:
         return attributes
-    study = str(config.hydra.runtime.choices["study"])
     return {**attributes, "study": study, "scale": str(config.scale), "altered": " ".join(altered_keys(config))}
 
 

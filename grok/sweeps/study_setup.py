@@ -20,7 +20,7 @@ from grok.sweeps.composition import resolved_run
 from grok.training.build import build
 
 # Keys that can be set for a study without altering its result.
-NEUTRAL_KEYS = ("cluster", "device", "hydra", "logger", "save_every_seconds", "scale", "study")
+NEUTRAL_KEYS = ("cluster", "compile", "device", "hydra", "logger", "save_every_seconds", "scale", "study")
 TRIAL_SCALE = "smoke"  # its runs are small enough to be evaluated once before training
 TRIAL_SECONDS = 2.0  # no trial starts after this time
 IGNORED = ("logger", "save_every_seconds", "scale", "device", "cluster")  # by a trial

@@ -13,6 +13,7 @@ from grok.records.files import write_dataset
 from grok.records.sweep import DATASET, write_manifest
 from grok.reports.study.data import as_sweep
 from grok.reports.study.study import Study
+from grok.sweeps.run_dir import lock_dir
 
 
 def report_untrained_study(study: Study, sweep: Path, console: Console, attributes: Mapping[str, str]) -> None:
@@ -26,8 +27,8 @@ def report_untrained_study(study: Study, sweep: Path, console: Console, attribut
         raise UserError(f"study.data: must return an xarray Dataset, not {type(found).__name__}")
     dataset = as_sweep(found).assign_attrs(attributes)
     study.judge(dataset)  # a mistake in a claim leaves no folder
-    sweep.mkdir(parents=True, exist_ok=True)
-    write_manifest(sweep, {})
-    write_dataset(sweep / DATASET, dataset)
-    console.print(sweep / DATASET)
-    study.report(dataset, sweep, console)
+    with lock_dir(sweep, key="hydra.sweep.dir"):
+        write_manifest(sweep, {})
+        write_dataset(sweep / DATASET, dataset)
+        console.print(sweep / DATASET)
+        study.report(dataset, sweep, console)

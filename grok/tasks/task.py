@@ -124,6 +124,11 @@ class Task(ABC):
     def is_correct(self, outputs: Float[Tensor, "*batch out"], targets: Tensor) -> Bool[Tensor, "*batch"]:
         """Whether each example, or each token, is correct; the same axes as the loss."""
 
+    @property
+    def follows_reference(self) -> bool:
+        """Whether a run repeats one of the reference code step by step, and therefore computes as it does."""
+        return False
+
     def mask(self, targets: Tensor) -> Bool[Tensor, "*batch"] | None:
         """True for the examples or tokens that count in means, with the same axes as the loss; None: all.
 

@@ -141,6 +141,10 @@ class ToyAddition(Task):
         return losses.is_argmax(outputs, targets)
 
     @property
+    def follows_reference(self) -> bool:
+        return self._is_reference
+
+    @property
     def _is_reference(self) -> bool:
         return self.rng == "reference"
 

@@ -155,12 +155,14 @@ def stack_replicas(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
 
 def _stackable_key(checkpoint: Checkpoint | None) -> tuple[Any, ...] | None:
     """Equal for checkpoints that can be stacked: same step, same evaluations, same optimizer state (such as momentum or
-    none), same final quantities."""
+    none), same final quantities, and latest sessions that computed in the same way."""
     if checkpoint is None:
         return None
     own = checkpoint["grok"]
     state_names = {name for each in checkpoint["optimizer_states"][0]["state"].values() for name in each}
-    return (own["step"], *own["history"]["steps"], *sorted(state_names), *sorted(own["history"]["final"]))
+    session = own["sessions"][-1]
+    computed = (session.get("products"), session.get("compiled"))
+    return (own["step"], *own["history"]["steps"], *sorted(state_names), *sorted(own["history"]["final"]), *computed)
 
 
 def _latest_consistent(folder: Path, read: Callable[[Path], Checkpoint | None]) -> Checkpoint | None:

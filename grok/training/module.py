@@ -121,8 +121,9 @@ class ReplicaModule(LightningModule):
         """
         self.to(device)
         self.on_fit_start()
-        with torch.no_grad():
-            self.losses()
+        self.losses().sum().backward()
+        if unused := [name for name, parameter in self.model.named_parameters() if parameter.grad is None]:
+            raise RuntimeError(f"{unused[0]} has no gradient")
         self.compiled = CompiledGradients(self.model, self.task, device)
         self.compiled.set_gradients(*self.batches.batch(self.step))
 

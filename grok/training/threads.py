@@ -16,6 +16,6 @@ def limit_spinning() -> None:
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
 
 
-def waiting() -> str:
+def wait_setting() -> str:
     """How the threads of this process wait, as it is set in the environment."""
     return ", ".join(f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ) or "as torch's"

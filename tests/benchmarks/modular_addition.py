@@ -111,9 +111,10 @@ def ours(
     module, (data, *_) = build(configs)
     module.to(device)
     module.on_fit_start()
-    optimizer = module.configure_optimizers()
     if compiled:
-        module.compile_gradients(device)
+        with choose_products("auto", precision, device).active():
+            module.compile_gradients(device)
+    optimizer = module.configure_optimizers()
 
     def epochs() -> None:
         with choose_products("auto", precision, device).active():

@@ -17,12 +17,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from rich.console import Console
 from rich.table import Table
 
-SECONDS = 4.0  # of timed training in each process
-CHUNK = 100  # steps between two looks at the clock, as in a scan of JAX
+kept_active = ExitStack()  # the products of this process
+SECONDS = 3.0  # of timed training in each process
+STEPS, LONG_STEPS = 100, 20  # that are timed together, as in a scan of JAX; of sparse parity
 PARITY = ("task=sparse_parity", "task.n_subtasks=500", "task.n_bits=100", "batch_size=20000", "optimizer.lr=1e-3")
 ROWS = {  # overrides, replicas, and whether each step has a new batch
     "mnist": (("task=mnist_grok",), 1, True),
@@ -37,8 +39,8 @@ ROWS = {  # overrides, replicas, and whether each step has a new batch
 WAYS = ("jax", "ours", "ours, not compiled")
 
 
-def ours(row: str, *, compiled: bool) -> Callable[[int], None]:
-    """Trains so many of our steps when called."""
+def ours(row: str, steps: int, *, compiled: bool) -> Callable[[], None]:
+    """A function that trains `steps` of our steps."""
     import torch
 
     from grok.training.build import build
@@ -49,54 +51,49 @@ def ours(row: str, *, compiled: bool) -> Callable[[int], None]:
     keep_freed_memory()
     overrides, n, draws = ROWS[row]
     device = torch.device("cpu")
-    choose_products("auto", "float32", device).active().__enter__()
+    kept_active.enter_context(choose_products("auto", "float32", device).active())
     module, _ = build([composed(*overrides, "logger=none", f"seed={seed}") for seed in range(n)])
-    optimizer = module.configure_optimizers()
     if compiled:
         module.compile_gradients(device)
+    optimizer = module.configure_optimizers()
     if not draws:
         batch = module.batches.batch(0)
         module.batches.batch = lambda step: batch  # type: ignore[method-assign]
 
-    def train(steps: int) -> None:
+    def train() -> None:
         for _ in range(steps):
             module.train_step(optimizer)
 
     return train
 
 
-def jaxs(row: str) -> Callable[[int], None]:
-    """Trains so many steps in JAX when called, a multiple of its scan."""
+def in_jax(row: str) -> Callable[[], None]:
+    """A function that trains a scan of steps in JAX."""
     from tests.benchmarks import peers_jax
 
     kind, *rest = row.replace(",", "").split()
-    made = {
+    made: dict[str, Callable[[], Callable[[], None]]] = {
         "mnist": peers_jax.mnist,
         "teacher_student": peers_jax.teacher_student,
         "toy": peers_jax.toy,
         "modular_addition": peers_jax.modular_addition,
         "parity": lambda: peers_jax.parity(int(rest[0]), drawing="batch" not in rest),
-    }[kind]()
-
-    def train(steps: int) -> None:
-        for _ in range(steps // peers_jax.STEPS):
-            made()
-
-    return train
+    }
+    return made[kind]()
 
 
 def measure(way: str, row: str) -> dict[str, float]:
     """Seconds of a step, and of everything before the first steps have ended."""
-    start = time.perf_counter()
-    train = jaxs(row) if way == "jax" else ours(row, compiled=way == "ours")
-    train(CHUNK)
+    start, steps = time.perf_counter(), LONG_STEPS if row.startswith("parity") else STEPS
+    train = in_jax(row) if way == "jax" else ours(row, steps, compiled=way == "ours")
+    train()
     first = time.perf_counter() - start
     times: list[float] = []
     while sum(times) < SECONDS or len(times) < 3:
         start = time.perf_counter()
-        train(CHUNK)
+        train()
         times.append(time.perf_counter() - start)
-    return {"step": statistics.median(times) / CHUNK, "first": first}
+    return {"step": statistics.median(times) / steps, "first": first}
 
 
 def quartiles(values: list[float]) -> str:
@@ -106,7 +103,7 @@ def quartiles(values: list[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="at least 2")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--measure", nargs=2, metavar=("WAY", "ROW"), help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -11,12 +11,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
-STEPS = 100  # of a scan
+STEPS, LONG_STEPS = 100, 20  # of a scan; of one whose steps take 0.1 s (also in peers.py, which needs no JAX)
 Segment = Callable[[], None]
 
 
-def scanned(loss: Callable[..., Any], params: Any, batches: Callable[[Any], Any], *, optimizer: Any, n: int) -> Segment:
-    """Trains `STEPS` steps when called; `batches(key)` has the arguments of the loss for each of them. With n > 1, the
+def scanned(
+    loss: Callable[..., Any],
+    params: Any,
+    batches: Callable[[Any], Any],
+    *,
+    optimizer: Any,
+    n: int,
+    steps: int = STEPS,
+) -> Segment:
+    """A function that trains `steps` steps. `batches(key)` has the arguments of the loss of a step. With n > 1, the
     first axis of parameters and batch is the replica."""
 
     def one(params: Any, state: Any, *batch: Any) -> Any:
@@ -30,7 +38,7 @@ def scanned(loss: Callable[..., Any], params: Any, batches: Callable[[Any], Any]
         def step(carry: Any, key: Any) -> Any:
             return update(*carry, *batches(key)), None
 
-        return jax.lax.scan(step, (params, state), jax.random.split(key, STEPS))[0]
+        return jax.lax.scan(step, (params, state), jax.random.split(key, steps))[0]
 
     carry, keys = (params, init(params)), iter(range(10**9))
 
@@ -155,4 +163,4 @@ def parity(width: int, *, drawing: bool, batch: int = 20_000, n_subtasks: int = 
     fixed = jax.jit(draw)(jax.random.key(1))
     params = layers(jax.random.key(2), n_subtasks + n_bits, width, 2)
     batches = draw if drawing else lambda key: fixed
-    return scanned(loss, params, batches, optimizer=optax.adamw(1e-3, weight_decay=0.0), n=1)
+    return scanned(loss, params, batches, optimizer=optax.adamw(1e-3, weight_decay=0.0), n=1, steps=LONG_STEPS)

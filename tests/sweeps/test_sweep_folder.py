@@ -88,3 +88,9 @@ def test_values_that_do_not_fill_a_grid_lie_along_the_runs(tmp_path, run):
     write_manifest(tmp_path / "sweep", manifest)
     dataset = grok.load(tmp_path / "sweep")
     assert dataset["test_loss"].dims == ("run", "step") and dataset["init_scale"].values.tolist() == [1, 2, 3, 4]
+
+
+def test_a_sweep_over_tasks_has_the_name_of_its_first_run(command, tmp_path):
+    options = ("logger=none", "steps=2", "plot=[]", "measure=[weight_norm]", "hydra.sweep.dir=sweep")
+    assert command("-m", "task=teacher_student,toy_addition", *options)[0] in (0, None)
+    assert grok.load(tmp_path / "sweep").attrs["name"] == "teacher_student"

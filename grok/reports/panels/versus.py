@@ -69,7 +69,7 @@ def draw(dataset: xr.Dataset, path: Path, *, key: str, x: Axis, y: Axis, lines: 
                 draw_mark(axis.mark, color=GRAY, linewidth=0.8, linestyle=":")
         ends = [_line(axes, dataset, key, line, number, y.scale) for number, line in enumerate(lines)]
         axes.margins(x=0.08, y=0.1)
-        axes.set_ylim(y.limits or axes.get_ylim())
+        axes.set(xlim=x.limits or axes.get_xlim(), ylim=y.limits or axes.get_ylim())
         labels = [(line.name, *end) for line, end in zip(lines, ends, strict=True)]
         if any(line.published for line in lines):
             labels.append(("○ published", axes.get_ylim()[0], GRAY))

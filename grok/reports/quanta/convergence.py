@@ -56,7 +56,7 @@ class Convergence(Plot):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSlope:
-    """The published slope, at this α and with so many subtasks."""
+    """The published slope, at this α and with `n_subtasks` subtasks."""
 
     slope: float
     alpha: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,16 +15,18 @@ from grok.checks import UserError
 from grok.records.load import load
 from grok.records.sweep import DATASET
 
-ROOT = Path(__file__).parents[3]  # paths in a study are relative to it
+ROOT = Path(__file__).parents[3]
 
 
 def table(*, path: str) -> xr.Dataset:
     """The columns of a CSV file, each along `row`: numbers, with NaN for an empty field, or texts.
 
+    The path is relative to the working directory or, if there is no such file, to the folder of this project.
+
     Raises:
         UserError: the file cannot be read as a table.
     """
-    file = ROOT / path
+    file = Path(path) if Path(path).exists() else ROOT / path
     try:
         head, *rows = csv.reader(file.read_text(encoding="utf-8").splitlines())
         columns = list(zip(*rows, strict=True))
@@ -31,10 +34,12 @@ def table(*, path: str) -> xr.Dataset:
             raise ValueError(f"{len(head)} names for {len(columns)} columns")
     except (OSError, ValueError) as error:
         raise UserError(f"study.data: {file} cannot be read as a table ({error})") from error
-    return xr.Dataset({name: ("row", _column(column)) for name, column in zip(head, columns, strict=True)})
+    variables = {name: ("row", _column(column)) for name, column in zip(head, columns, strict=True)}
+    checksum = f"sha256 {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    return xr.Dataset(variables, attrs={"data_source": path, "data_checksum": checksum})
 
 
-def kept(*, study: str, scale: str) -> xr.Dataset:
+def result(*, study: str, scale: str) -> xr.Dataset:
     """The kept Dataset of a study, `results/<study>/<scale>/sweep.nc`.
 
     Raises:

@@ -105,7 +105,7 @@ def main(arguments: Sequence[str]) -> None:
     console.print(f"the pages in {given.results} are up to date: {n_claims} claims")
 
 
-def kept_results(results: Path) -> list[JudgedResult]:
+def judged_results(results: Path) -> list[JudgedResult]:
     """The kept verdicts of all results.
 
     Raises:
@@ -135,7 +135,7 @@ def _result(study: Study, dataset: xr.Dataset, verdicts: Sequence[Verdict]) -> J
 
 def _print_selected(results: Path, console: Console, wanted: Mapping[str, str | None]) -> None:
     """Print the kept verdicts of the studies with this paper, mechanism and task."""
-    found = selected(kept_results(results), **wanted)
+    found = selected(judged_results(results), **wanted)
     for each in found:
         for line in terminal_lines(f"{each.study}, {each.scale}: {each.title}", each.verdicts, console.width):
             console.print(line)

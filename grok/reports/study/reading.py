@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from types import NoneType
 from typing import Any
 
 from grok.checks import UserError
-from grok.old_names import CLAIM_KEYS
 from grok.reports.study.claim import Claim
 from grok.reports.study.short_form import check_keys, function
 from grok.reports.study.study import Study
@@ -32,7 +32,12 @@ def read_study(found: Mapping[str, Any]) -> Study:
     known = [*(each.name for each in fields(Study)), "claim_defaults"]
     required = [each.name for each in fields(Study) if each.default is MISSING and each.default_factory is MISSING]
     check_keys("study", found, known, required)
-    defaults = _parts("study.claim_defaults", found.get("claim_defaults", {}))
+    if not _is_list(found["papers"]):
+        raise UserError(f"study.papers={found['papers']}: must be a list of papers, the main one first")
+    for key in ("claims", "scales"):
+        if not isinstance(found[key], Mapping):
+            raise UserError(f"study.{key}={found[key]}: must have keys with values")
+    defaults = _parts("study.claim_defaults", found.get("claim_defaults", {}), [*CLAIM_PARTS])
     claims = {str(name): _claim(f"study.claims.{name}", each, defaults) for name, each in found["claims"].items()}
     data = function("study.data", found["data"]) if found.get("data") else None
     rest = {key: value for key, value in found.items() if key not in READ_HERE}
@@ -41,7 +46,10 @@ def read_study(found: Mapping[str, Any]) -> Study:
 
 def _claim(key: str, given: Any, defaults: Mapping[str, Mapping[str, Any]]) -> Claim:
     """The claim with these keys and the default ones."""
-    own = _parts(key, given)
+    own = _parts(key, given, ["claim", *CLAIM_PARTS])
+    if any(name not in CLAIM_PARTS["measure"] for name in own.get("measure", {})):  # its function replaces the default
+        kept = {name: value for name, value in defaults.get("measure", {}).items() if name in CLAIM_PARTS["measure"]}
+        defaults = {**defaults, "measure": kept}
     parts = {name: {**defaults.get(name, {}), **own.get(name, {})} for name in CLAIM_PARTS}
     if "claim" not in given:
         raise UserError(f"{key}: needs claim")
@@ -49,36 +57,40 @@ def _claim(key: str, given: Any, defaults: Mapping[str, Mapping[str, Any]]) -> C
         if missing := [each for each in required if each not in parts[name]]:
             raise UserError(f"{key}.{name}: needs {', '.join(missing)}")
     published, bounds, judged_at = parts["published"], parts["bounds"], parts["judged_at"]
+    limits = [bounds.get(each) for each in ("min", "max")]
+    if limits == [None, None] or not all(isinstance(each, (int, float, NoneType)) for each in limits):
+        raise UserError(f"{key}.bounds={bounds}: must have the number min or max, or both")
+    if not _is_list(judged_at["scales"]):
+        raise UserError(f"{key}.judged_at.scales={judged_at['scales']}: must be a list")
     return Claim(
         claim=given["claim"],
         source=published["source"],
         published=published["value"],
-        bound_min=bounds.get("min"),
-        bound_max=bounds.get("max"),
+        bound_min=limits[0],
+        bound_max=limits[1],
         rationale=bounds["rationale"],
         **_measurement(f"{key}.measure", parts["measure"]),
         **judged_at,
     )
 
 
-def _parts(key: str, given: Any) -> dict[str, Mapping[str, Any]]:
+def _parts(key: str, given: Any, known: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """The parts of a claim, each a mapping with known keys.
 
     Raises:
-        UserError: a key is unknown, or is an old name.
+        UserError: a key is unknown, or a part is empty.
     """
     if not isinstance(given, Mapping):
-        raise UserError(f"{key}: must have keys with values")
-    for each in given:
-        if each in CLAIM_KEYS:
-            raise UserError(f"{key}: {each} is now {CLAIM_KEYS[each]}")
-    check_keys(key, given, ("claim", *CLAIM_PARTS))
+        raise UserError(f"{key}={given}: must have keys with values")
+    check_keys(key, given, known)
     found = {}
-    for name, known in CLAIM_PARTS.items():
-        part = given.get(name, {})
-        found[name] = part if isinstance(part, Mapping) else {known[0]: part}
+    for name, first, *_ in ((name, *keys) for name, keys in CLAIM_PARTS.items() if name in given):
+        part = given[name]
+        if part is None:
+            raise UserError(f"{key}.{name}: is empty")
+        found[name] = part if isinstance(part, Mapping) else {first: part}
         if name != "measure":
-            check_keys(f"{key}.{name}", found[name], known)
+            check_keys(f"{key}.{name}", found[name], CLAIM_PARTS[name])
     return found
 
 
@@ -90,11 +102,22 @@ def _measurement(key: str, given: Mapping[str, Any]) -> dict[str, Any]:
     functions = {name: value for name, value in given.items() if name not in CLAIM_PARTS["measure"]}
     if len(functions) > 1:
         raise UserError(f"{key}: has the functions {', '.join(map(str, functions))}; only one is allowed")
-    reduce = given.get("reduce")
+    reduce, where, over = given.get("reduce"), given.get("where", {}), given.get("over", ["step"] if functions else [])
+    if not isinstance(given["of"], str) and not _is_list(given["of"]):
+        raise UserError(f"{key}.of={given['of']}: must be a quantity, or a list of quantities")
+    if not isinstance(where, Mapping):
+        raise UserError(f"{key}.where={where}: must be {{swept key: value}}")
+    if not isinstance(over, (list, tuple)):
+        raise UserError(f"{key}.over={over}: must be a list, such as [step]")
     return {
         "quantity": given["of"],
-        "where": given.get("where", {}),
-        "dims": given.get("over", ["step"] if functions else []),
+        "where": where,
+        "dims": over,
         "measure": function(key, functions) if functions else scalar,
         "reduce": None if reduce is None else function(f"{key}.reduce", reduce),
     }
+
+
+def _is_list(value: Any) -> bool:
+    """Whether a value is a list with something in it."""
+    return isinstance(value, (list, tuple)) and bool(value)

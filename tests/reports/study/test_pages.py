@@ -3,7 +3,7 @@
 import pytest
 
 from grok.checks import UserError
-from grok.reports.study.ledger import kept_results, main
+from grok.reports.study.ledger import judged_results, main
 from grok.reports.study.pages import BEGIN, END, JudgedResult, ledger_part, pages, selected, study_part
 from tests.conftest import ROOT
 from tests.reports.study.conftest import claim
@@ -16,7 +16,7 @@ def judged_result(*verdicts, **changes) -> JudgedResult:
 
 
 def test_the_generated_parts_of_all_pages_are_up_to_date():
-    for path, text in pages(ROOT / "results", kept_results(ROOT / "results")).items():
+    for path, text in pages(ROOT / "results", judged_results(ROOT / "results")).items():
         assert path.exists() and path.read_text() == text, f"{path}: run python -m grok.reports.study.ledger results/"
 
 

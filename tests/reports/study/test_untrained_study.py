@@ -8,7 +8,7 @@ import pytest
 
 from grok import load
 from grok.checks import UserError
-from grok.reports.study.data import kept, table
+from grok.reports.study.data import result, table
 from grok.reports.study.ledger import import_sweep
 
 STUDY = """# @package _global_
@@ -93,7 +93,7 @@ def test_a_table_has_numbers_and_texts_along_its_rows(tmp_path):
         table(path=str(tmp_path / "t.csv"))
 
 
-def test_a_kept_result_is_read_by_its_study_and_scale():
-    assert kept(study="quanta_emergence", scale="laptop").attrs["scale"] == "laptop"
+def test_a_result_is_read_by_its_study_and_scale():
+    assert result(study="quanta_emergence", scale="laptop").attrs["scale"] == "laptop"
     with pytest.raises(UserError, match="no record"):
-        kept(study="quanta_emergence", scale="huge")
+        result(study="quanta_emergence", scale="huge")
