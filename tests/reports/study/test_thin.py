@@ -14,6 +14,14 @@ from tests.reports.study.conftest import DECLARED, claim
 
 RESULTS = ROOT / "results"
 MEGABYTE = 1_000_000
+LARGE_STUDIES = {  # that were there before the limit
+    "effective_theory_default",
+    "modular_addition",
+    "quanta_exponents",
+    "quanta_scaling_data",
+    "quanta_scaling_parameters",
+    "teacher_student_landscape",
+}
 
 
 def size(folder: Path) -> int:
@@ -23,6 +31,11 @@ def size(folder: Path) -> int:
 def test_all_results_together_are_small():
     assert size(RESULTS) <= 7 * MEGABYTE
     assert all(path.stat().st_size <= MAX_PICTURE_BYTES for path in RESULTS.rglob("*.png"))
+
+
+def test_a_new_study_is_small():
+    sizes = {folder.name: size(folder) for folder in RESULTS.iterdir() if folder.is_dir()}
+    assert {name for name, size in sizes.items() if size > 0.3 * MEGABYTE} <= LARGE_STUDIES
 
 
 def test_only_what_a_claim_or_the_figure_reads_is_kept_and_verdicts_agree(dataset):
