@@ -21,6 +21,7 @@ class EmbeddedMlp(Model):
     """R networks in one batch. Both operands share one embedding, initialized from N(0, 1), torch's default."""
 
     reads: ClassVar = (TokenPairs,)
+    gains_by_compiling: ClassVar = False  # a step is bounded by its matrix products
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class Model(nn.Module, ABC):
     per_replica_keys: ClassVar[Collection[str]] = ()  # keys with one value per replica
     batchable: ClassVar[bool] = True  # whether R can be larger than 1
     compilable: ClassVar[bool] = True  # whether torch can compile a step
+    gains_by_compiling: ClassVar[bool] = True  # whether a compiled step is faster; without it, compile=auto is false
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Float[Tensor, "replica example out"]:

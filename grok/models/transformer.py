@@ -40,6 +40,7 @@ class Transformer(Model):
     """
 
     reads: ClassVar = (TokenPairs,)
+    gains_by_compiling: ClassVar = False  # a step is bounded by its matrix products
     per_replica_keys: ClassVar = ("attention_coefficient",)
 
     def __init__(

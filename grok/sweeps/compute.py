@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from grok.checks import UserError
+from grok.models.model import Model
 from grok.sweeps.active_batch import RunState
 from grok.tasks.task import Task
 from grok.training.compiled_gradients import COMPILE_FROM_STEPS, why_not_compiled
@@ -57,7 +58,7 @@ def compile_if_wanted(
         UserError: in the first batch, a shape is wrong.
     """
     before = _latest(states, "compiled")
-    if not (True in before or (not before and _is_worthwhile(settings, len(states), device))):
+    if not (True in before or (not before and _is_worthwhile(settings, module.model, len(states), device))):
         return False
     reason = "the run follows the reference" if products.reference else why_not_compiled(module.model, device)
     is_expected = bool(not module.model.compilable or module.model.needs_rng or products.reference)
@@ -77,7 +78,7 @@ def compile_if_wanted(
     return False
 
 
-def _is_worthwhile(settings: Settings, n_runs: int, device: torch.device) -> bool:
+def _is_worthwhile(settings: Settings, model: Model, n_runs: int, device: torch.device) -> bool:
     """Whether the steps of new runs are compiled.
 
     Runs that end one by one would be compiled again each time. `auto` compiles nothing on a GPU, where it is not tried.
@@ -85,7 +86,8 @@ def _is_worthwhile(settings: Settings, n_runs: int, device: torch.device) -> boo
     if settings.compile != "auto":
         return bool(settings.compile)
     ends_early = settings.stop_when_grokked and n_runs > 1
-    return device.type == "cpu" and settings.steps >= COMPILE_FROM_STEPS and not ends_early
+    is_long = settings.steps >= COMPILE_FROM_STEPS
+    return device.type == "cpu" and is_long and model.gains_by_compiling and not ends_early
 
 
 def _latest(states: Sequence[RunState], name: str) -> set[Any]:

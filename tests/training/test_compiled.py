@@ -12,6 +12,8 @@ import pytest
 import torch
 
 import grok
+from grok.models.controlled_mlp import ControlledMlp
+from grok.models.mlp import Mlp
 from grok.sweeps import compute
 from grok.sweeps.compute import _is_worthwhile
 from grok.training import products
@@ -152,6 +154,7 @@ def test_a_compiled_sweep_with_rates_of_its_own_resumes_bit_for_bit(tmp_path):
     ],
 )
 def test_long_runs_are_compiled(overrides, n_runs, expected):
-    settings = Settings.from_config(composed(*TINY, *overrides))
-    assert _is_worthwhile(settings, n_runs, torch.device("cpu")) is expected
-    assert _is_worthwhile(settings, n_runs, torch.device("cuda")) is (settings.compile is True)
+    settings, cpu = Settings.from_config(composed(*TINY, *overrides)), torch.device("cpu")
+    assert _is_worthwhile(settings, Mlp, n_runs, cpu) is expected
+    assert _is_worthwhile(settings, Mlp, n_runs, torch.device("cuda")) is (settings.compile is True)
+    assert _is_worthwhile(settings, ControlledMlp, n_runs, cpu) is (settings.compile is True)
