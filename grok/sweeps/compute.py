@@ -61,7 +61,7 @@ def compile_if_wanted(
     if not (True in before or (not before and _is_worthwhile(settings, module.model, len(states), device))):
         return False
     reason = "the run follows the reference" if products.reference else why_not_compiled(module.model, device)
-    is_expected = bool(not module.model.compilable or module.model.needs_rng or products.reference)
+    is_expected = not module.model.compilable or module.model.needs_rng or products.reference
     if not reason:
         try:
             module.compile_gradients(device)

@@ -26,6 +26,7 @@ from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader, Dataset
 
 from grok.training.build import build
+from grok.training.products import choose_products
 from tests.conftest import composed
 
 RECIPE = ("task=mnist_grok", "logger=none", "evaluate.every=null")
@@ -184,9 +185,10 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     baselines = {"bare": bare_loop(100), "cnn": without_lightning(100, "model=cnn")}
-    single = time_alternately(1, baselines, arguments.segments)
-    versus_reference = time_alternately(1, {"reference": reference(20)}, arguments.segments)
-    batched = time_alternately(n, {"alone": without_lightning(100)}, arguments.segments)
+    with choose_products("auto", "float32", torch.device("cpu")).active():  # as in a run; the reference is in float64
+        single = time_alternately(1, baselines, arguments.segments)
+        versus_reference = time_alternately(1, {"reference": reference(20)}, arguments.segments)
+        batched = time_alternately(n, {"alone": without_lightning(100)}, arguments.segments)
     rows = {
         "our step, ms": [1e3 * each["ours"] for each in single],
         "our step / bare loop": [each["ours"] / each["bare"] for each in single],

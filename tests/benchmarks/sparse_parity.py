@@ -24,6 +24,7 @@ from grok.tasks.sparse_parity import SparseParity
 from grok.training.build import build
 from grok.training.memory import keep_freed_memory
 from grok.training.module import ReplicaModule
+from grok.training.products import choose_products
 from tests.conftest import composed
 
 SIZES = ("task.n_subtasks=500", "task.n_bits=100", "batch_size=20000", "optimizer.lr=1e-3")
@@ -109,17 +110,25 @@ def row(name: str, times: Sequence[float], ratios: Sequence[float]) -> tuple[str
 def compare(width: int, rounds: int, device: torch.device) -> None:
     """Print the times of both ways, and of the parts of our step, at a width."""
     module, optimizer = ours(width, device)
+    products = choose_products("auto", "float32", device)
+
+    def our_step() -> None:
+        with products.active():  # as in a run
+            module.train_step(optimizer)
+
     ways: dict[str, Work] = {
-        "our step": lambda: module.train_step(optimizer),
+        "our step": our_step,
         "the reference's step": reference(width, module.task, device),
     }
     for work in ways.values():
         work()  # warm up
-    step_parts(module, optimizer, device)
+    with products.active():
+        step_parts(module, optimizer, device)
     steps, parts = [], []
     for _ in range(rounds):
         steps.append({name: wall_time(work, device) for name, work in ways.items()})
-        parts.append(step_parts(module, optimizer, device))
+        with products.active():
+            parts.append(step_parts(module, optimizer, device))
     sizes = f"500 subtasks, 100 bits, batch {BATCH:,}, width {width}"
     table = Table("way", "ms per step", "times ours", title=f"{sizes}: medians of {rounds} rounds, with quartiles")
     for name in ways:

@@ -13,7 +13,8 @@ from grok.reports.study.short_form import check_keys, function
 from grok.reports.study.study import Study
 from grok.science.statistics.curves import scalar
 
-CLAIM_PARTS = {  # the keys of a claim besides its sentence, and their keys; a part that is no mapping is its first key
+# The parts of a claim besides its sentence, and their keys. A part that is not a mapping is the value of its first key.
+CLAIM_PARTS = {
     "published": ("value", "source"),
     "bounds": ("min", "max", "rationale"),
     "measure": ("of", "over", "where", "reduce"),  # and a function
@@ -84,13 +85,13 @@ def _parts(key: str, given: Any, known: Sequence[str]) -> dict[str, Mapping[str,
         raise UserError(f"{key}={given}: must have keys with values")
     check_keys(key, given, known)
     found = {}
-    for name, first, *_ in ((name, *keys) for name, keys in CLAIM_PARTS.items() if name in given):
-        part = given[name]
+    for name in (each for each in given if each != "claim"):
+        part, keys = given[name], CLAIM_PARTS[name]
         if part is None:
             raise UserError(f"{key}.{name}: is empty")
-        found[name] = part if isinstance(part, Mapping) else {first: part}
+        found[name] = part if isinstance(part, Mapping) else {keys[0]: part}
         if name != "measure":
-            check_keys(f"{key}.{name}", found[name], CLAIM_PARTS[name])
+            check_keys(f"{key}.{name}", found[name], keys)
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, partial
 from importlib import import_module
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from grok.checks import UserError
 from grok.reports import panels
@@ -72,8 +72,7 @@ def _find(key: str, name: str) -> Callable[..., Any]:
                 raise UserError(f"{key}: {name} cannot be imported ({error})") from error
             continue
         if callable(found):
-            checked: Callable[..., Any] = found
-            return checked
+            return cast("Callable[..., Any]", found)
     raise UserError(f"{key}: no function {name}; it is searched in grok.science, in grok.reports, and as a full name")
 
 
