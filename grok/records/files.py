@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+import yaml
 
 from grok.checks import UserError
 
@@ -36,6 +37,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically."""
     write_atomically(path, lambda part: part.write_bytes(content))
+
+
+def as_yaml(content: Mapping[str, Any]) -> str:
+    """A configuration as YAML, in its own order."""
+    return yaml.dump(dict(content), Dumper=yaml.CSafeDumper, sort_keys=False)  # about ten times as fast as `safe_dump`
 
 
 def write_text(path: Path, text: str) -> None:

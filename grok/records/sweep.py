@@ -117,16 +117,18 @@ def _with_summary(folder: Path) -> xr.Dataset:
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / RECORD}: cannot be read as a record ({error})") from error
     refuse_old_record(record.attrs, [*map(str, record.variables)], source=str(folder / RECORD))
-    record["last_step"] = ((), float(record["step"][-1]), {"long_name": "last step of the record", "units": "step"})
-    record["finished"] = ((), float((folder / SUMMARY).exists()))
-    record["n_parameters"] = ((), float(record.attrs.get("n_parameters", np.nan)), {"long_name": "parameters"})
+    added: dict[str, Any] = {
+        "last_step": ((), float(record["step"][-1]), {"long_name": "last step of the record", "units": "step"}),
+        "finished": ((), float((folder / SUMMARY).exists())),
+        "n_parameters": ((), float(record.attrs.get("n_parameters", np.nan)), {"long_name": "parameters"}),
+    }
     if (folder / SUMMARY).exists():
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         by_loss = STEP_NAMES_BY_LOSS if "memorization_loss_threshold" in record.attrs else ()
         for name in (*STEP_NAMES, *by_loss):
-            record[name] = ((), np.nan if summary.get(name) is None else float(summary[name]), {"units": "step"})
-        record["phase"] = ((), summary["phase"] or "")
-    return record
+            added[name] = ((), np.nan if summary.get(name) is None else float(summary[name]), {"units": "step"})
+        added["phase"] = ((), summary["phase"] or "")
+    return record.assign(added)
 
 
 def _stack_on_grid(

@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class _Composer:
         self.loader, self.config = context.config_loader, config
         self.parser = OverridesParser.create(config_loader=self.loader)
         self.parsed: dict[str, tuple[Override, bool]] = {}
+        self.is_group = cache(lambda key: bool(self.loader.get_group_options(key)))
         self.composed: dict[tuple[str, ...], DictConfig] = {}
         self.must_compose = "job.override_dirname" in OmegaConf.to_yaml(config)  # Hydra sets it when it composes
 
@@ -76,7 +78,7 @@ class _Composer:
             override = self.parser.parse_override(text)
             is_change = override.type is OverrideType.CHANGE and override.package is None and not self.must_compose
             is_plain = isinstance(override.value(), (bool, int, float, str))
-            only_sets = is_change and is_plain and not self.loader.get_group_options(override.key_or_group)
+            only_sets = is_change and is_plain and not self.is_group(override.key_or_group)
             self.parsed[text] = override, only_sets
         return self.parsed[text]
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import xarray as xr
-import yaml
 from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
 from grok.checks import check_choice
 from grok.records.file_names import CONFIG, ERROR, FIGURE, PAGE, RECORD, SUMMARY
-from grok.records.files import write_dataset, write_json, write_text
+from grok.records.files import as_yaml, write_dataset, write_json, write_text
 from grok.records.summary import summarize
 from grok.records.sweep import status
 from grok.reports.run.figure import draw
@@ -72,7 +71,7 @@ def write_config(run: Run) -> None:
     """Write the configuration before training, and remove the files that say the run is finished."""
     (run.folder / SUMMARY).unlink(missing_ok=True)
     (run.folder / ERROR).unlink(missing_ok=True)
-    write_text(run.folder / CONFIG, yaml.safe_dump(dict(run.config), sort_keys=False))
+    write_text(run.folder / CONFIG, as_yaml(run.config))
 
 
 def save_record(run: Run, record: xr.Dataset) -> None:

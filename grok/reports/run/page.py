@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
-import yaml
 from plotly.offline import get_plotlyjs
 
+from grok.records.files import as_yaml
 from grok.reports.run.charts import FIRST_CHARTS, charts_of
 from grok.reports.run.outcome import outcome_html
 from grok.reports.template import fill_template, script_json, table_rows
@@ -38,7 +38,7 @@ def run_page(
         sections="\n".join(sections),
         folded=_folded([chart for chart in charts if chart not in FIRST_CHARTS], len(charts)),
         figures=script_json([*charts.values()]),
-        config=html.escape(yaml.safe_dump(config, sort_keys=False)),
+        config=html.escape(as_yaml(config)),
         facts=table_rows({key: value for key, value in record.attrs.items() if key != "config"}),
         plotly=f'<script src="{plotly}"></script>' if plotly else f"<script>{get_plotlyjs()}</script>",
     )
