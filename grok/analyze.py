@@ -29,6 +29,7 @@ from grok.reports.run.measure_tables import tables
 from grok.training.measure_run import measure_run
 
 PLOTS: dict[str, RingGallery | Maps] = {"rings.png": RingGallery(), "maps.png": Maps()}  # need only one evaluation
+OVER_STEPS = {"phase_ends"}  # what these plots need only for several evaluations
 # What a file of weights does not say, with the defaults; a run's configuration says it.
 OF_FILES = {
     "attention_coefficient": 1.0,
@@ -53,7 +54,7 @@ def write_outputs(record: xr.Dataset, folder: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"--out={folder}: cannot be made ({error.strerror or error})") from error
     write_dataset(folder / RECORD, record)
-    plots = {name: plot for name, plot in PLOTS.items() if all(each in record for each in plot.needs)}
+    plots = {name: plot for name, plot in PLOTS.items() if {*plot.needs} - OVER_STEPS <= {*record.data_vars}}
     return [folder / RECORD, *[plot.draw(record, folder / name) for name, plot in plots.items()]]
 
 

@@ -16,7 +16,7 @@ from grok.checks import UserError
 from grok.models.spec import TokenPairs
 from grok.models.transformer import Transformer
 from grok.models.weight_files import read_tensors
-from grok.models.weight_layouts import from_transformer_lens, nanda_to_transformer_lens
+from grok.models.weight_layouts import from_transformer_lens, kind_of, nanda_to_transformer_lens
 
 OUTER = ("embed.W_E", "pos_embed.W_pos", "unembed.W_U")
 INNER = ("attn.W_K", "attn.W_Q", "attn.W_V", "attn.W_O", "mlp.W_in", "mlp.b_in", "mlp.W_out", "mlp.b_out")
@@ -36,22 +36,17 @@ def load_weights(
 ) -> tuple[Transformer, int]:
     """The transformer in a file, as one replica, and its number of classes p.
 
-    The file is a `.npz`, `.pt`, `.pth`, `.ckpt`, `.bin` or `.safetensors` file of any precision. A network with three
-    positions has an equals sign; a network with two positions has none. The file does not contain the attention
-    coefficient c (see `Transformer`), the activation, or whether attention is causal. Causality matters only with two
-    or more layers. There, a wrong mask can keep the accuracy and change other measures.
+    A network with three positions has an equals sign; one with two positions has none. The file does not contain the
+    attention coefficient c (see `Transformer`), the activation, or whether attention is causal. Causality matters only
+    with two or more layers. A wrong mask can keep the accuracy and change other measures.
 
-    `grok.measures.pretrained.measure_pretrained(model, p, …)` measures the network. `python -m grok.analyze` loads and
-    measures it.
+    `python -m grok.analyze` loads and measures the network, by `grok.measures.pretrained.measure_pretrained`.
 
     Raises:
         UserError: the file cannot be read, or its arrays do not form a transformer in one of the two layouts.
     """
     path = Path(path)
-    arrays = {PREFIX.sub("", name).replace("_orig_mod.", ""): array for name, array in read_tensors(path).items()}
-    arrays = {name: array for name, array in arrays.items() if not IGNORED.fullmatch(name)}
-    if "embedding.tokens" in arrays:
-        raise UserError(f"{path}: weights of a run; grok.load_model(<run folder>) loads them")
+    arrays = _read_arrays(path)
     layers = range(max(1, len({name.split(".")[1] for name in arrays if name.startswith("blocks.")})))
     layer_norm = any(name.rpartition(".")[0].endswith(("ln1", "ln2", "ln_final")) for name in arrays)
     _validate_names_and_values(path, arrays, layers, layer_norm=layer_norm)
@@ -66,12 +61,19 @@ def load_weights(
         causal=causal,
         generators=[torch.Generator()],
     )
-    weights = _complete(arrays, layers, sizes)
-    if "unembed.b_U" in weights:
+    complete = _complete(arrays, layers, sizes)
+    if "unembed.b_U" in complete:
         model.add_biases()
-    weights = from_transformer_lens(weights)
-    model.load_state_dict({name: array[None] for name, array in weights.items()})
+    model.load_state_dict({name: array[None] for name, array in from_transformer_lens(complete).items()})
     return model.to(dtype), sizes.n_classes
+
+
+def _read_arrays(path: Path) -> dict[str, Tensor]:
+    """The arrays in a file, by their names without the prefixes of wrappers."""
+    arrays = {PREFIX.sub("", name).replace("_orig_mod.", ""): array for name, array in read_tensors(path).items()}
+    if "embedding.tokens" in arrays:
+        raise UserError(f"{path}: weights of a run; grok.load_model(<run folder>) loads them")
+    return {name: array for name, array in arrays.items() if not IGNORED.fullmatch(name)}
 
 
 def _validate_names_and_values(
@@ -156,7 +158,7 @@ def _validated_sizes(path: Path, arrays: Mapping[str, Tensor]) -> _Sizes:
     sizes = _read_sizes(path, arrays)
     shapes = sizes.shapes()
     for name, array in arrays.items():
-        shape = shapes.get(re.sub(r"^blocks\.\d+\.", "", name), array.shape)
+        shape = shapes.get(kind_of(name), array.shape)
         if array.shape != shape:
             raise _wrong_shape(path, name, array, f"must be {shape}")
     return sizes
@@ -201,7 +203,7 @@ def _complete(arrays: Mapping[str, Tensor], layers: Collection[int], sizes: _Siz
     n_missing = sizes.n_classes + sizes.equals_sign - sizes.n_logits
     complete = {name: array for name, array in arrays.items() if name not in biases}
     if has_biases:
-        complete |= {name: arrays.get(name, torch.zeros(shapes[name.split(".", 2)[-1]])) for name in biases}
+        complete |= {name: arrays.get(name, torch.zeros(shapes[kind_of(name)])) for name in biases}
     for name in complete.keys() & {"unembed.W_U", "unembed.b_U"}:
         complete[name] = functional.pad(complete[name], (0, n_missing))
     return nanda_to_transformer_lens(complete) if sizes.is_nanda else complete

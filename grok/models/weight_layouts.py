@@ -35,7 +35,11 @@ OURS = {  # name in TransformerLens: our name; names of a block without its pref
     "ln_final.b": "before_unembedding.shift",
 }
 THEIRS = {ours: theirs for theirs, ours in OURS.items()}
-BLOCK = re.compile(r"(blocks\.\d+\.)?(.*)")
+
+
+def kind_of(name: str) -> str:
+    """The name of an array without the prefix of its block."""
+    return re.sub(r"^blocks\.\d+\.", "", name)
 
 
 def nanda_to_transformer_lens(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -49,7 +53,7 @@ def nanda_to_transformer_lens(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]
         return array.T if kind in ("embed.W_E", "mlp.W_in", "mlp.W_out") else array
 
     heads = len(arrays["blocks.0.attn.W_Q"])
-    return {name: converted(_kind(name), array) for name, array in arrays.items()}
+    return {name: converted(kind_of(name), array) for name, array in arrays.items()}
 
 
 def from_transformer_lens(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -86,11 +90,6 @@ def _renamed(
     """The converted arrays by their new names."""
     found = {}
     for name, array in arrays.items():
-        kind = _kind(name)
+        kind = kind_of(name)
         found[name.removesuffix(kind) + names[kind]] = converted(kind, array)
     return found
-
-
-def _kind(name: str) -> str:
-    """The name of an array without the prefix of its block."""
-    return re.sub(r"^blocks\.\d+\.", "", name)

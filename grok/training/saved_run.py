@@ -93,10 +93,11 @@ class SavedRun:
         Raises:
             UserError: there are none of this step, or the file cannot be read.
         """
-        if step == self.last_step:
-            return {name.removeprefix(PREFIX): values[0] for name, values in self.checkpoint["state_dict"].items()}
-        file, steps = self.folder / weights_file(step), sorted({*self.kept_steps, self.last_step})
-        if step not in steps:
+        file = self.folder / weights_file(step)
+        if not file.is_file():
+            if step == self.last_step:
+                return {name.removeprefix(PREFIX): values[0] for name, values in self.checkpoint["state_dict"].items()}
+            steps = sorted({*self.kept_steps, self.last_step})
             shown = [*map(str, steps[:MAX_LISTED]), *(["…", str(steps[-1])] if len(steps) > MAX_LISTED else [])]
             raise UserError(f"step={step}: {self.folder} has the weights of step {', '.join(shown)}")
         try:
