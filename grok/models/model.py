@@ -36,7 +36,8 @@ class Model(nn.Module, ABC):
 
     def at_every_position(self, inputs: Tensor) -> Float[Tensor, "replica example *position out"]:
         """The outputs at every position, of a model whose `forward` gives those of the last position alone."""
-        return self(inputs)
+        outputs: Tensor = self(inputs)
+        return outputs
 
     @property
     def param_groups(self) -> Mapping[str, str]:

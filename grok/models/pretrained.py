@@ -149,7 +149,7 @@ class _Sizes:
             "mlp.b_in": (d_mlp,),
             "mlp.W_out": (d, d_mlp) if self.is_nanda else (d_mlp, d),
             "mlp.b_out": (d,),
-            **{name: (d,) for name in (*NORMS, "ln_final.w", "ln_final.b")},
+            **dict.fromkeys((*NORMS, "ln_final.w", "ln_final.b"), (d,)),
         }
 
 

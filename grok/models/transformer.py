@@ -11,6 +11,7 @@ The outputs are exact, but only what they depend on is computed:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
@@ -78,19 +79,9 @@ class Transformer(Model):
         self.dropout, self.n_outputs, self.inputs = Dropout(float(dropout)), n_outputs, inputs
         self.activation = activation
         self.embedding = Embedding(inputs.n_tokens, width, equals_sign=equals_sign, generators=generators)
+        block = partial(Block, width, heads, d_head or width // heads, d_mlp, activation=activation, causal=causal)
         self.blocks = nn.ModuleList(
-            Block(
-                width,
-                heads,
-                width // heads if d_head is None else d_head,
-                d_mlp,
-                activation=activation,
-                layer_norm=layer_norm,
-                coefficients=coefficients,
-                causal=causal,
-                dropout=self.dropout,
-                generators=generators,
-            )
+            block(layer_norm=layer_norm, coefficients=coefficients, dropout=self.dropout, generators=generators)
             for _ in range(depth)
         )
         self.before_unembedding = LayerNorm(width, len(generators)) if layer_norm else None
@@ -158,10 +149,9 @@ class Transformer(Model):
         for block in self._blocks():
             stream, _ = block.attended(x, n_queries=x.shape[2])
             x = block.with_mlp(stream).value().view_as(x)
-        logits = ResidualSum(x.flatten(1, 2)).read(
-            self.unembedding.weight, self.logit_bias, norm=self.before_unembedding
-        )
-        return logits.unflatten(1, x.shape[1:3])
+        stream = ResidualSum(x.flatten(1, 2))
+        logits: Tensor = stream.read(self.unembedding.weight, self.logit_bias, norm=self.before_unembedding)
+        return logits.view(*x.shape[:3], -1)
 
     def neurons(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example neuron"]:
         """The activations of the last block's neurons at the position where the answer is read."""

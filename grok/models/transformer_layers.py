@@ -30,9 +30,9 @@ def constant(value: float, width: int, n_replicas: int) -> nn.Parameter:
 
 
 def affine(
-    x: Float[Tensor, "replica place in"], weight: Float[Tensor, "replica in out"], bias: Tensor | None
-) -> Float[Tensor, "replica place out"]:
-    """x · weight, plus the bias [replica, 1, out] if there is one."""
+    x: Float[Tensor, "replica place n_in"], weight: Float[Tensor, "replica n_in n_out"], bias: Tensor | None
+) -> Float[Tensor, "replica place n_out"]:
+    """x · weight, plus the bias [replica, 1, n_out] if there is one."""
     return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
 
 

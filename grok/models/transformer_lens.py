@@ -10,6 +10,7 @@ from torch import Tensor
 from grok.checks import UserError
 from grok.models.network import Network
 from grok.models.transformer import Transformer
+from grok.models.transformer_block import Block
 from grok.models.weight_layouts import to_transformer_lens as to_their_layout
 
 
@@ -17,7 +18,7 @@ def to_transformer_lens(model: Network) -> tuple[dict[str, Tensor], dict[str, An
     """The state dict and the configuration of a `HookedTransformer` that computes the same logits at every position.
 
     weights, config = grok.to_transformer_lens(grok.load_model("runs/modular_addition/<time>"))
-    lens = transformer_lens.HookedTransformer(config)  # of TransformerLens 2 and 3
+    lens = transformer_lens.HookedTransformer(config)  # of TransformerLens before 4.0
     lens.load_state_dict(weights)
 
     Raises:
@@ -26,7 +27,9 @@ def to_transformer_lens(model: Network) -> tuple[dict[str, Tensor], dict[str, An
     transformer = model.model
     if not isinstance(transformer, Transformer):
         raise UserError(f"TransformerLens has transformers alone, not {type(transformer).__name__}")
-    attention = transformer.blocks[0].attention
+    block, *_ = transformer.blocks
+    assert isinstance(block, Block)
+    attention = block.attention
     if (coefficient := attention.coefficient.item()) != 1:
         raise UserError(f"model.attention_coefficient={coefficient:g}: must be 1, TransformerLens has softmax alone")
     weights = to_their_layout(model.state_dict(), attention.heads)

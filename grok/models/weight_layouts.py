@@ -49,7 +49,7 @@ def nanda_to_transformer_lens(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]
         if kind in ("attn.W_K", "attn.W_Q", "attn.W_V"):
             return array.transpose(1, 2)
         if kind == "attn.W_O":
-            return array.T.unflatten(0, (heads, -1))
+            return array.T.reshape(heads, -1, len(array))
         return array.T if kind in ("embed.W_E", "mlp.W_in", "mlp.W_out") else array
 
     heads = len(arrays["blocks.0.attn.W_Q"])
@@ -74,9 +74,9 @@ def to_transformer_lens(weights: Mapping[str, Tensor], heads: int) -> dict[str, 
 
     def converted(kind: str, array: Tensor) -> Tensor:
         if kind in ("attention.keys", "attention.queries", "attention.values"):
-            return array.unflatten(1, (heads, -1)).transpose(0, 1)
+            return array.reshape(len(array), heads, -1).transpose(0, 1)
         if kind == "attention.outputs":
-            return array.unflatten(0, (heads, -1))
+            return array.reshape(heads, -1, array.shape[1])
         if kind in ("attention.key_bias", "attention.query_bias", "attention.value_bias"):
             return array.view(heads, -1)
         return array.flatten() if kind.endswith(("bias", "scale", "shift")) else array
