@@ -56,7 +56,7 @@ def test_without_a_step_the_network_is_that_of_the_last_checkpoint(run):
 
 
 def test_a_network_answers_at_every_position_and_trains_like_any_module(add):
-    folder = add("steps=2")
+    folder = add("plot=[]", "measure=[]", "steps=2")
     model, pairs = grok.load_model(folder), torch.tensor([[1, 2], [3, 4]])
     tokens = torch.tensor([[1, 2, 23], [3, 4, 23]])
     assert model(pairs).shape == (2, 3, 24) and torch.equal(model(pairs), model(tokens))
@@ -73,12 +73,13 @@ def test_a_network_answers_at_every_position_and_trains_like_any_module(add):
 def test_the_measures_at_kept_steps_are_those_of_the_record(add, tmp_path, capsys):
     measures = "measure=[weight_norm,circuit,ring_coordinates,weight_sketch,maps,symmetry]"
     for steps in (10, 32):  # both are evaluation steps
-        folder = add(measures, f"steps={steps}")
+        folder = add(measures, "plot=[]", "task.p=11", f"steps={steps}")
         keep_last(folder)
     record = grok.load(folder)
     final = {name for name, each in record.items() if "step" not in each.dims}
-    over_steps = {"restricted_loss", "excluded_loss", "trigonometric_loss", "embedding_distance", "unembedding_distance"}
-    at_end = {*final, *over_steps, "distance_to_end"}  # these refer to the last step that is measured
+    progress = {f"{name}_loss" for name in ("restricted", "excluded", "trigonometric")}
+    distances = {"embedding_distance", "unembedding_distance", "distance_to_end"}
+    at_end = final | progress | distances  # these refer to the last step that is measured
     for arguments, steps in ((["--step", "10"], [10]), ([], [10, 32])):
         assert main([str(folder), *arguments, "--out", str(tmp_path / "out")]) == 0
         measured = grok.load(tmp_path / "out")
