@@ -2,6 +2,7 @@
 
 import grok
 record = grok.load("runs/mnist_grok/2026-11-22_15-00-00")   # an xarray Dataset
+model = grok.load_model("runs/mnist_grok/2026-11-22_15-00-00")   # the network of a run, a torch.nn.Module
 model, p = grok.load_weights("weights.npz")                 # a pretrained transformer
 """
 
@@ -10,7 +11,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-LAZY_IMPORTS = {"load": "grok.records.load", "load_weights": "grok.models.pretrained"}
+LAZY_IMPORTS = {
+    "load": "grok.records.load",
+    "load_model": "grok.training.saved_run",
+    "load_weights": "grok.models.pretrained",
+    "to_transformer_lens": "grok.models.transformer_lens",
+}
 __all__ = [*LAZY_IMPORTS]
 
 

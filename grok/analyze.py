@@ -1,5 +1,6 @@
-"""Measure a pretrained network of modular addition.
+"""Measure a run at its kept steps, or a pretrained network of modular addition.
 
+python -m grok.analyze runs/modular_addition/<time> [--step 1000] [--out folder]
 python -m grok.analyze weights.npz [--attention-coefficient 0] [--fraction 0.3] [--split-seed 1] [--out folder]
 """
 
@@ -8,12 +9,12 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 from rich.console import Console
-from rich.table import Table
 
 from grok.checks import EXIT_USER_ERROR, UserError, check_float
 from grok.measures.addition import OPERATIONS
@@ -24,27 +25,26 @@ from grok.records.file_names import RECORD
 from grok.records.files import write_dataset
 from grok.reports.modular.maps import Maps
 from grok.reports.modular.ring_gallery import RingGallery
+from grok.reports.run.measure_tables import tables
+from grok.training.measure_run import measure_run
 
-NAME_WIDTH, NUMBER_WIDTH = 28, 13  # characters: at least for a quantity's name, and for a column of numbers
 PLOTS: dict[str, RingGallery | Maps] = {"rings.png": RingGallery(), "maps.png": Maps()}  # need only one evaluation
-
-
-def tables(record: xr.Dataset, *, width: int) -> Iterator[Table]:
-    """The tables to print: the network's scalars, then the key frequencies with one column each.
-
-    More key frequencies than fit into `width` characters continue in further tables.
-    """
-    yield _scalars(record)
-    end = record.isel(step=-1)
-    keys = end["frequency"].values[end["key_frequency"].values > 0].tolist()
-    n_columns = max(1, (width - NAME_WIDTH) // NUMBER_WIDTH)
-    for first in range(0, len(keys), n_columns):
-        title = "key frequencies, by W_L" + (", continued" if first else "")
-        yield _by_frequency(end, keys[first : first + n_columns], title)
+OVER_STEPS = {"phase_ends"}  # what these plots need only for several evaluations
+# What a file of weights does not say, with the defaults; a run's configuration says it.
+OF_FILES = {
+    "attention_coefficient": 1.0,
+    "activation": "relu",
+    "causal": True,
+    "operation": "add",
+    "fraction": 0.3,
+    "split_seed": 0,
+}
+SAME = 1e-3  # maximum relative difference of two measures that count as equal
 
 
 def write_outputs(record: xr.Dataset, folder: Path) -> list[Path]:
-    """Write the record, which `grok.load(folder)` reads, and its plots; returns the files.
+    """Write the record, which `grok.load(folder)` reads, and the plots that it has the variables for; returns the
+    files.
 
     Raises:
         UserError: the folder cannot be made or written.
@@ -54,34 +54,8 @@ def write_outputs(record: xr.Dataset, folder: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"--out={folder}: cannot be made ({error.strerror or error})") from error
     write_dataset(folder / RECORD, record)
-    return [folder / RECORD, *[plot.draw(record, folder / name) for name, plot in PLOTS.items()]]
-
-
-def _scalars(record: xr.Dataset) -> Table:
-    """A row for each scalar quantity of the network."""
-    table = Table("measure", title="network")
-    table.add_column("value", justify="right")
-    for array in record.data_vars.values():
-        if array.dims in ((), ("step",)):
-            table.add_row(str(array.attrs["long_name"]), _number(float(array.values.flat[-1]), digits=6))
-    return table
-
-
-def _by_frequency(record: xr.Dataset, frequencies: Sequence[int], title: str) -> Table:
-    """A row for each quantity over frequencies, and a column for each of these frequencies."""
-    table = Table("k", title=title)
-    for k in frequencies:
-        table.add_column(str(k), justify="right", no_wrap=True)
-    for name, array in record.items():
-        if array.dims == ("frequency",) and name != "key_frequency":
-            values = array.sel(frequency=[*frequencies]).values
-            table.add_row(str(array.attrs["long_name"]), *[_number(float(value), digits=4) for value in values])
-    return table
-
-
-def _number(value: float, *, digits: int) -> str:
-    """The formatted number; a dash for NaN, such as the AUROC for wrong labels if no label is wrong."""
-    return f"{value:.{digits}g}" if math.isfinite(value) else "–"
+    plots = {name: plot for name, plot in PLOTS.items() if {*plot.needs} - OVER_STEPS <= {*record.data_vars}}
+    return [folder / RECORD, *[plot.draw(record, folder / name) for name, plot in plots.items()]]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,51 +66,78 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "weights",
         type=Path,
-        help=".npz, .pt, .pth or .safetensors file with the array names of Nanda et al. or of TransformerLens",
+        help="folder of a run; or file with the array names of Nanda et al. or of TransformerLens (.npz, .safetensors, "
+        "or written by torch)",
     )
-    parser.add_argument(
+    parser.add_argument("--step", type=int, help="of a run: this step alone (default: all kept steps, or the last)")
+    parser.add_argument("--out", type=Path, help="folder for the record and the plots")
+    file = parser.add_argument_group("what a file of weights does not say; a run's configuration says it")
+    file.add_argument(
         "--attention-coefficient",
         type=float,
-        default=1.0,
         help="coefficient c of Clock and Pizza, from 0 (constant attention) to 1 (softmax, the default)",
     )
-    parser.add_argument("--activation", choices=tuple(ACTIVATIONS), default="relu")
-    parser.add_argument(
+    file.add_argument("--activation", choices=tuple(ACTIVATIONS), help="default: relu")
+    file.add_argument(
         "--causal",
         action=argparse.BooleanOptionalAction,
-        default=True,
-        help="whether attention is causal; matters only for two layers or more",
+        help="whether attention is causal (default: yes); matters only for two layers or more",
     )
-    parser.add_argument("--operation", choices=OPERATIONS, default="add")
-    parser.add_argument("--fraction", type=float, default=0.3, help="fraction of pairs trained on (default: 0.3)")
-    parser.add_argument("--split-seed", type=int, default=0, help="random.seed before the pairs were shuffled")
-    parser.add_argument("--out", type=Path, help="folder for the record and the plots")
+    file.add_argument("--operation", choices=OPERATIONS, help="default: add")
+    file.add_argument("--fraction", type=float, help="fraction of pairs trained on (default: 0.3)")
+    file.add_argument("--split-seed", type=int, help="random.seed before the pairs were shuffled (default: 0)")
     return parser
 
 
-def _measure(options: argparse.Namespace) -> xr.Dataset:
-    """The record of the network."""
-    check_float("--fraction", options.fraction, above=0, below=1)
-    coefficient = options.attention_coefficient
-    check_float("--attention-coefficient", coefficient, minimum=0, maximum=1)
-    model, p = load_weights(
-        options.weights,
-        attention_coefficient=coefficient,
-        activation=options.activation,
-        causal=options.causal,
-    )
+def _measure_file(path: Path, options: dict[str, Any]) -> tuple[xr.Dataset, int]:
+    """The record of the network in a file, and its number of layers."""
+    check_float("--fraction", options["fraction"], above=0, below=1)
+    check_float("--attention-coefficient", options["attention_coefficient"], minimum=0, maximum=1)
+    of_network = {name: options[name] for name in ("attention_coefficient", "activation", "causal")}
+    model, p = load_weights(path, **of_network)
+    of_task = {name: options[name] for name in ("operation", "fraction", "split_seed")}
     try:
-        record = measure_pretrained(
-            model, p, operation=options.operation, fraction=options.fraction, split_seed=options.split_seed
-        )
+        record = measure_pretrained(model, p, **of_task)
     except UserError as error:
-        raise UserError(f"{options.weights}: {error}") from error
-    return record.assign_attrs(
-        weights=str(options.weights),
-        attention_coefficient=coefficient,
-        activation=options.activation,
-        causal=int(options.causal),
+        raise UserError(f"{path}: {error}") from error
+    attributes = of_network | {"causal": int(options["causal"]), "weights": str(path)}
+    return record.assign_attrs(attributes), len(model.blocks)
+
+
+def _causality_note(causal: xr.Dataset, other: xr.Dataset) -> str:
+    """A line on the measures that differ between the network with a causal mask and without; empty if none differs."""
+    values = {
+        name: (float(causal[name].values.flat[-1]), float(other[name].values.flat[-1]))
+        for name in causal.data_vars
+        if causal[name].dims in ((), ("step",))
+    }
+    differing = [
+        name for name, pair in values.items() if not (math.isclose(*pair, rel_tol=SAME) or math.isnan(sum(pair)))
+    ]
+    if not differing:
+        return ""
+    name = "gradient_symmetricity" if "gradient_symmetricity" in differing else differing[0]
+    with_mask, without = values[name]
+    return (
+        f"the file does not say whether attention is causal, and {len(differing)} measures depend on it: "
+        f"{causal[name].attrs['long_name']} is {with_mask:.4g} with --causal (as here), {without:.4g} with --no-causal"
     )
+
+
+def _measure(options: argparse.Namespace) -> tuple[xr.Dataset, str]:
+    """The record of a run or of a file, and a note on what the file does not say."""
+    given = {name: value for name in OF_FILES if (value := getattr(options, name)) is not None}
+    if options.weights.is_dir():
+        for name in given:
+            raise UserError(f"--{name.replace('_', '-')}: is for a file of weights; the run's configuration says it")
+        return measure_run(options.weights, options.step), ""
+    if options.step is not None:
+        raise UserError(f"--step={options.step}: is for the folder of a run, not for a file")
+    record, depth = _measure_file(options.weights, OF_FILES | given)
+    if depth == 1 or "causal" in given:
+        return record, ""
+    other, _ = _measure_file(options.weights, OF_FILES | given | {"causal": False})
+    return record, _causality_note(record, other)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -144,15 +145,15 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     console = Console(highlight=False, soft_wrap=False, markup=False)
     try:
-        record = _measure(options)
+        record, note = _measure(options)
         files = write_outputs(record, options.out) if options.out else []
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     for table in tables(record, width=console.width):
         console.print(table)
-    for path in files:
-        console.print(path, soft_wrap=True)
+    for line in (*files, *([note] if note else [])):
+        console.print(line, soft_wrap=True)
     return 0
 
 

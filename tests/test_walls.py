@@ -27,6 +27,7 @@ HARNESS = ("training", "sweeps", "records", "reports")
 BASES = {
     "grok.tasks.task",
     "grok.models.model",
+    "grok.models.network",
     "grok.measures.snapshot",
     "grok.optimizers.transforms.transform",
 }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import ClassVar
 
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.optim import Optimizer
 
+from grok import measures
+from grok.checks import UserError
 from grok.models.model import Model
 from grok.random_streams import RandomStreams
 from grok.records.history import History
@@ -89,3 +94,20 @@ class Measure(ABC):
         """Quantities computed at the last evaluation: maps that are too large for every snapshot, or curves over all
         steps that need the end of training."""
         return {}
+
+
+def measures_that_fit(task: Task, model: Model) -> list[Measure]:
+    """The measures in this folder that take no keys and can read this task and this model."""
+    for module in iter_modules(measures.__path__, f"{measures.__name__}."):
+        import_module(module.name)
+    own = [each for each in Measure.__subclasses__() if each.__module__.startswith(f"{measures.__name__}.")]
+    without_keys = [each() for each in own if not inspect.signature(each).parameters]
+    return [each for each in without_keys if _can_read(each, task, model)]
+
+
+def _can_read(measure: Measure, task: Task, model: Model) -> bool:
+    try:
+        measure.validate(task, model)
+    except UserError:
+        return False
+    return True

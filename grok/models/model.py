@@ -34,6 +34,11 @@ class Model(nn.Module, ABC):
     def forward(self, inputs: Tensor) -> Float[Tensor, "replica example out"]:
         """The outputs for inputs [replica, example, …]; a model that gives `NextTokens` has an axis for positions."""
 
+    def at_every_position(self, inputs: Tensor) -> Float[Tensor, "replica example *position out"]:
+        """The outputs at every position, of a model whose `forward` gives those of the last position alone."""
+        outputs: Tensor = self(inputs)
+        return outputs
+
     @property
     def param_groups(self) -> Mapping[str, str]:
         """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""

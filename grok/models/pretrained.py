@@ -10,15 +10,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from grok.checks import UserError
 from grok.models.spec import TokenPairs
 from grok.models.transformer import Transformer
 from grok.models.weight_files import read_tensors
+from grok.models.weight_layouts import from_transformer_lens, kind_of, nanda_to_transformer_lens
 
 OUTER = ("embed.W_E", "pos_embed.W_pos", "unembed.W_U")
 INNER = ("attn.W_K", "attn.W_Q", "attn.W_V", "attn.W_O", "mlp.W_in", "mlp.b_in", "mlp.W_out", "mlp.b_out")
-ABSENT = re.compile(r"(unembed\.b_U|blocks\.\d+\.attn\.b_[KQVO])")  # biases that our network lacks: they must be 0
+BIASES = ("attn.b_K", "attn.b_Q", "attn.b_V", "attn.b_O")  # of a block; a file can lack them
+NORMS = ("ln1.w", "ln1.b", "ln2.w", "ln2.b")  # of a block; a network without norms has none
+PREFIX = re.compile(r"^((module|model|_orig_mod)\.)+")  # of wrappers: data parallelism, Lightning, torch.compile
 IGNORED = re.compile(r"blocks\.\d+\.attn\.(mask|IGNORE)")  # constants of the code that wrote the file
 
 
@@ -30,51 +34,70 @@ def load_weights(
     causal: bool = True,
     dtype: torch.dtype = torch.float64,
 ) -> tuple[Transformer, int]:
-    """The transformer in a `.npz`, `.pt`, `.pth` or `.safetensors` file, as one replica, and its number of classes p.
+    """The transformer in a file, as one replica, and its number of classes p.
 
-    A network with three positions has an equals sign; a network with two positions has none. The file does not contain
-    the attention coefficient c (see `Transformer`), the activation, or whether attention is causal. Causality matters
-    only with two or more layers.
+    A network with three positions has an equals sign; one with two positions has none. The file does not contain the
+    attention coefficient c (see `Transformer`), the activation, or whether attention is causal. Causality matters only
+    with two or more layers. A wrong mask can keep the accuracy and change other measures.
 
-    `grok.measures.pretrained.measure_pretrained(model, p, …)` measures the network. `python -m grok.analyze` loads and
-    measures it.
+    `python -m grok.analyze` loads and measures the network, by `grok.measures.pretrained.measure_pretrained`.
 
     Raises:
         UserError: the file cannot be read, or its arrays do not form a transformer in one of the two layouts.
     """
     path = Path(path)
-    arrays = {name: array for name, array in read_tensors(path).items() if not IGNORED.fullmatch(name)}
-    depth = len({name.split(".")[1] for name in arrays if name.startswith("blocks.")})
-    required = [*OUTER, *(f"blocks.{layer}.{name}" for layer in range(max(depth, 1)) for name in INNER)]
-    _validate_names_and_values(path, arrays, required)
+    arrays = _read_arrays(path)
+    layers = range(max(1, len({name.split(".")[1] for name in arrays if name.startswith("blocks.")})))
+    layer_norm = any(name.rpartition(".")[0].endswith(("ln1", "ln2", "ln_final")) for name in arrays)
+    _validate_names_and_values(path, arrays, layers, layer_norm=layer_norm)
     sizes = _validated_sizes(path, arrays)
     model = Transformer(
-        depth=depth,
+        depth=len(layers),
         **sizes.model_arguments(),
         activation=activation,
-        layer_norm=False,
+        layer_norm=layer_norm,
         dropout=0.0,
         attention_coefficient=attention_coefficient,
         causal=causal,
         generators=[torch.Generator()],
-    ).to(dtype)
-    weights = _to_our_layout(arrays, depth, sizes)
-    model.load_state_dict({name: array[None].to(dtype) for name, array in weights.items()})
-    return model, sizes.n_classes
+    )
+    complete = _complete(arrays, layers, sizes)
+    if "unembed.b_U" in complete:
+        model.add_biases()
+    model.load_state_dict({name: array[None] for name, array in from_transformer_lens(complete).items()})
+    return model.to(dtype), sizes.n_classes
 
 
-def _validate_names_and_values(path: Path, arrays: Mapping[str, Tensor], required: Collection[str]) -> None:
-    """Require that all weights are present, finite and real, and that the only other arrays are biases of 0."""
+def _read_arrays(path: Path) -> dict[str, Tensor]:
+    """The arrays in a file, by their names without the prefixes of wrappers."""
+    arrays = {PREFIX.sub("", name).replace("_orig_mod.", ""): array for name, array in read_tensors(path).items()}
+    if "embedding.tokens" in arrays:
+        raise UserError(f"{path}: weights of a run; grok.load_model(<run folder>) loads them")
+    return {name: array for name, array in arrays.items() if not IGNORED.fullmatch(name)}
+
+
+def _validate_names_and_values(
+    path: Path, arrays: Mapping[str, Tensor], layers: Collection[int], *, layer_norm: bool
+) -> None:
+    """Require that all weights are present, that there are no others, and that they are finite and real."""
+    inner = (*INNER, *NORMS) if layer_norm else INNER
+    required = [*OUTER, *(["ln_final.w", "ln_final.b"] if layer_norm else []), *_in_blocks(layers, inner)]
     if missing := [name for name in required if name not in arrays]:
         raise UserError(f"{path}: lacks {', '.join(missing)}")
-    for name in arrays.keys() - {*required}:
-        if not ABSENT.fullmatch(name):
-            raise UserError(f"{path}: {name} is not a weight of this transformer")
-        if arrays[name].any():
-            raise UserError(f"{path}: {name} is not zero, and this transformer has no such bias")
-    for name in required:
-        if arrays[name].is_complex() or not arrays[name].isfinite().all():
+    for name in arrays.keys() - {*required, *_biases(layers)}:
+        raise UserError(f"{path}: {name} is not a weight of this transformer")
+    for name, array in arrays.items():
+        if array.is_complex() or not array.isfinite().all():
             raise UserError(f"{path}: {name} must be finite real numbers")
+
+
+def _in_blocks(layers: Collection[int], names: Collection[str]) -> list[str]:
+    return [f"blocks.{layer}.{name}" for layer in layers for name in names]
+
+
+def _biases(layers: Collection[int]) -> list[str]:
+    """The biases that a network can lack."""
+    return ["unembed.b_U", *_in_blocks(layers, BIASES)]
 
 
 @dataclass(frozen=True)
@@ -103,6 +126,7 @@ class _Sizes:
         return {
             "width": self.width,
             "heads": self.heads,
+            "d_head": self.d_head,
             "d_mlp": self.d_mlp,
             "equals_sign": self.equals_sign,
             "inputs": TokenPairs(self.n_classes),
@@ -116,14 +140,16 @@ class _Sizes:
         return {
             "embed.W_E": (d, self.vocabulary) if self.is_nanda else (self.vocabulary, d),
             "unembed.W_U": (d, self.n_logits),
-            "attn.W_K": head_matrix,
-            "attn.W_Q": head_matrix,
-            "attn.W_V": head_matrix,
-            "attn.W_O": (d, d) if self.is_nanda else (heads, d_head, d),
+            "unembed.b_U": (self.n_logits,),
+            **{f"attn.W_{name}": head_matrix for name in "KQV"},
+            **{f"attn.b_{name}": (heads, d_head) for name in "KQV"},
+            "attn.W_O": (d, heads * d_head) if self.is_nanda else (heads, d_head, d),
+            "attn.b_O": (d,),
             "mlp.W_in": (d_mlp, d) if self.is_nanda else (d, d_mlp),
             "mlp.b_in": (d_mlp,),
             "mlp.W_out": (d, d_mlp) if self.is_nanda else (d_mlp, d),
             "mlp.b_out": (d,),
+            **dict.fromkeys((*NORMS, "ln_final.w", "ln_final.b"), (d,)),
         }
 
 
@@ -132,7 +158,7 @@ def _validated_sizes(path: Path, arrays: Mapping[str, Tensor]) -> _Sizes:
     sizes = _read_sizes(path, arrays)
     shapes = sizes.shapes()
     for name, array in arrays.items():
-        shape = shapes.get(re.sub(r"^blocks\.\d+\.", "", name), array.shape)
+        shape = shapes.get(kind_of(name), array.shape)
         if array.shape != shape:
             raise _wrong_shape(path, name, array, f"must be {shape}")
     return sizes
@@ -150,8 +176,6 @@ def _read_sizes(path: Path, arrays: Mapping[str, Tensor]) -> _Sizes:
     is_nanda = arrays["blocks.0.attn.W_O"].dim() == 2
     heads, *head_axes = arrays["blocks.0.attn.W_Q"].shape
     d_head = head_axes[0 if is_nanda else 1]
-    if heads * d_head != d:
-        raise UserError(f"{path}: {heads} heads of width {d_head} must add up to the width {d}")
     embedding, unembedding = arrays["embed.W_E"], arrays["unembed.W_U"]
     if embedding.shape[0 if is_nanda else 1] != d:
         raise _wrong_shape(
@@ -169,39 +193,17 @@ def _wrong_shape(path: Path, name: str, array: Tensor, requirement: str) -> User
     return UserError(f"{path}: {name} has the shape {tuple(array.shape)}, {requirement}")
 
 
-def _to_our_layout(arrays: Mapping[str, Tensor], depth: int, sizes: _Sizes) -> dict[str, Tensor]:
-    """The arrays with the names and the layout of our parameters, without the replica axis."""
-    n_missing = sizes.n_classes + sizes.equals_sign - sizes.n_logits  # 1 if the file has no logit of "="
-    padding = arrays["unembed.W_U"].new_zeros(sizes.width, n_missing)
-    weights = {
-        "embedding.tokens": arrays["embed.W_E"].T if sizes.is_nanda else arrays["embed.W_E"],
-        "embedding.positions": arrays["pos_embed.W_pos"],
-        "unembedding.weight": torch.cat([arrays["unembed.W_U"], padding], 1),
-    }
-    for layer in range(depth):
-        block = _block_to_our_layout({name: arrays[f"blocks.{layer}.{name}"] for name in INNER}, sizes.is_nanda)
-        weights |= {f"blocks.{layer}.{name}": array for name, array in block.items()}
-    return weights
+def _complete(arrays: Mapping[str, Tensor], layers: Collection[int], sizes: _Sizes) -> dict[str, Tensor]:
+    """The arrays in the layout of TransformerLens, with the logit of "=", and with all biases or none.
 
-
-def _block_to_our_layout(arrays: Mapping[str, Tensor], is_nanda: bool) -> dict[str, Tensor]:
-    """The arrays of a block with the names and the layout of our parameters."""
-
-    def matrix(array: Tensor) -> Tensor:
-        """[in, out]"""
-        return array.T if is_nanda else array
-
-    def concatenate_heads(array: Tensor) -> Tensor:
-        """[d, heads · d_head]"""
-        return array.flatten(0, 1).T if is_nanda else array.transpose(0, 1).flatten(1)
-
-    return {
-        "attention.keys": concatenate_heads(arrays["attn.W_K"]),
-        "attention.queries": concatenate_heads(arrays["attn.W_Q"]),
-        "attention.values": concatenate_heads(arrays["attn.W_V"]),
-        "attention.outputs": arrays["attn.W_O"].T if is_nanda else arrays["attn.W_O"].flatten(0, 1),
-        "mlp.into": matrix(arrays["mlp.W_in"]),
-        "mlp.into_bias": arrays["mlp.b_in"][None],
-        "mlp.out": matrix(arrays["mlp.W_out"]),
-        "mlp.out_bias": arrays["mlp.b_out"][None],
-    }
+    A file without the logit of "=" gets one of 0. Biases that are all 0 are left out.
+    """
+    biases, shapes = _biases(layers), sizes.shapes()
+    has_biases = any(name in arrays and arrays[name].any() for name in biases)
+    n_missing = sizes.n_classes + sizes.equals_sign - sizes.n_logits
+    complete = {name: array for name, array in arrays.items() if name not in biases}
+    if has_biases:
+        complete |= {name: arrays.get(name, torch.zeros(shapes[kind_of(name)])) for name in biases}
+    for name in complete.keys() & {"unembed.W_U", "unembed.b_U"}:
+        complete[name] = functional.pad(complete[name], (0, n_missing))
+    return nanda_to_transformer_lens(complete) if sizes.is_nanda else complete

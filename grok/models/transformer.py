@@ -11,17 +11,28 @@ The outputs are exact, but only what they depend on is computed:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from grok.checks import UserError, check_bool, check_choice, check_float, check_int
 from grok.models.model import Model
 from grok.models.spec import TokenPairs
 from grok.models.transformer_block import Block
-from grok.models.transformer_layers import ACTIVATIONS, Dropout, Embedding, Gaussian, LayerNorm, ResidualSum
+from grok.models.transformer_layers import (
+    ACTIVATIONS,
+    N_OPERANDS,
+    Dropout,
+    Embedding,
+    Gaussian,
+    LayerNorm,
+    ResidualSum,
+    constant,
+)
 
 
 class Transformer(Model):
@@ -49,6 +60,7 @@ class Transformer(Model):
         depth: int,
         width: int,
         heads: int,
+        d_head: int | None,
         d_mlp: int,
         activation: str,
         layer_norm: bool,
@@ -61,28 +73,28 @@ class Transformer(Model):
         generators: Sequence[Generator],
     ) -> None:
         coefficients = _one_per_replica(attention_coefficient, len(generators))
-        _check_sizes(depth=depth, width=width, heads=heads, d_mlp=d_mlp)
+        _check_sizes(depth=depth, width=width, heads=heads, d_head=d_head, d_mlp=d_mlp)
         _check_options(activation, coefficients, dropout, layer_norm=layer_norm, equals_sign=equals_sign, causal=causal)
         super().__init__()
         self.dropout, self.n_outputs, self.inputs = Dropout(float(dropout)), n_outputs, inputs
+        self.activation = activation
         self.embedding = Embedding(inputs.n_tokens, width, equals_sign=equals_sign, generators=generators)
+        block = partial(Block, width, heads, d_head or width // heads, d_mlp, activation=activation, causal=causal)
         self.blocks = nn.ModuleList(
-            Block(
-                width,
-                heads,
-                d_mlp,
-                activation=activation,
-                layer_norm=layer_norm,
-                coefficients=coefficients,
-                causal=causal,
-                dropout=self.dropout,
-                generators=generators,
-            )
+            block(layer_norm=layer_norm, coefficients=coefficients, dropout=self.dropout, generators=generators)
             for _ in range(depth)
         )
         self.before_unembedding = LayerNorm(width, len(generators)) if layer_norm else None
         n_logits = n_outputs + (equals_sign and not inputs.equals_class)
         self.unembedding = Gaussian(width, n_logits, std=n_logits**-0.5, generators=generators)
+        self.logit_bias: nn.Parameter | None = None
+
+    def add_biases(self) -> None:
+        """Add biases of the attention and of the logits, initialized to 0, as in networks of TransformerLens."""
+        for block in self._blocks():
+            block.attention.add_biases()
+        n_replicas, _, n_logits = self.unembedding.weight.shape
+        self.logit_bias = constant(0.0, n_logits, n_replicas)
 
     @property
     def param_groups(self) -> dict[str, str]:
@@ -124,7 +136,22 @@ class Transformer(Model):
     def forward(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example out"]:
         stream, _ = self._before_last_mlp(inputs)
         unembedding = self.unembedding.weight[..., : self.n_outputs]
-        return self._blocks()[-1].with_mlp(stream).read(unembedding, norm=self.before_unembedding)
+        bias = None if self.logit_bias is None else self.logit_bias[..., : self.n_outputs]
+        return self._blocks()[-1].with_mlp(stream).read(unembedding, bias, norm=self.before_unembedding)
+
+    def at_every_position(
+        self, inputs: Int[Tensor, "replica example _"]
+    ) -> Float[Tensor, "replica example position token"]:
+        """The logits of all tokens at every position, for tokens (a, b, "="), or for pairs, which get the "="."""
+        if self.embedding.equals_sign and inputs.shape[2] == N_OPERANDS:
+            inputs = functional.pad(inputs, (0, 1), value=self.embedding.n_tokens)
+        x = self.embedding(inputs)
+        for block in self._blocks():
+            stream, _ = block.attended(x, n_queries=x.shape[2])
+            x = block.with_mlp(stream).value().view_as(x)
+        stream = ResidualSum(x.flatten(1, 2))
+        logits: Tensor = stream.read(self.unembedding.weight, self.logit_bias, norm=self.before_unembedding)
+        return logits.view(*x.shape[:3], -1)
 
     def neurons(self, inputs: Int[Tensor, "replica example 2"]) -> Float[Tensor, "replica example neuron"]:
         """The activations of the last block's neurons at the position where the answer is read."""
@@ -154,12 +181,14 @@ def _one_per_replica(value: float | int | Sequence[float | int], n_replicas: int
     return [*value] if isinstance(value, Sequence) else [value] * n_replicas
 
 
-def _check_sizes(*, depth: int, width: int, heads: int, d_mlp: int) -> None:
+def _check_sizes(*, width: int, heads: int, d_head: int | None, **others: int) -> None:
     """Validate the sizes of the network."""
-    for key, size in {"depth": depth, "width": width, "heads": heads, "d_mlp": d_mlp}.items():
+    for key, size in {**others, "width": width, "heads": heads}.items():
         check_int(f"model.{key}", size, minimum=1)
-    if width % heads:
-        raise UserError(f"model.heads={heads}: must divide model.width={width}")
+    if d_head is not None:
+        check_int("model.d_head", d_head, minimum=1)
+    elif width % heads:
+        raise UserError(f"model.heads={heads}: must divide model.width={width}, unless model.d_head is set")
 
 
 def _check_options(activation: str, coefficients: Sequence[float | int], dropout: float | int, **flags: bool) -> None:

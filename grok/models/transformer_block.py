@@ -26,6 +26,7 @@ class Block(nn.Module):
         self,
         width: int,
         heads: int,
+        d_head: int,
         d_mlp: int,
         *,
         activation: str,
@@ -38,7 +39,7 @@ class Block(nn.Module):
         super().__init__()
         self.before_attention = LayerNorm(width, len(generators)) if layer_norm else None
         self.attention = Attention(
-            width, heads, coefficients=coefficients, causal=causal, dropout=dropout, generators=generators
+            width, heads, d_head, coefficients=coefficients, causal=causal, dropout=dropout, generators=generators
         )
         self.before_mlp = LayerNorm(width, len(generators)) if layer_norm else None
         self.mlp = FeedForward(width, d_mlp, activation=activation, dropout=dropout, generators=generators)
@@ -78,7 +79,7 @@ class Block(nn.Module):
         """
         attention = self.attention
         stream = ResidualSum(known.flatten(1, 2)).plus(
-            mixed.flatten(1, 2), attention.outputs, dropout=attention.dropout
+            mixed.flatten(1, 2), attention.outputs, attention.output_bias, dropout=attention.dropout
         )
         return stream if stream.known.shape[1] == 1 and not self.before_mlp else ResidualSum(stream.value())
 

@@ -29,6 +29,13 @@ def constant(value: float, width: int, n_replicas: int) -> nn.Parameter:
     return nn.Parameter(torch.full((n_replicas, 1, width), value, dtype=torch.float64))
 
 
+def affine(
+    x: Float[Tensor, "replica place n_in"], weight: Float[Tensor, "replica n_in n_out"], bias: Tensor | None
+) -> Float[Tensor, "replica place n_out"]:
+    """x · weight, plus the bias [replica, 1, n_out] if there is one."""
+    return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
+
+
 class Gaussian(nn.Module):
     """One matrix per replica, initialized from N(0, std²)."""
 
@@ -80,6 +87,12 @@ class Embedding(nn.Module):
         self.tokens = gaussian(n_tokens + equals_sign, width, std=std, generators=generators)
         self.positions = gaussian(N_OPERANDS + equals_sign, width, std=std, generators=generators)
 
+    def forward(
+        self, tokens: Int[Tensor, "replica example position"]
+    ) -> Float[Tensor, "replica example position width"]:
+        """The embedding of any tokens, "=" at any position included."""
+        return lookup(self.tokens, tokens) + self.positions.unsqueeze(1)
+
     def table(self) -> Float[Tensor, "replica row width"]:
         """The embedding of every token at every position where it can occur. Row j · n_tokens + t is token t at
         position j; the last row is the equals sign."""
@@ -107,8 +120,7 @@ class ResidualSum:
     ) -> ResidualSum:
         """The sum plus activations · weights + bias. Active dropout needs this product at once; else it is deferred."""
         if dropout.active:
-            written = torch.bmm(activations, weights) if bias is None else torch.baddbmm(bias, activations, weights)
-            return ResidualSum(self.value() + dropout(written))
+            return ResidualSum(self.value() + dropout(affine(activations, weights, bias)))
         known = self.known if bias is None else self.known + bias
         return ResidualSum(known, (*self.products, (activations, weights)))
 
@@ -130,7 +142,7 @@ class ResidualSum:
         each term of the sum is multiplied by the weight."""
         if norm:
             return ResidualSum(norm(self.value())).read(weight, bias, norm=None)
-        total = torch.bmm(self.known, weight) if bias is None else torch.baddbmm(bias, self.known, weight)
+        total = affine(self.known, weight, bias)
         for activations, weights in self.products:
             total = torch.baddbmm(total, *_in_cheaper_order(activations, weights, weight))
         return total

@@ -12,12 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from grok.checks import UserError
 from grok.configuration import differences, value_at
-from grok.old_names import refuse_old_keys
 from grok.records.file_names import CHECKPOINT, CONFIG, FIGURE, PAGE, RECORD, SUMMARY
+from grok.records.run_config import read_config
 
 KEYS_WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective", "plot")  # these do not affect the numbers
 CHANGEABLE_KEYS = (*KEYS_WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be extended
@@ -81,7 +79,7 @@ def needs_training(folder: Path, config: Mapping[str, Any]) -> bool:
         if present:
             raise UserError(f"hydra.run.dir={folder}: holds {min(present)} but no {CONFIG}; choose another folder")
         return True
-    before = _read_config(folder / CONFIG)
+    before = read_config(folder / CONFIG)
     if RECORD in present and CHECKPOINT not in present:
         raise UserError(f"{folder / CHECKPOINT}: missing, although there is a record; choose another hydra.run.dir")
     changed = [key for key in differences(before, config) if key.split(".")[0] not in KEYS_WITHOUT_EFFECT]
@@ -95,12 +93,3 @@ def needs_training(folder: Path, config: Mapping[str, Any]) -> bool:
                 f"{', '.join(KEYS_WITHOUT_EFFECT)} set to any value)"
             )
     return bool(changed) or SUMMARY not in present
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """The configuration of the run in the folder."""
-    config = yaml.safe_load(path.read_text())
-    if not isinstance(config, dict):
-        raise UserError(f"{path}: not a configuration; choose another hydra.run.dir")
-    refuse_old_keys(config, source=f"{path}: ", advice="; train it again, in another hydra.run.dir")
-    return config

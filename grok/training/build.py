@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Generator
 
 from grok.checks import UserError
 from grok.configuration import differences, leaves
@@ -69,6 +70,18 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
     return module, data
 
 
+def make_model(configs: Sequence[Mapping[str, Any]], task: Task, generators: Sequence[Generator]) -> Model:
+    """The model of these configurations of a task, one replica per configuration, with weights from the generators.
+
+    Raises:
+        UserError: a value that the model refuses, or a model that does not fit the task.
+    """
+    _check_fit(configs[0]["model"], task)
+    values = _replica_values([config["model"] for config in configs])
+    derived = {**values, "inputs": task.spec.inputs, "n_outputs": task.spec.outputs.n, "generators": generators}
+    return instantiate_as(Model, configs[0]["model"], "model", **derived)
+
+
 def select_device(config: Mapping[str, Any]) -> torch.device:
     """The device of a run; `auto` is a GPU if there is one with the required precision.
 
@@ -112,12 +125,7 @@ def _model(
     init_scales: Sequence[float],
 ) -> Model:
     """The model of all replicas with its scaled initial weights, in float64."""
-    generators = [stream.generator("init") for stream in streams]
-    _check_fit(configs[0]["model"], tasks[0])
-    spec = tasks[0].spec
-    values = _replica_values([config["model"] for config in configs])
-    derived = {**values, "inputs": spec.inputs, "n_outputs": spec.outputs.n, "generators": generators}
-    model = instantiate_as(Model, configs[0]["model"], "model", **derived)
+    model = make_model(configs, tasks[0], [stream.generator("init") for stream in streams])
     for task in tasks:
         task.validate(model)
     scales = torch.tensor(init_scales, dtype=torch.float64)

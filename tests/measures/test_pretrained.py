@@ -168,15 +168,30 @@ def test_out_writes_the_record_and_the_plots_into_a_folder(measured, tmp_path, m
 def test_causality_and_activation_are_options_because_the_file_lacks_them(measured, tmp_path):
     path = small(tmp_path / "deep.npz", depth=2)
     pairs = torch.cartesian_prod(torch.arange(7), torch.arange(7))
-    options = {"--causal": {}, "--no-causal": {"causal": False}, "--activation=gelu": {"activation": "gelu"}}
+    options = {"--causal": {}, "--no-causal": {"causal": False}, "--causal --activation=gelu": {"activation": "gelu"}}
     losses = {}
     for option, arguments in options.items():
-        values = measured(str(path), option, "--fraction", "0.5")
+        values = measured(str(path), *option.split(), "--fraction", "0.5")
         losses[option] = (24 * values["train loss"][0] + 25 * values["test loss"][0]) / 49
         model, _ = load_weights(path, **arguments)
         exact = cross_entropy(model(pairs[None])[0], pairs.sum(1) % 7).mean().item()
         assert losses[option] == pytest.approx(exact, rel=1e-5)
     assert len({round(loss, 3) for loss in losses.values()}) == 3
+
+
+def test_a_file_whose_measures_depend_on_causality_ends_with_a_line_that_names_the_options(tmp_path, capsys):
+    deep, shallow = str(small(tmp_path / "deep.npz", depth=2)), str(small(tmp_path / "small.npz"))
+    values = {}
+    for option in ("--causal", "--no-causal"):
+        assert main([deep, option]) == 0
+        (row,) = [line for line in capsys.readouterr().out.splitlines() if "gradient symmetricity" in line]
+        values[option] = float(row.split("│")[2])
+    assert abs(values["--causal"] - values["--no-causal"]) > 0.01
+    assert main([deep]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("the file does not say whether attention is causal")
+    assert all(f"{value:.4g} with {option}" in last for option, value in values.items())
+    assert main([shallow]) == 0 and "causal" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -191,6 +206,7 @@ def test_causality_and_activation_are_options_because_the_file_lacks_them(measur
             "",
             "--attention-coefficient=2.0: must be a number at least 0 and at most 1",
         ),
+        (["small.npz", "--step", "3"], "", "--step=3: is for the folder of a run, not for a file"),
         (["small.npz", "--out", "small.npz"], "", "--out=small.npz: cannot be made (File exists)"),
         (["even.npz"], "", "even.npz: the network has 8 residues; their number must be odd and from 3 to 599"),
     ],

@@ -15,6 +15,7 @@ SMALL = dict(
     depth=1,
     width=12,
     heads=3,
+    d_head=None,
     d_mlp=10,
     activation="relu",
     layer_norm=False,
@@ -33,9 +34,11 @@ def transformer(*seeds: int, **changes) -> Transformer:
     return Transformer(**SMALL | changes, generators=[RandomStreams(seed).generator("init") for seed in seeds])
 
 
-def perturbed(*seeds: int, **changes) -> Transformer:
+def perturbed(*seeds: int, biases: bool = False, **changes) -> Transformer:
     """A transformer with nonzero biases and large attention scores: an error in any term is visible."""
     model = transformer(*seeds, **changes)
+    if biases:
+        model.add_biases()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
@@ -55,7 +58,8 @@ def layer_norm(x: Tensor, weights: dict[str, Tensor], name: str) -> Tensor:
 def by_definition(model: Transformer, inputs: Tensor, replica: int, **changes) -> tuple[Tensor, Tensor, Tensor]:
     """One replica as in the papers: every position of every example through every layer, head by head.
 
-    Returns the logits, and the neurons and patterns (of each head) of the last block, all at the last position.
+    Returns the logits at every position, and the neurons and patterns (of each head) of the last block at the last
+    position.
     """
     key = SMALL | changes
     weights = {name: parameter[replica] for name, parameter in model.named_parameters()}
@@ -67,25 +71,27 @@ def by_definition(model: Transformer, inputs: Tensor, replica: int, **changes) -
     for layer in range(key["depth"]):
         block = {name.removeprefix(f"blocks.{layer}."): each for name, each in weights.items()}
         y, patterns = layer_norm(x, block, "before_attention"), []
-        d_head = key["width"] // key["heads"]
+        d_head = key["d_head"] or key["width"] // key["heads"]
         for head in range(key["heads"]):
             part = slice(head * d_head, (head + 1) * d_head)
             q, k, v = (
                 torch.einsum("npd,dh->nph", y, block[f"attention.{name}"][:, part])
-                for name in ("queries", "keys", "values")
+                + block.get(f"attention.{bias}_bias", torch.zeros(1, key["heads"] * d_head))[:, part]
+                for name, bias in (("queries", "query"), ("keys", "key"), ("values", "value"))
             )
             scores = torch.einsum("nqh,nkh->nqk", q, k) / math.sqrt(d_head)
             softmax = scores.masked_fill(visible == 0, -math.inf).softmax(-1)
             patterns.append(coefficient * softmax + (1 - coefficient) * visible)
             mixed = torch.einsum("nqk,nkh->nqh", patterns[-1], v)
             x = x + torch.einsum("nqh,hd->nqd", mixed, block["attention.outputs"][part])
+        x = x + block.get("attention.output_bias", 0)
         y = layer_norm(x, block, "before_mlp")
         activation = {"relu": functional.relu, "gelu": functional.gelu}[key["activation"]]
         neurons = activation(torch.einsum("npd,dm->npm", y, block["mlp.into"]) + block["mlp.into_bias"])
         x = x + torch.einsum("npm,md->npd", neurons, block["mlp.out"]) + block["mlp.out_bias"]
-    logits = layer_norm(x, weights, "before_unembedding") @ weights["unembedding.weight"]
+    logits = layer_norm(x, weights, "before_unembedding") @ weights["unembedding.weight"] + weights.get("logit_bias", 0)
     assert len(logits) == n
-    return logits[:, -1, : key["n_outputs"]], neurons[:, -1], torch.stack(patterns, 1)[:, :, -1]
+    return logits, neurons[:, -1], torch.stack(patterns, 1)[:, :, -1]
 
 
 VARIANTS = {
@@ -95,6 +101,8 @@ VARIANTS = {
     "three layers, two positions": dict(depth=3, **PIZZA),
     "layer norm, gelu": dict(layer_norm=True, activation="gelu"),
     "two layers with layer norm": dict(depth=2, layer_norm=True, causal=False),
+    "wide heads, biases": dict(depth=2, d_head=5, biases=True),
+    "narrow heads, biases, layer norm": dict(d_head=3, biases=True, layer_norm=True),
 }
 
 
@@ -109,13 +117,15 @@ def test_outputs_and_gradients_match_the_definition_in_the_papers(changes, share
     gradients = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
     for replica in range(2):
-        logits, neurons, patterns = by_definition(model, inputs[replica], replica, **changes)
+        every_position, neurons, patterns = by_definition(model, inputs[replica], replica, **changes)
+        torch.testing.assert_close(model.at_every_position(inputs)[replica], every_position, rtol=1e-12, atol=1e-12)
+        logits = every_position[:, -1, :7]
         torch.testing.assert_close(outputs[replica], logits, rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(model.neurons(inputs)[replica], neurons, rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(model.patterns(inputs)[replica], patterns, rtol=1e-12, atol=1e-12)
         (logits * weight[replica]).sum().backward()
     for (name, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
-        scale = parameter.grad.abs().max()
+        scale = parameter.grad.abs().max().clamp(min=1)  # that of a key's bias is 0, but for rounding
         torch.testing.assert_close(gradient / scale, parameter.grad / scale, rtol=1e-12, atol=1e-12, msg=name)
 
 

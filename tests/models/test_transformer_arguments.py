@@ -35,7 +35,9 @@ def test_the_configuration_is_the_reference_network():
 def test_a_head_count_that_does_not_divide_the_width_is_a_one_line_error(command):
     arguments = ("task=modular_addition", "task.p=7", "logger=none", "steps=1")
     code, stderr = command(*arguments, "model.heads=5")
-    assert code and stderr.strip().splitlines()[-1].endswith("model.heads=5: must divide model.width=128")
+    assert code and stderr.strip().splitlines()[-1].endswith(
+        "model.heads=5: must divide model.width=128, unless model.d_head is set"
+    )
     assert "Traceback" not in stderr
 
 
@@ -46,6 +48,7 @@ def test_a_head_count_that_does_not_divide_the_width_is_a_one_line_error(command
         (dict(activation="tanh"), "must be one of relu, gelu"),
         (dict(depth=0), "must be an integer of at least 1"),
         (dict(heads=0), "must be an integer of at least 1"),
+        (dict(d_head=0), "must be an integer of at least 1"),
         (dict(dropout=1), "must be a number at least 0 and below 1"),
     ],
 )

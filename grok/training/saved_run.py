@@ -1,0 +1,106 @@
+"""A run that is read from its folder: its configuration, its last checkpoint, its kept weights, and its network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from grok.checks import UserError
+from grok.models.network import Network
+from grok.records.file_names import CHECKPOINT, CONFIG, weights_file
+from grok.records.run_config import read_config
+from grok.tasks.task import Task
+from grok.training.build import DTYPES, make_model
+from grok.training.checkpoint import Checkpoint, read_checkpoint
+from grok.training.instantiation import check_base, instantiate_cached
+from grok.training.settings import Settings
+
+PREFIX = "model."  # of the weights in a checkpoint
+MAX_LISTED = 8  # kept steps in a message
+
+
+def load_model(run_folder: str | Path, step: int | None = None) -> Network:
+    """The network of a run as a plain module on the CPU: at a kept step, or, without a step, in the last checkpoint.
+
+    model = grok.load_model("runs/modular_addition/<time>")
+    logits = model(torch.tensor([[3, 4, 113], [5, 6, 113]]))  # [2, 3, 114]
+
+    Raises:
+        UserError: there is no run in the folder, no such step, or a file cannot be read.
+    """
+    run = SavedRun.open(run_folder)
+    task = check_base(instantiate_cached(run.config["task"], "task"), Task, "task")
+    model = make_model([run.config], task, [torch.Generator()])
+    weights = run.weights(run.last_step if step is None else step)
+    model.load_state_dict({name: values[None] for name, values in weights.items()})
+    return Network(model.to(DTYPES[Settings.from_config(run.config).precision]))
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """The folder of a run, with its configuration."""
+
+    folder: Path
+    config: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> SavedRun:
+        """The run in the folder.
+
+        Raises:
+            UserError: there is none.
+        """
+        file = Path(folder) / CONFIG
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; give the folder of a run, such as runs/modular_addition/<time>")
+        return cls(Path(folder), read_config(file))
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The last checkpoint.
+
+        Raises:
+            UserError: there is none, or it cannot be read.
+        """
+        file = self.folder / CHECKPOINT
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; the run has not saved a checkpoint yet")
+        return read_checkpoint(file)
+
+    @property
+    def last_step(self) -> int:
+        """The step of the last checkpoint."""
+        step: int = self.checkpoint["grok"]["step"]
+        return step
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """The steps whose weights were kept, in order."""
+        files = self.folder.glob(weights_file(0).replace("0" * 9, "?" * 9))
+        return sorted(int(file.stem.removeprefix("step_")) for file in files)
+
+    def weights(self, step: int) -> dict[str, Tensor]:
+        """The weights at a kept step or in the last checkpoint, without the replica axis.
+
+        Raises:
+            UserError: there are none of this step, or the file cannot be read.
+        """
+        file = self.folder / weights_file(step)
+        if not file.is_file():
+            if step == self.last_step:
+                return {name.removeprefix(PREFIX): values[0] for name, values in self.checkpoint["state_dict"].items()}
+            steps = sorted({*self.kept_steps, self.last_step})
+            shown = [*map(str, steps[:MAX_LISTED]), *(["…", str(steps[-1])] if len(steps) > MAX_LISTED else [])]
+            raise UserError(f"step={step}: {self.folder} has the weights of step {', '.join(shown)}")
+        try:
+            return load_file(file)
+        except SafetensorError as error:
+            raise UserError(f"{file}: cannot be read as safetensors ({error})") from error
