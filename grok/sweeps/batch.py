@@ -128,7 +128,7 @@ def _start_run(state: RunState, data: Data, context: Context, all_loggers: ExitS
     is_first_attempt = run.folder not in context.started  # another follows an error in the batch
     step, sessions = context.started.setdefault(run.folder, (saved["step"], saved["sessions"]))
     announce = context.sweep is None or run.folder == next(iter(context.started))
-    loggers = open_loggers(run, context.console, all_loggers, announce=announce)
+    loggers = open_loggers(run, saved.get("history"), context.console, all_loggers, announce=announce)
     if is_first_attempt:
         context.progress.skip(step)
         if announce:

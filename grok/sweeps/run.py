@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import xarray as xr
 import yaml
-from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
 from grok.checks import check_choice
@@ -22,8 +21,8 @@ from grok.records.sweep import status
 from grok.reports.run.figure import draw
 from grok.reports.run.page import PLOTLY, run_page
 from grok.reports.run.plots import Plot, draw_all
-from grok.training import tracking
 from grok.training.instantiation import instantiate_as
+from grok.training.run_logger import RunLogger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +80,7 @@ def save_record(run: Run, record: xr.Dataset) -> None:
 
 
 def write_outputs(
-    run: Run, record: xr.Dataset, loggers: Sequence[WandbLogger], console: Console, *, error: str, sweep: Path | None
+    run: Run, record: xr.Dataset, loggers: Sequence[RunLogger], console: Console, *, error: str, sweep: Path | None
 ) -> dict[str, Any]:
     """Write the outputs of a finished run; returns its summary, which is written last and marks the run as finished.
 
@@ -101,7 +100,7 @@ def write_outputs(
     write_json(run.folder / SUMMARY, summary)
     figures |= {name: path for name, (path, _) in drawn.items()}
     for logger in loggers:
-        tracking.log_outputs(logger, record, summary=summary, figures=figures)
+        logger.log_outputs(record, summary=summary, figures=figures)
     return summary
 
 
