@@ -30,6 +30,7 @@ from grok.sweeps.dispatch import dispatch
 from grok.sweeps.outputs import finalize_sweep
 from grok.sweeps.run import Outcome, Run, planned_steps
 from grok.sweeps.run_dir import lock_dir
+from grok.sweeps.run_loggers import check_login
 from grok.sweeps.schedule import group_into_batches
 from grok.sweeps.study_setup import altered_keys, check_sweep, make_study
 from grok.sweeps.train import train_batch
@@ -67,6 +68,8 @@ def launch(
         return []
     with lock_dir(sweep, key="hydra.sweep.dir"):
         runs = compose_runs(job_overrides, first, context, config)
+        if dispatch_to is None:
+            check_login(runs, console)
         _prepare_sweep_dir(sweep, runs, config)
         batches = group_into_batches(runs, max_runs=1 if job == "run" else max_replicas)
         sizes = " + ".join(str(len(each)) for each in batches[:8]) + (" + …" if len(batches) > 8 else "")

@@ -1,11 +1,12 @@
-"""The loggers of a run in training."""
+"""The loggers of the runs in training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from threading import Thread
+from types import TracebackType
 from typing import Any
 
 from rich.console import Console
@@ -18,50 +19,70 @@ from grok.training.run_logger import RunLogger
 
 @dataclass(frozen=True)
 class RunLoggers:
-    """The open loggers of one run; `close` finishes them."""
+    """The open loggers of one run; `finish` finishes them, with whether the run succeeded."""
 
     loggers: Sequence[RunLogger]
-    stack: ExitStack
-
-    def close(self) -> None:
-        """Finish the loggers."""
-        self.stack.close()
+    finish: Callable[[bool], None]
 
 
-def open_loggers(
-    run: Run, history: Mapping[str, Any] | None, console: Console, all_loggers: ExitStack, *, announce: bool
-) -> RunLoggers:
-    """Open the run's loggers and log the evaluations of its earlier sessions, which are the state of a `History`.
+class LoggerStack:
+    """The loggers of runs that train together, all finished when this context ends.
 
-    The loggers are finished with `all_loggers` at the latest. `announce`: print how to view them.
+    Each is finished in its own thread, so that runs do not wait one after the other for a server that is gone.
     """
-    stack = all_loggers.enter_context(ExitStack())
-    loggers = stack.enter_context(_loggers(run, console, announce=announce))
-    earlier = History()
-    if history:
-        earlier.load_state_dict(history)
-    for logger in loggers:
-        for row, step in enumerate(earlier.steps):
-            logger.log_metrics(earlier.scalars(0, row), step)
-    return RunLoggers(loggers, stack)
 
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.open: dict[RunLogger, bool] = {}  # whether to print how to view it
+        self.finishing: list[Thread] = []
 
-@contextmanager
-def _loggers(run: Run, console: Console, *, announce: bool) -> Iterator[list[RunLogger]]:
-    """The loggers that the configuration asks for, finished however the run ends."""
-    if "_target_" not in run.config["logger"]:
-        yield []
-        return
-    make_logger = instantiate(run.config["logger"], "logger")
-    logger = make_logger(folder=run.folder.absolute(), config=run.config, warn=partial(_print_once, console))
-    succeeded = False
-    try:
-        yield [logger]
-        succeeded = True
-    finally:
+    def open_loggers(self, run: Run, history: Mapping[str, Any] | None, *, announce: bool) -> RunLoggers:
+        """Open the run's loggers and log the evaluations of its earlier sessions, the state of a `History`."""
+        if "_target_" not in run.config["logger"]:
+            return RunLoggers([], lambda succeeded: None)
+        make_logger = instantiate(run.config["logger"], "logger")
+        warn = partial(_print_once, self.console)
+        logger = make_logger(folder=run.folder.absolute(), config=run.config, warn=warn)
+        self.open[logger] = announce
+        if history:
+            earlier = History()
+            earlier.load_state_dict(history)
+            for row, step in enumerate(earlier.steps):
+                logger.log_metrics(earlier.scalars(0, row), step=step)
+        return RunLoggers([logger], partial(self._finish, logger))
+
+    def __enter__(self) -> LoggerStack:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for logger in [*self.open]:
+            self._finish(logger, False)
+        for thread in self.finishing:
+            thread.join()
+
+    def _finish(self, logger: RunLogger, succeeded: bool) -> None:
+        thread = Thread(target=self._finish_now, args=(logger, succeeded, self.open.pop(logger)))
+        self.finishing.append(thread)
+        thread.start()
+
+    def _finish_now(self, logger: RunLogger, succeeded: bool, announce: bool) -> None:
         message = logger.finish(succeeded=succeeded)
         if announce:
-            console.print(message)
+            self.console.print(message)
+
+
+def check_login(runs: Sequence[Run], console: Console) -> None:
+    """Ask W&B once before a sweep starts, so that a refusal is one line.
+
+    Raises:
+        UserError: runs must be online, and W&B refuses the login.
+    """
+    for mode in {str(run.config["logger"]["mode"]) for run in runs if "mode" in run.config["logger"]}:
+        from grok.training.wandb_mode import requested_mode, resolve_mode  # imports wandb
+
+        resolve_mode(requested_mode(mode), warn=partial(_print_once, console))
 
 
 @cache

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +12,8 @@ import wandb
 import xarray as xr
 
 from grok.checks import UserError
-from grok.records.files import write_json
 from grok.training.run_logger import RunLogger
+from grok.training.wandb_file import WANDB, note_session, run_id
 from grok.training.wandb_mode import error_line, login_refusal, requested_mode, resolve_mode
 
 INIT_SECONDS = 20.0
@@ -26,12 +23,15 @@ FINISH_SECONDS = 60.0  # limit for sending the rest at the end; what is left sta
 class WandbRun(RunLogger):
     """A W&B run. It plots every metric against the explicit `step`."""
 
-    def __init__(self, run: wandb.Run) -> None:
+    def __init__(self, run: wandb.Run, folder: Path) -> None:
         super().__init__()
-        self.run = run
+        self.run, self.folder = run, folder
+        self.data = str(Path(run.settings.sync_dir).absolute())
         self.last_step = run.summary.get("step", -1)  # of a run that is resumed online; an offline run starts empty
         run.define_metric("step", hidden=True)
         run.define_metric("*", step_metric="step")
+        if run.settings.mode != "disabled":
+            note_session(folder, url=run.url, unsent=None if run.url else self.data)
 
     @property
     def name(self) -> str | None:
@@ -57,21 +57,23 @@ class WandbRun(RunLogger):
         self.run.log({"step": int(record["step"][-1]), "accuracy": both, **images})
 
     def finish(self, *, succeeded: bool) -> str:
-        """Finish the W&B run; the line names what `wandb sync` must send if W&B did not receive all of it."""
+        """Finish the W&B run; the line names what to sync if W&B did not receive all of it."""
+        missing = ""
         try:
             self.run.finish(exit_code=0 if succeeded else 1)
-            reason = login_refusal() if self.run.url else ""
+            missing = login_refusal() if self.run.url else ""
         except TimeoutError:
-            reason = f"W&B did not receive all data within {FINISH_SECONDS:g} s"
-        folder = Path(self.run.settings.sync_dir)
+            missing = f"W&B did not receive all data within {FINISH_SECONDS:g} s"
         if self.run.settings.mode == "disabled":
             return "W&B disabled"
-        if reason:
-            return f"{reason}: `wandb sync --include-online {shlex.quote(str(folder))}` sends this run"
+        data = shlex.quote(self.data)
+        if missing:
+            note_session(self.folder, url=self.run.url, unsent=self.data)
+            return f"{missing}: `wandb sync --include-online {data}` sends this run"
         if self.run.url:
             return f"W&B {self.run.url}"
-        shown, sent = (shlex.quote(str(each)) for each in (folder.parent, folder))
-        return f"W&B offline: `wandb leet {shown}` shows it here, `wandb sync {sent}` sends it to an account"
+        shown = shlex.quote(str(Path(self.data).parent))
+        return f"W&B offline: `wandb leet {shown}` shows it here, `wandb sync {data}` sends it to an account"
 
 
 def wandb_logger(
@@ -101,34 +103,23 @@ def wandb_logger(
         "reinit": "create_new",
     }
     try:
-        return WandbRun(_init_run(folder / "wandb.json", requested_mode(mode), arguments, warn))
+        return WandbRun(_init_run(folder, requested_mode(mode), arguments, warn), folder)
     except (wandb.errors.Error, ValueError) as error:  # ValueError: a setting that W&B cannot read
         raise UserError(f"logger.mode={mode}: W&B refused ({error_line(error)}); logger=none goes without it") from error
 
 
-def _init_run(file: Path, requested: str, arguments: Mapping[str, Any], warn: Callable[[str], None]) -> wandb.Run:
-    """A W&B run with the ID in the file; for `auto` an offline run with another ID if W&B refuses to start the first.
+def _init_run(folder: Path, requested: str, arguments: Mapping[str, Any], warn: Callable[[str], None]) -> wandb.Run:
+    """A W&B run with the ID of this folder; for `auto` an offline run with another ID if W&B refuses to start the first.
 
     The client keeps the first ID until the process ends.
     """
     mode: Any = resolve_mode(requested, warn=warn)
     settings = wandb.Settings(init_timeout=INIT_SECONDS, finish_timeout=FINISH_SECONDS, finish_timeout_raises=True)
     try:
-        return wandb.init(mode=mode, id=_run_id(file), settings=settings, **arguments)
+        return wandb.init(mode=mode, id=run_id(folder), settings=settings, **arguments)
     except wandb.errors.Error as error:
         if requested != "auto" or mode == "offline":
             raise
         warn(f"W&B refused the run ({error_line(error)}): logging offline")
-        file.unlink()
-        return wandb.init(mode="offline", id=_run_id(file), settings=settings, **arguments)
-
-
-def _run_id(file: Path) -> str:
-    """The ID of this folder's W&B run, kept in a file beside the record so that a resumed run continues it.
-
-    In a W&B sweep it is the ID that the agent assigned to this trial.
-    """
-    given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
-    if given or not file.exists():
-        write_json(file, {"id": given or uuid.uuid4().hex[:8]})
-    return str(json.loads(file.read_text())["id"])
+        (folder / WANDB).unlink()
+        return wandb.init(mode="offline", id=run_id(folder), settings=settings, **arguments)
