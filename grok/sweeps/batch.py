@@ -172,9 +172,8 @@ def _end_run(batch: ActiveBatch, replica: int, context: Context) -> EndedRun:
     state, module = batch.states[replica], batch.module
     assert state.loggers is not None, "the run has started"
     error = f"diverged: the loss at step {module.step:,} is not finite" if module.diverged()[replica] else ""
-    record, loggers = batch.record(replica), state.loggers
-    summary = write_outputs(state.run, record, loggers.loggers, context.console, error=error, sweep=context.sweep)
-    loggers.finish(True)
+    outputs = write_outputs(state.run, batch.record(replica), context.console, error=error, sweep=context.sweep)
+    state.loggers.finish(outputs)
     context.progress.skip(module.steps - module.step, runs=1)
-    outcome = Outcome("failed" if error else "done", objective(state.run.config, summary), error)
-    return EndedRun(state.run, outcome, summary)
+    outcome = Outcome("failed" if error else "done", objective(state.run.config, outputs.summary), error)
+    return EndedRun(state.run, outcome, outputs.summary)

@@ -14,15 +14,15 @@ from rich.console import Console
 from grok.records.history import History
 from grok.sweeps.run import Run
 from grok.training.instantiation import instantiate
-from grok.training.run_logger import RunLogger
+from grok.training.run_logger import Outputs, RunLogger
 
 
 @dataclass(frozen=True)
 class RunLoggers:
-    """The open loggers of one run; `finish` finishes them, with whether the run succeeded."""
+    """The open loggers of one run; `finish` gives them its outputs and finishes them."""
 
     loggers: Sequence[RunLogger]
-    finish: Callable[[bool], None]
+    finish: Callable[[Outputs], None]
 
 
 class LoggerStack:
@@ -39,7 +39,7 @@ class LoggerStack:
     def open_loggers(self, run: Run, history: Mapping[str, Any] | None, *, announce: bool) -> RunLoggers:
         """Open the run's loggers and log the evaluations of its earlier sessions, the state of a `History`."""
         if "_target_" not in run.config["logger"]:
-            return RunLoggers([], lambda succeeded: None)
+            return RunLoggers([], lambda outputs: None)
         make_logger = instantiate(run.config["logger"], "logger")
         warn = partial(_print_once, self.console)
         logger = make_logger(folder=run.folder.absolute(), config=run.config, warn=warn)
@@ -58,17 +58,17 @@ class LoggerStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for logger in [*self.open]:
-            self._finish(logger, False)
+            self._finish(logger, None)
         for thread in self.finishing:
             thread.join()
 
-    def _finish(self, logger: RunLogger, succeeded: bool) -> None:
-        thread = Thread(target=self._finish_now, args=(logger, succeeded, self.open.pop(logger)))
+    def _finish(self, logger: RunLogger, outputs: Outputs | None) -> None:
+        thread = Thread(target=self._finish_now, args=(logger, outputs, self.open.pop(logger)))
         self.finishing.append(thread)
         thread.start()
 
-    def _finish_now(self, logger: RunLogger, succeeded: bool, announce: bool) -> None:
-        message = logger.finish(succeeded=succeeded)
+    def _finish_now(self, logger: RunLogger, outputs: Outputs | None, announce: bool) -> None:
+        message = logger.finish(outputs)
         if announce:
             self.console.print(message)
 

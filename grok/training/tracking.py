@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import wandb
-import xarray as xr
 
 from grok.checks import UserError
-from grok.training.run_logger import RunLogger
+from grok.training.run_logger import Outputs, RunLogger
 from grok.training.wandb_file import WANDB, note_session, run_id
 from grok.training.wandb_mode import error_line, login_refusal, requested_mode, resolve_mode
 
@@ -46,21 +45,13 @@ class WandbRun(RunLogger):
             self.run.log({"step": step, **metrics})
             self.last_step = step
 
-    def log_outputs(self, record: xr.Dataset, *, summary: Mapping[str, Any], figures: Mapping[str, Path]) -> None:
-        """Log the summary, the figures, and train and test accuracy in one chart."""
-        self.run.summary.update({key: value for key, value in summary.items() if value is not None})
-        shown = record.isel(step=record["step"].values > 0)
-        steps = np.log10(shown["step"].values).tolist()
-        accuracies = [shown[f"{part}_accuracy"].values.tolist() for part in ("train", "test")]
-        both = wandb.plot.line_series(steps, accuracies, keys=["train", "test"], title="accuracy", xname="log10 step")
-        images = {name: wandb.Image(str(path)) for name, path in figures.items()}
-        self.run.log({"step": int(record["step"][-1]), "accuracy": both, **images})
-
-    def finish(self, *, succeeded: bool) -> str:
-        """Finish the W&B run; the line names what to sync if W&B did not receive all of it."""
+    def finish(self, outputs: Outputs | None) -> str:
+        """Log the summary and the figures, and finish the W&B run; the line names what W&B did not receive."""
         missing = ""
+        if outputs:
+            self._log_outputs(outputs)
         try:
-            self.run.finish(exit_code=0 if succeeded else 1)
+            self.run.finish(exit_code=0 if outputs else 1)
             missing = login_refusal() if self.run.url else ""
         except TimeoutError:
             missing = f"W&B did not receive all data within {FINISH_SECONDS:g} s"
@@ -74,6 +65,19 @@ class WandbRun(RunLogger):
             return f"W&B {self.run.url}"
         shown = shlex.quote(str(Path(self.data).parent))
         return f"W&B offline: `wandb leet {shown}` shows it here, `wandb sync {data}` sends it to an account"
+
+    def _log_outputs(self, outputs: Outputs) -> None:
+        record, figures = outputs.record, outputs.figures
+        self.run.summary.update({key: value for key, value in outputs.summary.items() if value is not None})
+        shown = record.isel(step=record["step"].values > 0)
+        steps = np.log10(shown["step"].values).tolist()
+        accuracies = [shown[f"{part}_accuracy"].values.tolist() for part in ("train", "test")]
+        both = wandb.plot.line_series(steps, accuracies, keys=["train", "test"], title="accuracy", xname="log10 step")
+        images = {"step": int(record["step"][-1])} | {name: wandb.Image(str(path)) for name, path in figures.items()}
+        try:
+            self.run.log({**images, "accuracy": both})
+        except wandb.errors.Error:  # for the chart's table alone, the client asks the server
+            self.run.log(images)
 
 
 def wandb_logger(
@@ -105,13 +109,15 @@ def wandb_logger(
     try:
         return WandbRun(_init_run(folder, requested_mode(mode), arguments, warn), folder)
     except (wandb.errors.Error, ValueError) as error:  # ValueError: a setting that W&B cannot read
-        raise UserError(f"logger.mode={mode}: W&B refused ({error_line(error)}); logger=none goes without it") from error
+        raise UserError(
+            f"logger.mode={mode}: W&B refused ({error_line(error)}); logger=none goes without it"
+        ) from error
 
 
 def _init_run(folder: Path, requested: str, arguments: Mapping[str, Any], warn: Callable[[str], None]) -> wandb.Run:
-    """A W&B run with the ID of this folder; for `auto` an offline run with another ID if W&B refuses to start the first.
+    """A W&B run with the ID of this folder. If W&B refuses to start it, `auto` starts an offline run.
 
-    The client keeps the first ID until the process ends.
+    That run has another ID, because the client does not release the first.
     """
     mode: Any = resolve_mode(requested, warn=warn)
     settings = wandb.Settings(init_timeout=INIT_SECONDS, finish_timeout=FINISH_SECONDS, finish_timeout_raises=True)

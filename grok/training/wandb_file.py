@@ -28,7 +28,14 @@ def run_id(folder: Path) -> str:
 
 
 def note_session(folder: Path, *, url: str | None, unsent: str | None) -> None:
-    """Note where the session's data are: the address of the W&B run, or the local folder that W&B did not receive."""
+    """Note where the session's data are: the address of the W&B run, or the local folder that W&B did not receive.
+
+    The local folder of an earlier session stays. The session repeats its evaluations, so `wandb sync` need not send it.
+    """
+    earlier = _read(folder).get("unsent")
+    if earlier and earlier != unsent:
+        for data in Path(earlier).glob("*.wandb"):
+            data.with_name(f"{data.name}.synced").touch()  # W&B's own mark of what it has sent
     write_json(folder / WANDB, {"id": run_id(folder), "url": url, "unsent": unsent})
 
 

@@ -71,7 +71,9 @@ def _server_refusal() -> str:
         return ""
     except wandb.errors.Error as error:
         waited = time.monotonic() - started_at >= PROBE_SECONDS
-        reason = f"confirmed no login within {PROBE_SECONDS} s" if waited else f"refused the login ({error_line(error)})"
+        reason = (
+            f"confirmed no login within {PROBE_SECONDS} s" if waited else f"refused the login ({error_line(error)})"
+        )
     _refusals[server] = (time.monotonic() + PROBE_AGAIN_SECONDS, f"W&B {reason}")
     return _refusals[server][1]
 

@@ -68,10 +68,10 @@ def test_disabled_writes_no_file(run, tmp_path):
 
 def test_an_address_that_wandb_cannot_read_is_one_line(run, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_BASE_URL", "nonsense")
-    with pytest.raises(UserError, match="W&B refused .*base_url"):
+    with pytest.raises(UserError, match=r"W&B refused .*base_url"):
         tracked(run, tmp_path, "steps=10")
 
 
 def test_a_project_that_wandb_refuses_is_one_line(run, tmp_path):
-    with pytest.raises(UserError, match="W&B refused"):
+    with pytest.raises(UserError, match=r"W&B refused"):
         tracked(run, tmp_path, "logger.project=a/b", "steps=10")
