@@ -68,12 +68,10 @@ def launch(
         return []
     with lock_dir(sweep, key="hydra.sweep.dir"):
         runs = compose_runs(job_overrides, first, context, config)
-        if dispatch_to is None:
-            check_login(runs, console)
+        check_login([] if dispatch_to else runs, console)  # other processes ask W&B themselves
         _prepare_sweep_dir(sweep, runs, config)
         batches = group_into_batches(runs, max_runs=1 if job == "run" else max_replicas)
-        sizes = " + ".join(str(len(each)) for each in batches[:8]) + (" + …" if len(batches) > 8 else "")
-        console.print(f"{len(runs)} runs (batches of {sizes}) in {config.hydra.sweep.dir}")
+        console.print(f"{len(runs)} runs (batches of {_sizes(batches)}) in {config.hydra.sweep.dir}")
         if dispatch_to is None:
             found = _train_here(batches, sweep, console)
         else:
@@ -82,6 +80,10 @@ def launch(
         outcomes = {run.folder: outcome for run, outcome in zip(chain(*batches), chain(*found), strict=True)}
         finalize_sweep(sweep, outcomes, console, study=study, attributes=_sweep_attributes(config, runs))
     return _job_returns(runs, outcomes, config)
+
+
+def _sizes(batches: Sequence[Sequence[Run]]) -> str:
+    return " + ".join(str(len(each)) for each in batches[:8]) + (" + …" if len(batches) > 8 else "")
 
 
 def _checked_study(config: DictConfig, context: HydraContext) -> Study | None:
