@@ -128,6 +128,16 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    forget_wandb_session()
+
+
+def forget_wandb_session() -> None:
+    """Make W&B's client read its environment and its login again, which it does once in a session."""
+    import wandb
+    from wandb.sdk.lib import wbauth
+
+    wandb.teardown()
+    wbauth.unauthenticate_session(update_settings=False)
 
 
 def assert_drawn(file: Path, *, min_pixels: int = 500, min_share: float = 0.005) -> None:

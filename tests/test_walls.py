@@ -74,6 +74,18 @@ def test_the_harness_names_no_task_model_or_measure(package):
         assert named <= BASES, f"{path} imports {named - BASES}"
 
 
+def test_only_a_wandb_logger_imports_wandb():
+    """Its import takes 0.4 s, also of runs that do not use it."""
+    with_wandb = ("wandb.", "grok.training.tracking", "grok.training.wandb_mode")
+    users = {GROK / "training" / "tracking.py", GROK / "training" / "wandb_mode.py"}
+    for path in {*GROK.rglob("*.py")} - users - {*(GROK / "reports" / "dashboards").glob("*.py")}:
+        at_import = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        named = {
+            f"{getattr(node, 'module', '')}.{alias.name}.".lstrip(".") for node in at_import for alias in node.names
+        }
+        assert not [name for name in named if name.startswith(with_wandb)], path
+
+
 @pytest.mark.parametrize("body", ["modular", "effective_theory", "landscape", "quanta"])
 def test_a_body_of_science_has_the_same_name_in_science_and_reports(body):
     assert (GROK / "science" / body / "__init__.py").exists() and (GROK / "reports" / body / "__init__.py").exists()

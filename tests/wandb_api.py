@@ -36,6 +36,7 @@ class WandbServer:
     """The data received, and the answers that the client needs to send them."""
 
     url: str = ""
+    fault: int | str | None = None  # how it answers each request: an HTTP status, "error" (of GraphQL) or "silence"
     runs: dict[str, Run] = field(default_factory=lambda: defaultdict(Run))
     artifacts: dict[str, str] = field(default_factory=dict)  # their types, by name
     files: dict[str, bytes] = field(default_factory=dict)

@@ -34,6 +34,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.body()
+        if self.server.wandb.fault:
+            self.misbehave(self.server.wandb.fault)
+            return
         if stream := re.match(r"/files/[^/]+/[^/]+/([^/]+)/file_stream", self.path):
             self.reply(self.server.wandb.stream(stream[1], json.loads(body)))
         elif self.path.startswith("/graphql"):
@@ -46,9 +49,18 @@ class Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         return gzip.decompress(content) if self.headers.get("Content-Encoding") == "gzip" else content
 
-    def reply(self, answer: Json) -> None:
+    def misbehave(self, fault: int | str) -> None:
+        """Answer with an HTTP status, or with an error of GraphQL, or not at all."""
+        if isinstance(fault, int):
+            self.reply({"error": "refused"}, status=fault)
+        elif fault == "error":
+            self.reply({"errors": [{"message": "permission denied"}], "data": None})
+        else:
+            self.server.stopped.wait()
+
+    def reply(self, answer: Json, *, status: int = 200) -> None:
         content = json.dumps(answer).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -62,6 +74,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.wandb = WandbServer()
+        self.stopped = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
         self.wandb.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -75,6 +88,7 @@ class Server(ThreadingHTTPServer):
 def serving() -> Iterator[WandbServer]:
     """A running server, stopped at the end of the context."""
     with Server() as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
+        threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
         yield http.wandb
+        http.stopped.set()
         http.shutdown()

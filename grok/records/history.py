@@ -38,9 +38,9 @@ class History:
         """The values [replica, …] of a quantity at the latest evaluation."""
         return self.columns[name][-1]
 
-    def scalars(self, replica: int) -> dict[str, float]:
-        """The replica's scalar quantities at the latest evaluation."""
-        return {name: float(rows[-1][replica]) for name, rows in self.columns.items() if not self.labels[name]["dims"]}
+    def scalars(self, replica: int, row: int = -1) -> dict[str, float]:
+        """The replica's scalar quantities at an evaluation, the latest by default."""
+        return {name: float(rows[row][replica]) for name, rows in self.columns.items() if not self.labels[name]["dims"]}
 
     def dataset(self, replica: int, attributes: Mapping[str, str | int | float]) -> xr.Dataset:
         """The replica's record: quantities over (step, …), and the final ones over their own axes."""

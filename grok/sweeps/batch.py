@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
@@ -16,7 +15,7 @@ from grok.records.provenance import provenance
 from grok.sweeps.active_batch import ActiveBatch, RecordWriter, RunState
 from grok.sweeps.compute import compile_if_wanted, products_of
 from grok.sweeps.run import Outcome, Run, objective, write_config, write_outputs
-from grok.sweeps.run_loggers import open_loggers
+from grok.sweeps.run_loggers import LoggerStack
 from grok.tasks.task import Data
 from grok.training.build import build, select_device
 from grok.training.checkpoint import Checkpoint, ReplicaCheckpoints, group_stackable, validate_data
@@ -70,7 +69,7 @@ def train_together(runs: Sequence[Run], context: Context) -> Iterator[EndedRun]:
     """
     device, settings = select_device(runs[0].config), Settings.from_config(runs[0].config)
     writer, remaining = RecordWriter(), list(runs)
-    with ExitStack() as all_loggers:
+    with LoggerStack(context.console) as loggers:
         while remaining:
             context.stop_if_interrupted(remaining[0])
             indices, checkpoints = next(group_stackable([run.folder for run in remaining]))
@@ -82,7 +81,7 @@ def train_together(runs: Sequence[Run], context: Context) -> Iterator[EndedRun]:
             while states:
                 context.stop_if_interrupted(states[0].run)
                 with products.active():
-                    batch, checkpoints = _start_batch(states, context, all_loggers, settings, device, products)
+                    batch, checkpoints = _start_batch(states, context, loggers, settings, device, products)
                     states = []  # frees the checkpoints once they are loaded
                     ended, states = _train_until_a_run_ends(batch, checkpoints, context, writer, device)
                 yield from ended
@@ -92,7 +91,7 @@ def train_together(runs: Sequence[Run], context: Context) -> Iterator[EndedRun]:
 def _start_batch(
     states: Sequence[RunState],
     context: Context,
-    all_loggers: ExitStack,
+    loggers: LoggerStack,
     settings: Settings,
     device: torch.device,
     products: Products,
@@ -114,28 +113,28 @@ def _start_batch(
     started = []
     for state, each in zip(states, data, strict=True):  # after all data are valid: a mistake starts no run
         if state.loggers is None:
-            state = _start_run(state, each, context, all_loggers, **compute)
+            state = _start_run(state, each, context, loggers, **compute)
         latest = {**state.sessions[-1], "compiled": compute["compiled"]}
         started.append(replace(state, checkpoint=None, sessions=[*state.sessions[:-1], latest]))
     checkpoints = [state.checkpoint for state in states if state.checkpoint]
     return ActiveBatch(started, module, [each.provenance.recorded for each in data]), checkpoints or None
 
 
-def _start_run(state: RunState, data: Data, context: Context, all_loggers: ExitStack, **compute: Any) -> RunState:
+def _start_run(state: RunState, data: Data, context: Context, loggers: LoggerStack, **compute: Any) -> RunState:
     """A run with its loggers open and its new session noted: first step, command, size of its batch, device."""
     run = state.run
     saved: Any = state.checkpoint["grok"] if state.checkpoint else {"step": 0, "sessions": []}
     is_first_attempt = run.folder not in context.started  # another follows an error in the batch
     step, sessions = context.started.setdefault(run.folder, (saved["step"], saved["sessions"]))
     announce = context.sweep is None or run.folder == next(iter(context.started))
-    loggers = open_loggers(run, context.console, all_loggers, announce=announce)
+    opened = loggers.open_loggers(run, saved.get("history"), announce=context.sweep is None)
     if is_first_attempt:
         context.progress.skip(step)
         if announce:
             context.console.print(data.provenance.message)
     write_config(run)
     session = {"from_step": step, "command": run.command, **compute, **provenance()}
-    return replace(state, sessions=[*sessions, session], loggers=loggers)
+    return replace(state, sessions=[*sessions, session], loggers=opened)
 
 
 def _train_until_a_run_ends(
@@ -173,9 +172,8 @@ def _end_run(batch: ActiveBatch, replica: int, context: Context) -> EndedRun:
     state, module = batch.states[replica], batch.module
     assert state.loggers is not None, "the run has started"
     error = f"diverged: the loss at step {module.step:,} is not finite" if module.diverged()[replica] else ""
-    record, loggers = batch.record(replica), state.loggers
-    summary = write_outputs(state.run, record, loggers.loggers, context.console, error=error, sweep=context.sweep)
-    loggers.close()
+    outputs = write_outputs(state.run, batch.record(replica), context.console, error=error, sweep=context.sweep)
+    state.loggers.finish(outputs)
     context.progress.skip(module.steps - module.step, runs=1)
-    outcome = Outcome("failed" if error else "done", objective(state.run.config, summary), error)
-    return EndedRun(state.run, outcome, summary)
+    outcome = Outcome("failed" if error else "done", objective(state.run.config, outputs.summary), error)
+    return EndedRun(state.run, outcome, outputs.summary)

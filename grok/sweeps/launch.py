@@ -30,6 +30,7 @@ from grok.sweeps.dispatch import dispatch
 from grok.sweeps.outputs import finalize_sweep
 from grok.sweeps.run import Outcome, Run, planned_steps
 from grok.sweeps.run_dir import lock_dir
+from grok.sweeps.run_loggers import check_login
 from grok.sweeps.schedule import group_into_batches
 from grok.sweeps.study_setup import altered_keys, check_sweep, make_study
 from grok.sweeps.train import train_batch
@@ -67,10 +68,10 @@ def launch(
         return []
     with lock_dir(sweep, key="hydra.sweep.dir"):
         runs = compose_runs(job_overrides, first, context, config)
+        check_login([] if dispatch_to else runs, console)  # other processes ask W&B themselves
         _prepare_sweep_dir(sweep, runs, config)
         batches = group_into_batches(runs, max_runs=1 if job == "run" else max_replicas)
-        sizes = " + ".join(str(len(each)) for each in batches[:8]) + (" + …" if len(batches) > 8 else "")
-        console.print(f"{len(runs)} runs (batches of {sizes}) in {config.hydra.sweep.dir}")
+        console.print(f"{len(runs)} runs (batches of {_sizes(batches)}) in {config.hydra.sweep.dir}")
         if dispatch_to is None:
             found = _train_here(batches, sweep, console)
         else:
@@ -79,6 +80,10 @@ def launch(
         outcomes = {run.folder: outcome for run, outcome in zip(chain(*batches), chain(*found), strict=True)}
         finalize_sweep(sweep, outcomes, console, study=study, attributes=_sweep_attributes(config, runs))
     return _job_returns(runs, outcomes, config)
+
+
+def _sizes(batches: Sequence[Sequence[Run]]) -> str:
+    return " + ".join(str(len(each)) for each in batches[:8]) + (" + …" if len(batches) > 8 else "")
 
 
 def _checked_study(config: DictConfig, context: HydraContext) -> Study | None:

@@ -20,6 +20,7 @@ from grok.records.sweep import DATASET, assemble, read_manifest, status, swept_k
 from grok.reports.study.study import Study
 from grok.reports.sweep.page import sweep_page
 from grok.sweeps.run import Outcome
+from grok.training.wandb_file import sweep_line
 
 MAX_LISTED = 8  # runs listed by name among those that failed for the same reason
 
@@ -47,6 +48,8 @@ def finalize_sweep(
     _print_outcomes(sweep, outcomes, console)
     for name in (DATASET, "summary.csv", "report.html") if dataset is not None else ():
         console.print(sweep / name)
+    if line := sweep_line(sweep, outcomes):
+        console.print(line)
     if study is not None and dataset is not None:
         study.report(dataset, sweep, console)
 

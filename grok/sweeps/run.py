@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import xarray as xr
-from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
 from grok.checks import check_choice
@@ -21,8 +20,8 @@ from grok.records.sweep import status
 from grok.reports.run.figure import draw
 from grok.reports.run.page import PLOTLY, run_page
 from grok.reports.run.plots import Plot, draw_all
-from grok.training import tracking
 from grok.training.instantiation import instantiate_as
+from grok.training.run_logger import Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +78,8 @@ def save_record(run: Run, record: xr.Dataset) -> None:
     write_dataset(run.folder / RECORD, record)
 
 
-def write_outputs(
-    run: Run, record: xr.Dataset, loggers: Sequence[WandbLogger], console: Console, *, error: str, sweep: Path | None
-) -> dict[str, Any]:
-    """Write the outputs of a finished run; returns its summary, which is written last and marks the run as finished.
+def write_outputs(run: Run, record: xr.Dataset, console: Console, *, error: str, sweep: Path | None) -> Outputs:
+    """Write the outputs of a finished run; its summary is written last and marks the run as finished.
 
     The pages of a sweep's runs share one copy of plotly, in the sweep's folder, and their figures are PNG only.
     """
@@ -99,9 +96,7 @@ def write_outputs(
         (run.folder / ERROR).unlink(missing_ok=True)
     write_json(run.folder / SUMMARY, summary)
     figures |= {name: path for name, (path, _) in drawn.items()}
-    for logger in loggers:
-        tracking.log_outputs(logger, record, summary=summary, figures=figures)
-    return summary
+    return Outputs(record=record, summary=summary, figures=figures)
 
 
 def previous_outcome(run: Run) -> Outcome:

@@ -1,49 +1,91 @@
-"""The loggers of a run in training."""
+"""The loggers of the runs in training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from threading import Thread
+from types import TracebackType
+from typing import Any
 
-from pytorch_lightning.loggers import WandbLogger
 from rich.console import Console
 
+from grok.records.history import History
 from grok.sweeps.run import Run
-from grok.training import tracking
 from grok.training.instantiation import instantiate
+from grok.training.run_logger import Outputs, RunLogger
 
 
 @dataclass(frozen=True)
 class RunLoggers:
-    """The open loggers of one run; `close` finishes them."""
+    """The open loggers of one run; `finish` gives them its outputs and finishes them."""
 
-    loggers: Sequence[WandbLogger]
-    stack: ExitStack
-
-    def close(self) -> None:
-        """Finish the loggers."""
-        self.stack.close()
+    loggers: Sequence[RunLogger]
+    finish: Callable[[Outputs], None]
 
 
-def open_loggers(run: Run, console: Console, all_loggers: ExitStack, *, announce: bool) -> RunLoggers:
-    """Open the run's loggers, finished with `all_loggers` at the latest; `announce`: print how to view them."""
-    stack = all_loggers.enter_context(ExitStack())
-    return RunLoggers(stack.enter_context(_loggers(run, console, announce=announce)), stack)
+class LoggerStack:
+    """The loggers of runs that train together, all finished when this context ends.
 
+    Each is finished in its own thread, so that runs do not wait one after the other for a server that is gone.
+    """
 
-@contextmanager
-def _loggers(run: Run, console: Console, *, announce: bool) -> Iterator[list[WandbLogger]]:
-    """The loggers that the configuration asks for, finished however the run ends."""
-    if "_target_" not in run.config["logger"]:
-        yield []
-        return
-    logger = instantiate(run.config["logger"], "logger")(folder=run.folder.absolute(), config=run.config)
-    succeeded = False
-    try:
-        yield [logger]
-        succeeded = True
-    finally:
-        message = tracking.finish_run(logger, succeeded=succeeded)
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.open: dict[RunLogger, bool] = {}  # whether to print how to view it
+        self.finishing: list[Thread] = []
+
+    def open_loggers(self, run: Run, history: Mapping[str, Any] | None, *, announce: bool) -> RunLoggers:
+        """Open the run's loggers and log the evaluations of its earlier sessions, the state of a `History`."""
+        if "_target_" not in run.config["logger"]:
+            return RunLoggers([], lambda outputs: None)
+        make_logger = instantiate(run.config["logger"], "logger")
+        warn = partial(_print_once, self.console)
+        logger = make_logger(folder=run.folder.absolute(), config=run.config, warn=warn)
+        self.open[logger] = announce
+        if history:
+            earlier = History()
+            earlier.load_state_dict(history)
+            for row, step in enumerate(earlier.steps):
+                logger.log_metrics(earlier.scalars(0, row), step=step)
+        return RunLoggers([logger], partial(self._finish, logger))
+
+    def __enter__(self) -> LoggerStack:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for logger in [*self.open]:
+            self._finish(logger, None)
+        for thread in self.finishing:
+            thread.join()
+
+    def _finish(self, logger: RunLogger, outputs: Outputs | None) -> None:
+        thread = Thread(target=self._finish_now, args=(logger, outputs, self.open.pop(logger)))
+        self.finishing.append(thread)
+        thread.start()
+
+    def _finish_now(self, logger: RunLogger, outputs: Outputs | None, announce: bool) -> None:
+        message = logger.finish(outputs)
         if announce:
-            console.print(message)
+            self.console.print(message)
+
+
+def check_login(runs: Sequence[Run], console: Console) -> None:
+    """Ask W&B once before a sweep starts, so that a refusal is one line.
+
+    Raises:
+        UserError: runs must be online, and W&B refuses the login.
+    """
+    for mode in {str(run.config["logger"]["mode"]) for run in runs if "mode" in run.config["logger"]}:
+        from grok.training.wandb_mode import requested_mode, resolve_mode  # imports wandb
+
+        resolve_mode(requested_mode(mode), warn=partial(_print_once, console))
+
+
+@cache
+def _print_once(console: Console, line: str) -> None:
+    """Print a line, unless this console has shown it: the runs of a sweep have the same warnings."""
+    console.print(line)

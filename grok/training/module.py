@@ -153,7 +153,7 @@ class ReplicaModule(LightningModule):
             self.history.keep_final({name: quantity for each in final for name, quantity in each.items()})
         self.model.train()
         for replica, logger in enumerate(self.loggers):
-            logger.log_metrics({"step": self.step, **self.history.scalars(replica)}, step=self.step)
+            logger.log_metrics(self.history.scalars(replica), step=self.step)
 
     def evaluate_on(self, dataset: ReplicaDataset) -> Evaluation:
         """The performance of each replica on each of its examples, with what the measures need."""
