@@ -86,7 +86,7 @@ def group_stackable(folders: Sequence[Path]) -> Iterator[tuple[list[int], list[C
     Raises:
         UserError: a checkpoint cannot be read.
     """
-    read = cache(_read)
+    read = cache(_read_if_any)
     checkpoints = [_latest_consistent(folder, read) for folder in folders]
     groups: dict[Any, list[int]] = {}
     for index, checkpoint in enumerate(checkpoints):
@@ -180,14 +180,21 @@ def _latest_consistent(folder: Path, read: Callable[[Path], Checkpoint | None]) 
     return pending if all(map(has_that_step, others)) else read(folder / CHECKPOINT)
 
 
-def _read(path: Path) -> Checkpoint | None:
+def _read_if_any(path: Path) -> Checkpoint | None:
     """A checkpoint; None if there is no file."""
-    if not path.exists():
-        return None
+    return read_checkpoint(path) if path.exists() else None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """A replica's checkpoint, on the CPU.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     try:
         checkpoint: Checkpoint = torch.load(path, weights_only=True, map_location="cpu")
         checkpoint["grok"]["step"]
         return checkpoint
     except Exception as error:  # torch raises many kinds, depending on where the file is damaged
         reason = str(error).strip().splitlines()[0][:80] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); choose another hydra.run.dir") from error
+        raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); choose another folder") from error
