@@ -19,13 +19,7 @@ from grok.configuration import differences, value_at
 from grok.old_names import refuse_old_keys
 from grok.records.file_names import CHECKPOINT, CONFIG, FIGURE, PAGE, RECORD, SUMMARY, WEIGHTS
 
-KEYS_WITHOUT_EFFECT = (
-    "logger",
-    "save_every_seconds",
-    "objective",
-    "plot",
-    "keep_weights",
-)  # these do not affect the numbers
+KEYS_WITHOUT_EFFECT = ("logger", "save_every_seconds", "keep_weights", "objective", "plot")  # on the numbers
 CHANGEABLE_KEYS = (*KEYS_WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be extended
 LOCK = ".lock"
 FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, CHECKPOINT, WEIGHTS)

@@ -43,6 +43,8 @@ def test_a_run_with_the_state_of_a_kept_step_equals_the_uninterrupted_run_bit_fo
     folder = run(*COMMON, f"steps={END}", f"start_from={source}@15", "start_with=state", KEPT)
     assert_continued(folder, source, from_step=15)
     assert kept_files(folder) == {name: each for name, each in kept_files(source).items() if "_000000000." not in name}
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["steps_per_second"] == pytest.approx((END - 15) / summary["seconds"])
     attributes = grok.load(folder).attrs
     assert attributes["start_folder"] == str(source) and attributes["start_step"] == attributes["from_step"] == 15
 
