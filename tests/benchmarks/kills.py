@@ -9,7 +9,6 @@ and whose newest W&B folder has every evaluation. The exit code is 1 if a run fa
 from __future__ import annotations
 
 import json
-import math
 import random
 import signal
 import subprocess
@@ -28,7 +27,8 @@ from tests.process import TrainProcess
 
 LIMIT = 3600.0  # seconds that a session may take
 KEPT = "keep_weights={per_decade:4,every:1000,last:true,optimizer:true}"
-LEAVING = ("stop_when_grokked=true", "task.tolerance=0.1", "task.thresholds.memorization=0.5")  # at different steps
+THRESHOLDS = "task.thresholds={memorization:0.5,generalization:1.0}"
+LEAVING = ("stop_when_grokked=true", "task.tolerance=0.1", THRESHOLDS)  # the batch, from step 355 to the end
 CHECKS = ("finished", "weights", "optimizer state", "record", "kept files", "W&B history")
 
 
@@ -39,40 +39,45 @@ def start(folder: Path, n_runs: int, steps: int) -> TrainProcess:
     return TrainProcess("-m", *TINY, *wandb, *more, f"hydra.sweep.dir={folder}")
 
 
-def train_uninterrupted(folder: Path, n_runs: int, steps: int) -> tuple[float, float]:
-    """Train the sweep; returns the seconds until its first checkpoint, and those of the rest."""
-    begun, first = time.monotonic(), math.nan
+def train_uninterrupted(folder: Path, n_runs: int, steps: int) -> float:
+    """Train the sweep; returns the seconds until its first checkpoint."""
+    begun, first = time.monotonic(), 0.0
     command = start(folder, n_runs, steps)
-    while command.is_running() and math.isnan(first):
+    while command.is_running() and not first:
         time.sleep(0.02)
-        first = time.monotonic() - begun if [*folder.glob("*/last.ckpt")] else math.nan
+        first = time.monotonic() - begun if [*folder.glob("*/last.ckpt")] else 0.0
     code, output = command.wait(within=LIMIT)
     assert code == 0, output
-    return first, time.monotonic() - begun - first
+    return first
 
 
-def train_with_kills(folder: Path, n_runs: int, steps: int, n_kills: int, *, startup: float, rest: float) -> int:
+def train_with_kills(folder: Path, n_runs: int, steps: int, n_kills: int, *, limit: float, total: int) -> int:
     """Train the same sweep, killed and resumed; returns how often it was killed, fewer if it was done before.
 
-    The lifetimes are uniform from 0 to a limit at which the kills are expected to use up the time of the training.
+    Lifetimes are uniform from 0 to a limit in seconds. It follows the progress, so that the kills are spread over all
+    `total` steps.
     """
-    mean = startup + rest / n_kills
-    limit = mean + math.sqrt(mean**2 - startup**2)
-    for kill in range(n_kills):
+    for kill in range(1, n_kills + 1):
         command, lifetime = start(folder, n_runs, steps), random.uniform(0, limit)
         begun = time.monotonic()
         while command.is_running() and time.monotonic() - begun < lifetime:
             time.sleep(0.01)
         if not command.is_running():
             command.wait()
-            return kill
+            return kill - 1
         command.send(signal.SIGKILL)
         command.wait()
-        reached = [checkpoint(path.parent)["grok"]["step"] for path in folder.glob("*/last.ckpt")]
-        print(f"kill {kill + 1}: after {lifetime:.2f} s, at step {max(reached, default=0):,}", flush=True)
+        trained = steps_of(folder)
+        print(f"kill {kill}: after {lifetime:.2f} s, {trained / total:.1%} of all steps trained", flush=True)
+        limit *= 0.8 if trained / total > kill / (n_kills + 1) else 1.2
     code, output = start(folder, n_runs, steps).wait(within=LIMIT)
     assert code == 0, output
     return n_kills
+
+
+def steps_of(folder: Path) -> int:
+    """The steps in the checkpoints of a sweep, summed over its runs."""
+    return sum(checkpoint(path.parent)["grok"]["step"] for path in folder.glob("*/last.ckpt"))
 
 
 def check(killed: Path, uninterrupted: Path) -> dict[str, bool]:
@@ -116,9 +121,8 @@ def is_sent(folder: Path) -> bool:
 def main(n_kills: int = 100, n_runs: int = 30, steps: int = 15_000) -> int:
     with tempfile.TemporaryDirectory() as root:
         uninterrupted, killed = Path(root) / "uninterrupted", Path(root) / "killed"
-        startup, rest = train_uninterrupted(uninterrupted, n_runs, steps)
-        print(f"uninterrupted: {startup:.1f} s to the first checkpoint, then {rest:.1f} s", flush=True)
-        n_done = train_with_kills(killed, n_runs, steps, n_kills, startup=startup, rest=rest)
+        limit = train_uninterrupted(uninterrupted, n_runs, steps)
+        n_done = train_with_kills(killed, n_runs, steps, n_kills, limit=limit, total=steps_of(uninterrupted))
         checked = [check(killed / path.name, path) for path in sorted(uninterrupted.glob("[0-9]*"))]
     table = Table("equal after", f"{n_done} kills")
     for name in CHECKS:
