@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from grok.checks import UserError, check_bool, check_float, check_int, unknown_key
 from grok.configuration import SWEEP_GROUPS, leaves
 from grok.old_names import new_key, refuse_old_override
-from grok.training.settings import GROUPS, check_setting
+from grok.training.settings import GROUPS, NESTED, check_setting
 
 MIXED_KINDS = ("compile",)  # keys that can be text or something else, which `Settings` checks
 OPTIONAL_MAPPINGS = ("task.thresholds", "optimizer.transforms.*")  # mappings that null turns off
@@ -96,7 +96,7 @@ class _KeyLocation:
     @property
     def is_closed(self) -> bool:
         """Whether the mapping has all keys that are allowed in it: that of a class, or of every run."""
-        of_every_run = self.depth == 0 or self.names[: self.depth] == ["evaluate"]
+        of_every_run = self.depth == 0 or (self.depth == 1 and self.names[0] in NESTED)
         return not self.belongs_to_sweep and (of_every_run or "_target_" in self.mapping)
 
 

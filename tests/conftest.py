@@ -66,6 +66,11 @@ def checkpoint(folder: Path) -> dict[str, Any]:
     return torch.load(folder / CHECKPOINT, weights_only=True)
 
 
+def kept_files(folder: Path) -> dict[str, bytes]:
+    """The files of the kept weights in a run's folder, by their names."""
+    return {path.name: path.read_bytes() for path in folder.glob("weights/*")}
+
+
 def trained_in(folder: Path, *overrides: str) -> Path:
     """The folder, with the run of `python train.py <overrides>` trained in it."""
     from grok.sweeps.run import Run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -94,20 +94,25 @@ def build_optimizer(
     if unknown:
         available = ", ".join(param_groups) or "(none)"
         raise UserError(f"optimizer.param_groups.{min(unknown)}: this model has the groups {available}")
-    group_of = {
-        name: group for group in first.param_groups for name in parameters if name.startswith(param_groups[group])
-    }
-    rest = [parameter for name, parameter in parameters.items() if name not in group_of]
-    groups = [ParameterGroup(rest, [each.for_group(None) for each in settings])] if rest else []
-    for group in first.param_groups:
-        members = [parameter for name, parameter in parameters.items() if group_of.get(name) == group]
-        groups.append(ParameterGroup(members, [each.for_group(group) for each in settings]))
+    groups = [
+        ParameterGroup([parameters[name] for name in names], [each.for_group(group) for each in settings])
+        for group, names in names_by_group([*parameters], first.param_groups, param_groups).items()
+        if names or group
+    ]
     are_equal = all(each == schedules[0] for each in schedules) and all(
         each == group.settings[0] for group in groups for each in group.settings
     )
     optimizer = first.shared(groups) if are_equal else first.per_replica(groups)
     optimizer.register_load_state_dict_pre_hook(_keep_hyperparameters)
     return optimizer
+
+
+def names_by_group(
+    names: Sequence[str], groups: Iterable[str], param_groups: ParamGroups
+) -> dict[str | None, list[str]]:
+    """The names of the parameters in the order of the optimizer: those outside all groups (None), then each group's."""
+    group_of = {name: group for group in groups for name in names if name.startswith(param_groups[group])}
+    return {group: [name for name in names if group_of.get(name) == group] for group in (None, *groups)}
 
 
 def _keep_hyperparameters(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:

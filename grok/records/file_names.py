@@ -11,3 +11,8 @@ WEIGHTS = "weights"  # the folder of the kept steps
 def weights_file(step: int) -> str:
     """The weights of a kept step, within the run's folder."""
     return f"{WEIGHTS}/step_{step:09}.safetensors"
+
+
+def optimizer_file(step: int) -> str:
+    """The optimizer's state of a kept step, within the run's folder."""
+    return f"{WEIGHTS}/step_{step:09}.optimizer.safetensors"

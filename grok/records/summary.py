@@ -43,7 +43,7 @@ def summarize(record: xr.Dataset) -> dict[str, Any]:
         "phase_by_loss": phase(*by_loss, grokking_delay=grokking_delay) if has_phase_by_loss else None,
         "steps": int(steps[-1]),
         "seconds": seconds,
-        "steps_per_second": int(steps[-1]) / seconds if seconds else None,
+        "steps_per_second": int(steps[-1] - steps[0]) / seconds if seconds else None,
     }
 
 

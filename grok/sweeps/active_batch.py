@@ -64,6 +64,7 @@ class ActiveBatch:
             "n_parameters": sum(parameter[0].numel() for parameter in self.module.model.parameters()),
             "config": json.dumps(state.run.config),
             "sessions": json.dumps(state.sessions),
+            **{key: value for key, value in state.sessions[0].items() if key.startswith("start_")},
             **state.sessions[-1],
             "seconds": self.module.seconds,
         }

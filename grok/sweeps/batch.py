@@ -24,7 +24,9 @@ from grok.training.interruption import Interruption
 from grok.training.products import Products
 from grok.training.progress import Progress
 from grok.training.settings import Settings
+from grok.training.starting_point import start_from
 from grok.training.threads import wait_setting
+from grok.training.weights_callback import WeightsCallback
 
 
 class Interrupted(SystemExit):
@@ -101,6 +103,8 @@ def _start_batch(
     for state, each in zip(states, data, strict=True):
         if state.checkpoint:
             validate_data(state.run.folder, state.checkpoint, each.provenance.recorded)
+    is_new = not any(state.checkpoint for state in states)  # a resumed run does not need what it started from
+    starts = start_from(module, [state.run.config for state in states]) if is_new else [{} for _ in states]
     compute = {
         "n_batched": len(states),
         "device": str(device),
@@ -111,19 +115,21 @@ def _start_batch(
         "compiled": int(compile_if_wanted(module, states, settings, device, products, context.console)),
     }
     started = []
-    for state, each in zip(states, data, strict=True):  # after all data are valid: a mistake starts no run
+    for state, each, start in zip(states, data, starts, strict=True):  # after all are valid: a mistake starts no run
         if state.loggers is None:
-            state = _start_run(state, each, context, loggers, **compute)
+            state = _start_run(state, each, context, loggers, module.step, **start, **compute)
         latest = {**state.sessions[-1], "compiled": compute["compiled"]}
         started.append(replace(state, checkpoint=None, sessions=[*state.sessions[:-1], latest]))
     checkpoints = [state.checkpoint for state in states if state.checkpoint]
     return ActiveBatch(started, module, [each.provenance.recorded for each in data]), checkpoints or None
 
 
-def _start_run(state: RunState, data: Data, context: Context, loggers: LoggerStack, **compute: Any) -> RunState:
+def _start_run(
+    state: RunState, data: Data, context: Context, loggers: LoggerStack, first_step: int, **noted: Any
+) -> RunState:
     """A run with its loggers open and its new session noted: first step, command, size of its batch, device."""
     run = state.run
-    saved: Any = state.checkpoint["grok"] if state.checkpoint else {"step": 0, "sessions": []}
+    saved: Any = state.checkpoint["grok"] if state.checkpoint else {"step": first_step, "sessions": []}
     is_first_attempt = run.folder not in context.started  # another follows an error in the batch
     step, sessions = context.started.setdefault(run.folder, (saved["step"], saved["sessions"]))
     announce = context.sweep is None or run.folder == next(iter(context.started))
@@ -133,7 +139,7 @@ def _start_run(state: RunState, data: Data, context: Context, loggers: LoggerSta
         if announce:
             context.console.print(data.provenance.message)
     write_config(run)
-    session = {"from_step": step, "command": run.command, **compute, **provenance()}
+    session = {"from_step": step, "command": run.command, **noted, **provenance()}
     return replace(state, sessions=[*sessions, session], loggers=opened)
 
 
@@ -146,12 +152,14 @@ def _train_until_a_run_ends(
 ) -> tuple[list[EndedRun], list[RunState]]:
     """Train until a run ends or a signal arrives; returns the runs that have ended and those that continue."""
     module, runs = batch.module, batch.runs
-    files = ReplicaCheckpoints([run.folder for run in runs], metadata=batch.metadata, restored=checkpoints)
+    folders, settings = [run.folder for run in runs], Settings.from_config(runs[0].config)
+    files = ReplicaCheckpoints(folders, metadata=batch.metadata, restored=checkpoints)
     fit(
         module,
         device=device,
         checkpoints=files,
-        save_every_seconds=Settings.from_config(runs[0].config).save_every_seconds,
+        weights=WeightsCallback(folders, last=settings.keep_weights_last, optimizer=settings.keep_weights_optimizer),
+        save_every_seconds=settings.save_every_seconds,
         save_records=lambda: writer.write(batch, interrupted=context.interruption()),
         interruption=context.interruption,
         loggers=[logger for state in batch.states if state.loggers for logger in state.loggers.loggers],

@@ -14,13 +14,13 @@ from typing import Any
 
 from grok.checks import UserError
 from grok.configuration import differences, value_at
-from grok.records.file_names import CHECKPOINT, CONFIG, FIGURE, PAGE, RECORD, SUMMARY
+from grok.records.file_names import CHECKPOINT, CONFIG, FIGURE, PAGE, RECORD, SUMMARY, WEIGHTS
 from grok.records.run_config import read_config
 
-KEYS_WITHOUT_EFFECT = ("logger", "save_every_seconds", "objective", "plot")  # these do not affect the numbers
+KEYS_WITHOUT_EFFECT = ("logger", "save_every_seconds", "keep_weights", "objective", "plot")  # on the numbers
 CHANGEABLE_KEYS = (*KEYS_WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be extended
 LOCK = ".lock"
-FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, CHECKPOINT)
+FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, CHECKPOINT, WEIGHTS)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def class_attribute(config: Mapping[str, Any], name: str, default: Any) -> Any:
 
 def _per_replica_patterns(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Patterns of the dotted keys that are per-replica."""
-    keys: Collection[str] = () if prefix else Settings.per_replica_keys
+    keys: Collection[str] = () if prefix else Settings.per_replica_keys_of(config)
     if "_target_" in config:
         keys = class_attribute(config, "per_replica_keys", ())
     yield from (prefix + key for key in keys)

@@ -22,6 +22,7 @@ from grok.training.batches import BatchSource, EpochBatches, OnlineBatches, Repl
 from grok.training.batching import class_attribute, shared_config
 from grok.training.evaluation_steps import evaluation_steps
 from grok.training.instantiation import check_base, instantiate_as, instantiate_cached
+from grok.training.kept_steps import KeptSteps
 from grok.training.module import ReplicaModule
 from grok.training.settings import Settings
 
@@ -65,6 +66,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
         evaluation_steps=evaluation_steps(
             first.steps, per_decade=first.evaluate_per_decade, every=first.evaluate_every
         ),
+        kept_steps=KeptSteps(per_decade=first.keep_weights_per_decade, every=first.keep_weights_every),
         stop_when_grokked=first.stop_when_grokked,
     )
     return module, data

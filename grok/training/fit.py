@@ -17,6 +17,7 @@ from grok.training.interruption import Interruption
 from grok.training.memory import keep_freed_memory
 from grok.training.module import ReplicaModule
 from grok.training.progress import Progress, ProgressCallback
+from grok.training.weights_callback import WeightsCallback
 
 
 def fit(
@@ -24,6 +25,7 @@ def fit(
     *,
     device: torch.device,
     checkpoints: ReplicaCheckpoints,
+    weights: WeightsCallback,
     save_every_seconds: float,
     save_records: Callable[[], None],
     interruption: Interruption,
@@ -46,7 +48,7 @@ def fit(
             devices=[device.index] if device.type == "cuda" and device.index is not None else 1,
             max_epochs=-1,
             logger=list(loggers),
-            callbacks=[ProgressCallback(progress), interruption, checkpoint_callback],
+            callbacks=[ProgressCallback(progress), interruption, weights, checkpoint_callback],
             plugins=[checkpoints],
             enable_progress_bar=False,
             enable_checkpointing=False,

@@ -23,6 +23,8 @@ from grok.tasks.task import Task
 from grok.training.batches import BatchSource, ReplicaDataset
 from grok.training.compiled_gradients import CompiledGradients
 from grok.training.evaluation import check_shapes, evaluate, measure_all
+from grok.training.kept_steps import KeptSteps
+from grok.training.optimizer_state import from_named, parameter_order
 
 # A segment ends after this many steps or seconds, so that an interruption waits for little and loses little.
 SEGMENT_STEPS = 100
@@ -46,6 +48,7 @@ class ReplicaModule(LightningModule):
         transforms: Mapping[str, Transform],
         measures: Sequence[Measure],
         evaluation_steps: Sequence[int],
+        kept_steps: KeptSteps,
         stop_when_grokked: bool,
     ) -> None:
         super().__init__()
@@ -54,9 +57,11 @@ class ReplicaModule(LightningModule):
         self.replicas, self.measures = replicas, measures
         self.optimizer_settings, self.schedules, self.transforms = optimizer_settings, schedules, transforms
         self.evaluation_steps, self.steps = evaluation_steps, evaluation_steps[-1]
+        self.kept_steps = kept_steps
         self.stop_when_grokked = stop_when_grokked
         self.history = History()
-        self.step = 0
+        self.step = 0  # set before training by `start_from`
+        self.initial_state: dict[str, Tensor] = {}  # of the optimizer, named; empty unless `start_from` gives one
         self.seconds = 0.0  # training time over all sessions, evaluations included except the first
         self.is_checked = False  # whether the shapes of the first batch are checked
         self.compiled: CompiledGradients | None = None  # None: the gradients are computed operation by operation
@@ -69,6 +74,9 @@ class ReplicaModule(LightningModule):
         if self.compiled is not None and isinstance(self.optimizer, ReplicaOptimizer):
             self.optimizer.compile()
         attach(self.transforms, self.optimizer, [*parameters.values()], lambda: self.step)
+        if self.initial_state:
+            state = from_named(self.initial_state, parameter_order(self.optimizer, parameters))
+            self.optimizer.load_state_dict({"state": state, "param_groups": []})
         self.learning_rates = LearningRates(self.optimizer, self.schedules)
         return self.optimizer
 
@@ -84,10 +92,11 @@ class ReplicaModule(LightningModule):
             self.evaluate()
 
     def training_step(self, batch: int, batch_idx: int) -> None:
-        """Train one segment, to the next evaluation step at most; then evaluate if this is an evaluation step."""
+        """Train one segment, to the next evaluation step or kept step at most; evaluate if it is an evaluation step."""
         start = time.perf_counter()
         next_evaluation = next((step for step in self.evaluation_steps if step > self.step), self.steps)
-        end = self.step if self.finished().any() else min(self.step + SEGMENT_STEPS, next_evaluation)
+        next_stop = min(next_evaluation, self.kept_steps.next_after(self.step))
+        end = self.step if self.finished().any() else min(self.step + SEGMENT_STEPS, next_stop)
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
         while self.step < end and time.perf_counter() - start < SEGMENT_SECONDS and not self.interrupted():
             self.train_step(optimizer)

@@ -87,20 +87,40 @@ class SavedRun:
         files = self.folder.glob(weights_file(0).replace("0" * 9, "?" * 9))
         return sorted(int(file.stem.removeprefix("step_")) for file in files)
 
+    def file(self, step: int) -> Path:
+        """The file with the weights of a step: a kept one, else the last checkpoint.
+
+        Raises:
+            UserError: there is none of this step.
+        """
+        file = self.folder / weights_file(step)
+        if file.is_file():
+            return file
+        if step == self.last_step:
+            return self.folder / CHECKPOINT
+        steps = sorted({*self.kept_steps, self.last_step})
+        shown = [*map(str, steps[:MAX_LISTED]), *(["…", str(steps[-1])] if len(steps) > MAX_LISTED else [])]
+        raise UserError(f"step={step}: {self.folder} has the weights of step {', '.join(shown)}")
+
     def weights(self, step: int) -> dict[str, Tensor]:
         """The weights at a kept step or in the last checkpoint, without the replica axis.
 
         Raises:
             UserError: there are none of this step, or the file cannot be read.
         """
-        file = self.folder / weights_file(step)
-        if not file.is_file():
-            if step == self.last_step:
-                return {name.removeprefix(PREFIX): values[0] for name, values in self.checkpoint["state_dict"].items()}
-            steps = sorted({*self.kept_steps, self.last_step})
-            shown = [*map(str, steps[:MAX_LISTED]), *(["…", str(steps[-1])] if len(steps) > MAX_LISTED else [])]
-            raise UserError(f"step={step}: {self.folder} has the weights of step {', '.join(shown)}")
-        try:
-            return load_file(file)
-        except SafetensorError as error:
-            raise UserError(f"{file}: cannot be read as safetensors ({error})") from error
+        file = self.file(step)
+        if file.name != CHECKPOINT:
+            return read_safetensors(file)
+        return {name.removeprefix(PREFIX): values[0] for name, values in self.checkpoint["state_dict"].items()}
+
+
+def read_safetensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file, by their names.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise UserError(f"{file}: cannot be read as safetensors ({error})") from error

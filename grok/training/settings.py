@@ -12,7 +12,9 @@ from grok.old_names import refuse_old_keys
 
 PRECISIONS = ("float64", "float32", "bfloat16")
 PRODUCTS = ("auto", "reference")
-GROUPS = ("task", "model", "optimizer", "logger", "evaluate")
+STARTS = ("weights", "state")
+NESTED = ("evaluate", "keep_weights")  # mappings whose keys are fields, such as `evaluate_every`
+GROUPS = ("task", "model", "optimizer", "logger", *NESTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +33,23 @@ class Settings:
     stop_when_grokked: bool
     evaluate_per_decade: int
     evaluate_every: int | None
+    keep_weights_per_decade: int | None
+    keep_weights_every: int | None
+    keep_weights_last: bool
+    keep_weights_optimizer: bool
+    start_from: str | None  # a run folder, with @step for a kept step
+    start_with: str  # state: with the optimizer's state and the step
     save_every_seconds: float
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            check_setting(field.name.replace("evaluate_", "evaluate."), getattr(self, field.name))
+            check_setting(_key(field.name), getattr(self, field.name))
+        if self.keep_weights_optimizer and not (
+            self.keep_weights_per_decade or self.keep_weights_every or self.keep_weights_last
+        ):
+            raise UserError("keep_weights.optimizer=true: needs keep_weights.per_decade, every or last")
+        if self.start_with == "state" and self.start_from is None:
+            raise UserError("start_with=state: needs start_from=<run folder>[@step]")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -51,10 +65,19 @@ class Settings:
                 raise UserError(
                     f"{group}={config.get(group)}: must be the name of a configuration, or keys with values"
                 )
-        own = [field.name for field in fields(cls) if not field.name.startswith("evaluate_")]
-        values = {key: config.get(key, "<missing>") for key in own}
-        evaluate = {f"evaluate_{key}": config["evaluate"].get(key, "<missing>") for key in ("per_decade", "every")}
-        return cls(**values, **evaluate)
+        given = {**config, **{f"{group}.{key}": value for group in NESTED for key, value in config[group].items()}}
+        return cls(**{field.name: given.get(_key(field.name), "<missing>") for field in fields(cls)})
+
+    @classmethod
+    def per_replica_keys_of(cls, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """The per-replica keys of a configuration. Batched replicas share the step, so they start with one state."""
+        return (*cls.per_replica_keys, *(("start_from",) if config.get("start_with") != "state" else ()))
+
+
+def _key(field: str) -> str:
+    """The dotted key of a field."""
+    group = next((each for each in NESTED if field.startswith(f"{each}_")), "")
+    return f"{group}.{field.removeprefix(f'{group}_')}" if group else field
 
 
 def check_setting(key: str, value: Any) -> None:
@@ -68,7 +91,7 @@ def check_setting(key: str, value: Any) -> None:
             check_int(key, value, minimum=0)
         case "steps" | "evaluate.per_decade":
             check_int(key, value, minimum=1)
-        case "batch_size" | "evaluate.every":
+        case "batch_size" | "evaluate.every" | "keep_weights.per_decade" | "keep_weights.every":
             if value is not None:
                 check_int(key, value, minimum=1)
         case "init_scale":
@@ -83,7 +106,12 @@ def check_setting(key: str, value: Any) -> None:
         case "device":
             if not isinstance(value, str) or value.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
                 raise UserError(f"{key}={value}: must be auto, cpu, cuda, cuda:<number> or mps")
-        case "stop_when_grokked":
+        case "start_from":
+            if value is not None and (not isinstance(value, str) or not value):
+                raise UserError(f"{key}={value}: must be <run folder> or <run folder>@<step>")
+        case "start_with":
+            check_choice(key, value, STARTS)
+        case "stop_when_grokked" | "keep_weights.last" | "keep_weights.optimizer":
             check_bool(key, value)
         case "save_every_seconds":
             check_float(key, value, minimum=0)
@@ -95,7 +123,7 @@ def refuse_unknown_keys(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: there is such a key.
     """
-    own = [field.name for field in fields(Settings) if not field.name.startswith("evaluate_")]
+    own = [field.name for field in fields(Settings) if "." not in _key(field.name)]
     known = [*own, *GROUPS, "measure", "name", "objective", "plot"]
     for key in config:
         if key not in known and key not in SWEEP_GROUPS:

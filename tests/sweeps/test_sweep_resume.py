@@ -13,14 +13,15 @@ import pytest
 import grok
 from grok.records.file_names import CHECKPOINT
 from grok.training.checkpoint import PENDING, group_stackable
-from tests.conftest import ROOT, TINY, checkpoint
+from tests.conftest import ROOT, TINY, checkpoint, kept_files
 from tests.process import TrainProcess
 from tests.sweeps.sweep import EASY, GRID, assert_same_numbers, run_folders
 
 
 def long(folder: Path, *overrides: str) -> tuple[str, ...]:
     """The arguments of `train.py` for a sweep of four batched runs that saves after every segment."""
-    saved_often = ("steps=1500", "evaluate.per_decade=4", "save_every_seconds=0")
+    kept = "keep_weights={every:100,last:true,optimizer:true}"
+    saved_often = ("steps=1500", "evaluate.per_decade=4", "save_every_seconds=0", kept)
     weak = [f"optimizer.transforms.{name}.amplification=0.1" for name in ("grokfast_ema", "grokfast_ma")]
     with_state = ("+optimizer/transform=[grokfast_ema,grokfast_ma]", *weak)
     return ("-m", *TINY, *GRID[1:], *saved_often, *with_state, f"hydra.sweep.dir={folder}", *overrides)
@@ -57,6 +58,7 @@ def test_a_sweep_killed_at_three_random_moments_ends_bit_equal_to_an_uninterrupt
     assert len(folders) == 4
     for folder in folders:
         assert_same_numbers(folder, tmp_path / "uninterrupted" / folder.name)
+        assert kept_files(folder) == kept_files(tmp_path / "uninterrupted" / folder.name) != {}
     assert sorted(checkpoint(folder)["grok"]["step"] for folder in folders) == [178, 316, 1000, 1000]
     assert any(len(json.loads(grok.load(folder).attrs["sessions"])) >= 2 for folder in folders)
 

@@ -13,12 +13,13 @@ import yaml
 
 import grok
 from grok.checks import UserError
-from tests.conftest import TINY, checkpoint, trained_in
+from tests.conftest import TINY, checkpoint, kept_files, trained_in
 from tests.process import TrainProcess
 
 STEPS = 2000
 TRANSFORMS = "+optimizer/transform=[grokfast_ema,grokfast_ma,norm_constraint]"  # all with state
-SAVED_OFTEN = (f"steps={STEPS}", "evaluate.per_decade=4", "save_every_seconds=0", TRANSFORMS)  # after every segment
+KEPT = "keep_weights={per_decade:2,every:150,last:true,optimizer:true}"
+SAVED_OFTEN = (f"steps={STEPS}", "evaluate.per_decade=4", "save_every_seconds=0", TRANSFORMS, KEPT)  # each segment
 
 
 def start(folder: Path) -> TrainProcess:
@@ -37,7 +38,7 @@ def wait_for_checkpoint(command: TrainProcess, folder: Path, *, steps: int) -> N
 
 
 def assert_bit_equal(one: Path, other: Path) -> None:
-    """Two runs have the same weights, optimizer state and record."""
+    """Two runs have the same weights, optimizer state, record and files of kept weights."""
     first, second = checkpoint(one), checkpoint(other)
     assert first["grok"]["step"] == second["grok"]["step"] == STEPS
     for name, weight in first["state_dict"].items():
@@ -46,6 +47,7 @@ def assert_bit_equal(one: Path, other: Path) -> None:
     for index, state in states[0].items():
         assert all(torch.equal(value, states[1][index][name]) for name, value in state.items())
     assert grok.load(one).drop_attrs().identical(grok.load(other).drop_attrs())
+    assert kept_files(one) == kept_files(other) and len(kept_files(one)) == 2 * 22
 
 
 @pytest.fixture(scope="module")
