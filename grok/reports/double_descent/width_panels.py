@@ -1,4 +1,4 @@
-"""Panels over widths and steps: maps with the contour of the training accuracy, and curves over widths at some steps."""
+"""Panels over widths and steps: maps with the contour of the training accuracy, and curves over widths."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def map_over_steps(
     steps, widths = values["step"].values, values[WIDTH].values
     shown = values.values
     norm = LogNorm(shown.min(), shown.max()) if logarithmic else Normalize(0, 1)
-    style: Any = {"cmap": SEQUENTIAL, "norm": norm, "shading": "gouraud", "rasterized": True}
+    style: Any = {"cmap": SEQUENTIAL, "norm": norm, "shading": "nearest", "rasterized": True}
     axes.pcolormesh(steps, widths, shown, **style)
     if train.values.min() < level < train.values.max():
         axes.contour(steps, widths, train.values, levels=[level], colors="white", linewidths=1.4)

@@ -41,6 +41,11 @@ def maximum_over_threshold(
     return float(x[np.argmax(y)] / first_reaching(x, train_accuracy, level=level))
 
 
+def largest_fall(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
+    """The largest fall from a value to a later one; 0 if the curve never falls."""
+    return float((np.maximum.accumulate(y) - y).max())
+
+
 def fall_after_maximum(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
     """The largest value minus the last one."""
     return float(y.max() - y[-1])
