@@ -28,5 +28,5 @@ def test_inputs_of_intrinsic_dimension_d_span_d_random_directions():
 def test_a_dimension_above_the_number_of_inputs_is_refused():
     with pytest.raises(UserError, match=r"^task.intrinsic_dimension=6: must be at most task.n_inputs=5$"):
         task("task.intrinsic_dimension=6")
-    with pytest.raises(UserError, match="task.intrinsic_dimension=0: must be an integer of at least 1"):
+    with pytest.raises(UserError, match=r"^task.intrinsic_dimension=0: must be an integer of at least 1"):
         task("task.intrinsic_dimension=0")

@@ -37,5 +37,5 @@ def steps_versus(axes: Axes, dataset: xr.Dataset, *, key: str, label: str) -> No
         axes.plot(ticks, np.exp(np.log(values).mean(0)), color=color, lw=1.4, label=name)
     axes.axvline(1, color=GRAY, lw=0.8, ls=":")
     axes.annotate("image = label", (1, 1), xycoords=("data", "axes fraction"), ha="right", fontsize=7.5, color=GRAY)
-    axes.set(yscale="log", xlabel=label, ylabel="optimizer step")
+    axes.set(yscale="log", xlabel=label, ylabel="optimizer step", xlim=(-0.05, 1.05))
     axes.legend(fontsize=8, frameon=False)

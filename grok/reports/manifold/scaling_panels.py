@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from grok.records.per_run import per_run
 from grok.reports.style import FINITE_STYLE, GRAY, INFINITE_STYLE, SEQUENTIAL, TRAIN, format_interval, format_signed
@@ -36,6 +36,7 @@ def losses_versus_size(
         name = f"d = {d}: slope {format_signed(fit.exponent)}{format_interval(fit)}"
         axes.plot(ends, fit.coefficient * ends**fit.exponent, color=color, lw=1.4, label=name)
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel="test loss (squared error)")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(fontsize=7.5, frameon=False, loc="lower left")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from grok.records.per_run import final_values
 from grok.reports.manifold.scaling_panels import DIMENSION, dimension_colors
@@ -22,7 +23,7 @@ N_CURVES = 12  # examples whose curves are drawn
 
 
 def sparse_parity_shares(*, study: str, scale: str, alpha: float) -> list[float]:
-    """For each seed of a kept sweep over widths: the share of monogenic test points among those that are known.
+    """For each seed of a kept sweep over widths: the share of monogenic test points among those that are learned.
 
     A test point has the curve of its subtask, and subtasks have their frequencies.
     """
@@ -45,6 +46,7 @@ def example_curves(axes: Axes, dataset: xr.Dataset, *, dimension: int) -> None:
     axes.plot(chosen["n_parameters"], losses[:N_CURVES].T, color=GRAY, lw=0.7, alpha=0.8)
     axes.plot(chosen["n_parameters"], losses.mean(0), "o-", color=TEST, ms=3, lw=1.8, label="mean")
     axes.set(xscale="log", yscale="log", xlabel="parameters N", ylabel="loss / variance of the targets")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(f"d = {dimension}: {N_CURVES} test examples", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
 
@@ -62,4 +64,4 @@ def monogenic_shares(axes: Axes, dataset: xr.Dataset, *, study: str, scale: str,
         axes.bar(place, np.mean(shares), color=color, width=0.6, alpha=0.7)
         axes.plot([place] * len(shares), shares, "o", color="black", ms=3, mew=0)
     axes.set_xticks(range(len(groups)), [name for name, _, _ in groups])
-    axes.set(ylabel="monogenic share of\nknown test examples", ylim=(0, 1))
+    axes.set(ylabel="monogenic share of\nlearned test examples", ylim=(0, 1))

@@ -119,11 +119,9 @@ def _frontier(axes: Axes, dataset: xr.Dataset, name: str, theory: float) -> None
     known = np.isfinite(ours).any(0)
     ends, middle = compute[known][[0, -1]], np.exp(np.log(compute[known]).mean())
     level = np.exp(np.nanmean(np.log(ours)))
-    slopes = [np.mean([finite_exponent(compute, each) for each in seeds]) for seeds in (ours, law)]
-    axes.plot(
-        ends, level * (ends / middle) ** slopes[0], color=TRAIN, lw=1.8, label=f"ours: {format_signed(slopes[0])}"
-    )
-    label = f"law for 100 subtasks: {format_signed(slopes[1])}"
+    slope, law_slope = (np.mean([finite_exponent(compute, each) for each in seeds]) for seeds in (ours, law))
+    axes.plot(ends, level * (ends / middle) ** slope, color=TRAIN, lw=1.8, label=f"ours: slope {format_signed(slope)}")
+    label = f"laws for 100 subtasks: slope {format_signed(law_slope)}"
     axes.plot(compute, law.mean(0), color="black", lw=1.1, ls=FINITE_STYLE, label=label)
     line = LOWER_FACTOR * level * (ends / middle) ** theory
     axes.plot(ends, line, color=GRAY, lw=1.0, ls=INFINITE_STYLE, label=f"for ∞ subtasks: slope {format_signed(theory)}")

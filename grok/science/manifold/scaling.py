@@ -12,7 +12,7 @@ import math
 import numpy as np
 from jaxtyping import Float, Real
 
-from grok.science.quanta.emergence import KNOWN_SHARE, monogenic_from
+from grok.science.quanta.emergence import KNOWN_SHARE, UNKNOWN_SHARE, monogenic_from
 from grok.science.statistics import power_law
 
 Dims = Real[np.ndarray, " d"]
@@ -44,18 +44,19 @@ def worst_factor(dims: Dims, x: Points, losses: Curves, *sizes: Curves, numerato
 
 
 def monogenic_share(losses: Real[np.ndarray, "example size"], weights: Real[np.ndarray, " example"]) -> float:
-    """The weighted share of monogenic examples among those that the largest model knows; NaN if it knows none.
+    """The weighted share of monogenic examples among those that are learned; NaN if none are.
 
-    Losses are shares of the loss at chance, by the rules of `quanta.emergence`.
+    An example is learned if the smallest network does not know it and the largest does. Losses are shares of the loss
+    at chance, by the rules of `quanta.emergence`.
     """
-    known = losses[:, -1] < KNOWN_SHARE
-    sharp = (monogenic_from(losses) >= 0) & known
-    return float((sharp @ weights) / (known @ weights)) if known.any() else math.nan
+    learned = (losses[:, 0] > UNKNOWN_SHARE) & (losses[:, -1] < KNOWN_SHARE)
+    sharp = (monogenic_from(losses) >= 0) & learned
+    return float((sharp @ weights) / (learned @ weights)) if learned.any() else math.nan
 
 
 def monogenic_share_of_examples(
     dims: Dims, x: Points, examples: np.ndarray, losses: Real[np.ndarray, "d point example"]
 ) -> float:
-    """The share of monogenic examples among the known ones of all d."""
+    """The share of monogenic examples among the learned ones of all d."""
     curves = losses.transpose(0, 2, 1).reshape(-1, losses.shape[1])
     return monogenic_share(curves, np.ones(len(curves)))

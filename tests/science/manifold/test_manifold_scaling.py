@@ -30,8 +30,10 @@ def test_planted_exponents_come_back_by_the_key_and_by_given_sizes():
 def test_sharp_losses_are_monogenic_and_a_power_law_is_not():
     steps = np.array([[1, 1, 0.01, 0.01], [1, 0.01, 0.01, 0.01], [1, 1, 1, 1]])
     gradual = 0.9 * (X / 8) ** -2.0
-    assert monogenic_share(steps, np.array([1, 1, 5])) == 1  # what is not known does not count
+    assert monogenic_share(steps, np.array([1, 1, 5])) == 1  # what is not learned does not count
     assert monogenic_share(np.vstack([steps, gradual]), np.array([1, 1, 5, 2])) == 0.5
+    always = np.full((1, 4), 0.01)
+    assert monogenic_share(np.vstack([steps, always]), np.ones(4)) == 1  # nor what all networks know
     assert np.isnan(monogenic_share(steps[2:], np.ones(1)))
     losses = np.stack([steps[:2], np.stack([gradual] * 2)]).transpose(0, 2, 1)  # [d, point, example]
     assert monogenic_share_of_examples(DIMS[:2], X, np.arange(2), losses) == 0.5
