@@ -49,7 +49,7 @@ def draw(dataset: xr.Dataset, path: Path) -> Path:
         rows[0][0].set(ylabel="accuracy", ylim=(-0.03, 1.05), xlim=(0, dataset.sizes["step"]))
         rows[1][0].set_ylabel("examples with the\npattern learned")
         rows[0][0].legend(loc="lower right", fontsize=8, frameon=False)
-        rows[1][-1].legend(loc="upper left", fontsize=8, frameon=False, bbox_to_anchor=(0.0, 0.9))
+        rows[1][0].legend(loc="center right", fontsize=8, frameon=False, bbox_to_anchor=(1.0, 0.47))
         save_figure(figure, path)
     return path
 

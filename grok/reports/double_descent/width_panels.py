@@ -42,7 +42,7 @@ def map_over_steps(
     axes.pcolormesh(steps, widths, shown, **style)
     if train.values.min() < level < train.values.max():
         axes.contour(steps, widths, train.values, levels=[level], colors="white", linewidths=1.4)
-    axes.set(xscale="log", yscale="log", xlabel="optimizer step", ylabel="width")
+    axes.set(xscale="log", yscale="log", xlabel="optimizer step", ylabel="width", xlim=(steps[0], steps[-1]))
     _set_width_ticks(axes.yaxis, widths)
     axes.set_title(title, fontsize=9)
     ticks = LogLocator(subs=(1, 3)) if logarithmic else MaxNLocator(5)

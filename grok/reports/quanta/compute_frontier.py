@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,8 @@ def frontiers(
     kept = kept.isel(step=slice(1, None))  # step 0 has no compute
     sizes = kept["n_parameters"].isel(seed=0).values
     examples = batch_size * kept["step"].values
-    ends = FLOPS_PER_PARAMETER * np.array([sizes.min() * examples[0], sizes.max() * examples[-1]])
-    compute = np.geomspace(*ends, round(POINTS_PER_DECADE * np.log10(ends[1] / ends[0])))
+    least, most = (float(FLOPS_PER_PARAMETER * n) for n in (sizes.min() * examples[0], sizes.max() * examples[-1]))
+    compute = np.geomspace(least, most, round(POINTS_PER_DECADE * math.log10(most / least)))
     frequencies = zipf_frequencies(kept.sizes["subtask"], alpha=alpha)
     found: dict[str, list[Any]] = {name: [] for name in ("loss", "lowest", "best", "law_lowest", "law_best")}
     for seed in kept["seed"].values:
@@ -119,7 +120,7 @@ def _frontier(axes: Axes, dataset: xr.Dataset, name: str, theory: float) -> None
     known = np.isfinite(ours).any(0)
     ends, middle = compute[known][[0, -1]], np.exp(np.log(compute[known]).mean())
     level = np.exp(np.nanmean(np.log(ours)))
-    slope, law_slope = (np.mean([finite_exponent(compute, each) for each in seeds]) for seeds in (ours, law))
+    slope, law_slope = (float(np.mean([finite_exponent(compute, each) for each in seeds])) for seeds in (ours, law))
     axes.plot(ends, level * (ends / middle) ** slope, color=TRAIN, lw=1.8, label=f"ours: slope {format_signed(slope)}")
     label = f"laws for 100 subtasks: slope {format_signed(law_slope)}"
     axes.plot(compute, law.mean(0), color="black", lw=1.1, ls=FINITE_STYLE, label=label)

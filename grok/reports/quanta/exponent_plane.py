@@ -45,7 +45,7 @@ LABELS = {  # the offset of a name from its point, in points, and its alignment,
 
 def draw(dataset: xr.Dataset, path: Path, *, sparse_parity: Published) -> Path:
     """Draw three planes: the published points as printed, as corrected, and those of sparse parity."""
-    dataset, sources = dataset.isel(seed=0), {}
+    dataset, sources = dataset.isel(seed=0), dict[str, str]()
     with matplotlib.rc_context(RC | {"axes.spines.right": False, "svg.hashsalt": path.name}):
         figure = Figure(figsize=(11.4, 4.6), layout="constrained")
         printed, corrected, own = figure.subplots(1, 3)
