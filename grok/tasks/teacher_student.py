@@ -71,7 +71,7 @@ class TeacherStudent(Task):
         shape = (self.n_train + self.n_test, self.intrinsic_dimension or self.n_inputs)
         inputs = torch.randn(shape, generator=streams.generator("data"), dtype=torch.float64)
         if self.intrinsic_dimension is not None:
-            inputs = inputs @ self._basis(streams.generator("embedding")).T
+            inputs = inputs @ self._basis(self.intrinsic_dimension, streams.generator("embedding")).T
         targets = teacher(inputs[None])[0]
         indices = torch.arange(len(inputs))
         provenance = Provenance(
@@ -88,9 +88,9 @@ class TeacherStudent(Task):
             "" if self.intrinsic_dimension is None else f" in {self.intrinsic_dimension} of {self.n_inputs} dimensions"
         )
 
-    def _basis(self, generator: Generator) -> Float[Tensor, "in d"]:
+    def _basis(self, dimension: int, generator: Generator) -> Float[Tensor, "in d"]:
         """A random orthonormal basis of the directions in which the inputs vary."""
-        gaussian = torch.randn(self.n_inputs, self.intrinsic_dimension, generator=generator, dtype=torch.float64)
+        gaussian = torch.randn(self.n_inputs, dimension, generator=generator, dtype=torch.float64)
         basis: Tensor = torch.linalg.qr(gaussian).Q
         return basis
 

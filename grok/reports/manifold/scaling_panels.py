@@ -11,7 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from grok.records.per_run import per_run
-from grok.reports.style import FINITE_STYLE, GRAY, INFINITE_STYLE, SEQUENTIAL, TRAIN, format_interval, format_signed
+from grok.reports.style import (
+    FINITE_STYLE,
+    GRAY,
+    INFINITE_STYLE,
+    SEQUENTIAL,
+    TRAIN,
+    format_interval,
+    format_signed,
+    set_plain_ticks,
+)
 from grok.science.statistics.power_law import PowerLaw, power_law
 
 DIMENSION = "task.intrinsic_dimension"
@@ -36,6 +45,7 @@ def losses_versus_size(
         name = f"d = {d}: slope {format_signed(fit.exponent)}{format_interval(fit)}"
         axes.plot(ends, fit.coefficient * ends**fit.exponent, color=color, lw=1.4, label=name)
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel="test loss (squared error)")
+    axes.set_ylim(0.02 * axes.dataLim.y0, None)  # room for the legend
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(fontsize=7.5, frameon=False, loc="lower left")
 
@@ -63,6 +73,7 @@ def exponents_versus_dimension(
     axes.xaxis.set_major_locator(FixedLocator(dims.tolist()))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter("{x:g}")
+    set_plain_ticks(axes.yaxis)
     axes.legend(fontsize=7.5, frameon=False)
 
 

@@ -52,7 +52,10 @@ def example_curves(axes: Axes, dataset: xr.Dataset, *, dimension: int) -> None:
 
 
 def monogenic_shares(axes: Axes, dataset: xr.Dataset, *, study: str, scale: str, alpha: float) -> None:
-    """The shares of monogenic examples at each d and in sparse parity: a bar for the mean, and a dot per seed."""
+    """The shares of monogenic examples at each d and in sparse parity: a bar for the mean, and a dot per seed.
+
+    A seed whose networks learn no example has no share.
+    """
     dims = dataset[DIMENSION].values
     losses = dataset["example_loss"].transpose("seed", DIMENSION, "example", WIDTH).values
     groups: list[tuple[str, Sequence[float], Any]] = [
@@ -61,7 +64,7 @@ def monogenic_shares(axes: Axes, dataset: xr.Dataset, *, study: str, scale: str,
     ]
     groups.append(("sparse\nparity", sparse_parity_shares(study=study, scale=scale, alpha=alpha), TEST))
     for place, (_, shares, color) in enumerate(groups):
-        axes.bar(place, np.mean(shares), color=color, width=0.6, alpha=0.7)
+        axes.bar(place, np.nanmean(shares), color=color, width=0.6, alpha=0.7)
         axes.plot([place] * len(shares), shares, "o", color="black", ms=3, mew=0)
     axes.set_xticks(range(len(groups)), [name for name, _, _ in groups])
     axes.set(ylabel="monogenic share of\nlearned test examples", ylim=(0, 1))

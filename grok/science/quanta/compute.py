@@ -33,7 +33,8 @@ def loss_at(
 ) -> Float[np.ndarray, " compute"]:
     """One network's loss at each compute, interpolated in logarithms; NaN beyond its examples."""
     own = np.log(FLOPS_PER_PARAMETER * n_parameters * examples)
-    return np.exp(np.interp(np.log(compute), own, np.log(losses), left=np.nan, right=np.nan))
+    logarithm: np.ndarray = np.interp(np.log(compute), own, np.log(losses), left=np.nan, right=np.nan)
+    return np.asarray(np.exp(logarithm))
 
 
 def frontier(
