@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from grok.science.quanta.emergence import KNOWN_SHARE, UNKNOWN_SHARE, monogenic_from
 from grok.science.statistics import power_law
@@ -43,13 +43,17 @@ def worst_factor(dims: Dims, x: Points, losses: Curves, *sizes: Curves, numerato
     return float(np.exp(np.abs(np.log(ratio)).max())) if (ratio > 0).all() else math.inf
 
 
-def monogenic_share(losses: Real[np.ndarray, "example size"], weights: Real[np.ndarray, " example"]) -> float:
-    """The weighted share of monogenic examples among those that are learned; NaN if none are.
+def is_learned(losses: Real[np.ndarray, "example size"]) -> Bool[np.ndarray, " example"]:
+    """Whether the smallest network does not know an example and the largest does.
 
-    An example is learned if the smallest network does not know it and the largest does. Losses are shares of the loss
-    at chance, by the rules of `quanta.emergence`.
+    Losses are shares of the loss at chance, by the rules of `quanta.emergence`.
     """
-    learned = (losses[:, 0] > UNKNOWN_SHARE) & (losses[:, -1] < KNOWN_SHARE)
+    return np.asarray((losses[:, 0] > UNKNOWN_SHARE) & (losses[:, -1] < KNOWN_SHARE))
+
+
+def monogenic_share(losses: Real[np.ndarray, "example size"], weights: Real[np.ndarray, " example"]) -> float:
+    """The weighted share of monogenic examples among those that are learned; NaN if none are."""
+    learned = is_learned(losses)
     sharp = (monogenic_from(losses) >= 0) & learned
     return float((sharp @ weights) / (learned @ weights)) if learned.any() else math.nan
 

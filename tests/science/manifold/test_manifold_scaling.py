@@ -6,6 +6,7 @@ import pytest
 from grok.science.manifold.scaling import (
     dimension_exponent,
     exponents,
+    is_learned,
     lowest_r_squared,
     monogenic_share,
     monogenic_share_of_examples,
@@ -32,6 +33,7 @@ def test_sharp_losses_are_monogenic_and_a_power_law_is_not():
     gradual = 0.9 * (X / 8) ** -2.0
     assert monogenic_share(steps, np.array([1, 1, 5])) == 1  # what is not learned does not count
     assert monogenic_share(np.vstack([steps, gradual]), np.array([1, 1, 5, 2])) == 0.5
+    assert is_learned(steps).tolist() == [True, True, False]
     always = np.full((1, 4), 0.01)
     assert monogenic_share(np.vstack([steps, always]), np.ones(4)) == 1  # nor what all networks know
     assert np.isnan(monogenic_share(steps[2:], np.ones(1)))
