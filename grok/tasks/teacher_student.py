@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Generator, Tensor
 
-from grok.checks import check_choice, check_float, check_int
+from grok.checks import UserError, check_choice, check_float, check_int
 from grok.models.mlp import ACTIVATIONS, Mlp
 from grok.models.spec import Spec, Values, Vectors
 from grok.random_streams import RandomStreams
@@ -21,13 +21,17 @@ from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 class TeacherStudent(Task):
     """Regress the outputs of a random MLP on Gaussian inputs.
 
+    With `intrinsic_dimension` d, the inputs vary in d directions only: N(0, 1) in d coordinates, embedded by a random
+    orthonormal basis in `n_inputs` dimensions.
+
     An example is correct if its squared error, averaged over the outputs, is below the tolerance.
     """
 
-    per_replica_keys: ClassVar = ("teacher_depth", "teacher_width", "teacher_activation")
+    per_replica_keys: ClassVar = ("intrinsic_dimension", "teacher_depth", "teacher_width", "teacher_activation")
     n_train: int
     n_test: int
     n_inputs: int
+    intrinsic_dimension: int | None
     n_outputs: int
     teacher_depth: int
     teacher_width: int
@@ -38,6 +42,11 @@ class TeacherStudent(Task):
     def __post_init__(self) -> None:
         for key in ("n_train", "n_test", "n_inputs", "n_outputs", "teacher_depth", "teacher_width"):
             check_int(f"task.{key}", getattr(self, key), minimum=1)
+        if self.intrinsic_dimension is not None:
+            check_int("task.intrinsic_dimension", self.intrinsic_dimension, minimum=1)
+            if self.intrinsic_dimension > self.n_inputs:
+                given = f"task.intrinsic_dimension={self.intrinsic_dimension}"
+                raise UserError(f"{given}: must be at most task.n_inputs={self.n_inputs}")
         check_choice("task.teacher_activation", self.teacher_activation, ACTIVATIONS)
         check_float("task.tolerance", self.tolerance, above=0)
 
@@ -47,7 +56,10 @@ class TeacherStudent(Task):
 
     @torch.no_grad()
     def data(self, streams: RandomStreams) -> Data:
-        """Inputs N(0, 1) from the stream `data`, and a teacher with torch's default initialization from `teacher`."""
+        """Inputs from the stream `data`, their basis from `embedding`, and a teacher from `teacher`.
+
+        The teacher has torch's default initialization.
+        """
         teacher = Mlp(
             depth=self.teacher_depth,
             width=self.teacher_width,
@@ -56,17 +68,31 @@ class TeacherStudent(Task):
             n_outputs=self.n_outputs,
             generators=[streams.generator("teacher")],
         )
-        shape = (self.n_train + self.n_test, self.n_inputs)
+        shape = (self.n_train + self.n_test, self.intrinsic_dimension or self.n_inputs)
         inputs = torch.randn(shape, generator=streams.generator("data"), dtype=torch.float64)
+        if self.intrinsic_dimension is not None:
+            inputs = inputs @ self._basis(self.intrinsic_dimension, streams.generator("embedding")).T
         targets = teacher(inputs[None])[0]
         indices = torch.arange(len(inputs))
         provenance = Provenance(
-            source="generated: N(0, 1) inputs, random teacher",
+            source=f"generated: N(0, 1) inputs{self._dimension_text}, random teacher",
             split="independent draws by the stream `data`",
             message=f"teacher–student: {self.n_train} training and {self.n_test} test inputs",
         )
         train, test = indices[: self.n_train], indices[self.n_train :]
         return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
+
+    @property
+    def _dimension_text(self) -> str:
+        return (
+            "" if self.intrinsic_dimension is None else f" in {self.intrinsic_dimension} of {self.n_inputs} dimensions"
+        )
+
+    def _basis(self, dimension: int, generator: Generator) -> Float[Tensor, "in d"]:
+        """A random orthonormal basis of the directions in which the inputs vary."""
+        gaussian = torch.randn(self.n_inputs, dimension, generator=generator, dtype=torch.float64)
+        basis: Tensor = torch.linalg.qr(gaussian).Q
+        return basis
 
     def example_loss(
         self, outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch out"]

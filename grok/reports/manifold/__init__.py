@@ -1,0 +1,1 @@
+"""Plots of scaling with the dimension of the data manifold."""

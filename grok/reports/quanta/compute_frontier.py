@@ -1,0 +1,129 @@
+"""The loss of kept runs versus compute: its frontier over network sizes, as a Dataset and as a figure."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
+
+from grok.checks import UserError
+from grok.reports.study.data import result
+from grok.reports.style import (
+    FINITE_STYLE,
+    GRAY,
+    INFINITE_STYLE,
+    RC,
+    SEQUENTIAL,
+    TRAIN,
+    color_bar,
+    format_signed,
+    save_figure,
+    set_plain_ticks,
+)
+from grok.science.quanta.compute import FLOPS_PER_PARAMETER, finite_exponent, frontier, law_losses, loss_at
+from grok.science.quanta.emergence import NATS_PER_BIT
+from grok.science.quanta.quantization_model import zipf_frequencies
+
+WIDTH = "model.width"
+POINTS_PER_DECADE = 12  # of the grid of compute
+LOWER_FACTOR = 0.75  # the law for infinitely many subtasks gives a slope only; its line is drawn lower by this factor
+
+
+def frontiers(
+    *, study: str, scale: str, batch_size: int, alpha: float, from_bits: float, to_parameters: float
+) -> xr.Dataset:
+    """Losses in bits by width and compute, their frontier, and that of the laws, from a kept sweep over widths.
+
+    Raises:
+        UserError: the result lacks what is needed, or a loss or a size is not positive.
+    """
+    kept = result(study=study, scale=scale)
+    check_records(kept, f"results/{study}/{scale}")
+    kept = kept.isel(step=slice(1, None))  # step 0 has no compute
+    sizes = kept["n_parameters"].isel(seed=0).values
+    examples = batch_size * kept["step"].values
+    least, most = (float(FLOPS_PER_PARAMETER * n) for n in (sizes.min() * examples[0], sizes.max() * examples[-1]))
+    compute = np.geomspace(least, most, round(POINTS_PER_DECADE * math.log10(most / least)))
+    frequencies = zipf_frequencies(kept.sizes["subtask"], alpha=alpha)
+    found: dict[str, list[Any]] = {name: [] for name in ("loss", "lowest", "best", "law_lowest", "law_best")}
+    for seed in kept["seed"].values:
+        run = kept.sel(seed=seed)
+        losses = run["test_loss"].transpose(WIDTH, "step").values / NATS_PER_BIT
+        subtasks = run["subtask_loss"].transpose(WIDTH, "step", "subtask").values / NATS_PER_BIT
+        law = law_losses(sizes, kept["step"].values, subtasks, frequencies, to_parameters=to_parameters)
+        on_grid, law_on_grid = (_on_grid(compute, sizes, examples, each) for each in (losses, law))
+        ours, by_law = (frontier(sizes, each, from_bits=from_bits) for each in (on_grid, law_on_grid))
+        for name, values in zip(found, (on_grid, *ours, *by_law), strict=True):
+            found[name].append(values)
+    dims = {"loss": ("seed", WIDTH, "compute")}
+    variables = {name: (dims.get(name, ("seed", "compute")), np.array(each)) for name, each in found.items()}
+    coordinates = {"seed": kept["seed"].values, WIDTH: kept[WIDTH].values, "compute": compute}
+    return xr.Dataset(variables | {"n_parameters": (WIDTH, sizes)}, coordinates)
+
+
+def _on_grid(compute: np.ndarray, sizes: np.ndarray, examples: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Losses [size, point] on the grid of compute."""
+    each = [loss_at(compute, float(size), examples, own) for size, own in zip(sizes, losses, strict=True)]
+    return np.stack(each)
+
+
+def check_records(dataset: xr.Dataset, name: str) -> None:
+    """Require losses and sizes, all of them positive.
+
+    Raises:
+        UserError: one is missing or not positive.
+    """
+    for quantity in ("test_loss", "subtask_loss", "n_parameters"):
+        if quantity not in dataset:
+            raise UserError(f"study.data: {name} has no {quantity}")
+    for quantity in ("test_loss", "n_parameters"):
+        lowest = float(dataset[quantity].min())
+        if not lowest > 0:
+            raise UserError(f"study.data: {name}: {quantity} is {lowest:g}; it must be above 0")
+
+
+def draw(dataset: xr.Dataset, path: Path, *, alpha: float) -> Path:
+    """Draw the loss versus compute with its frontier, and the best size versus compute."""
+    with matplotlib.rc_context(RC | {"axes.spines.right": False}):
+        figure = Figure(figsize=(9.4, 3.8), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        shading = ScalarMappable(LogNorm(*dataset[WIDTH].values[[0, -1]]), SEQUENTIAL)
+        for width in dataset[WIDTH].values:
+            curves = dataset["loss"].sel({WIDTH: width}).transpose("seed", "compute").values
+            left.plot(dataset["compute"], curves.T, color=shading.to_rgba(width), lw=0.8, alpha=0.8)
+        _frontier(left, dataset, "lowest", -alpha / (2 + alpha))
+        _frontier(right, dataset, "best", 1 / (2 + alpha))
+        left.set(ylabel="mean loss (bits)", ylim=(0.6 * float(dataset["loss"].min()), 1.2))
+        left.legend(loc="lower left", fontsize=7.5, frameon=False)
+        right.set(ylabel="parameters of the best network")
+        right.legend(loc="upper left", fontsize=7.5, frameon=False)
+        set_plain_ticks(left.yaxis)
+        color_bar(left, shading, "width", FixedLocator(dataset[WIDTH].values.tolist()), "{:.0f}")
+        save_figure(figure, path)
+    return path
+
+
+def _frontier(axes: Axes, dataset: xr.Dataset, name: str, theory: float) -> None:
+    """Draw every seed's frontier, the power law through it, that of the laws, and the slope of the theory."""
+    compute = dataset["compute"].values
+    ours, law = (dataset[each].transpose("seed", "compute").values for each in (name, f"law_{name}"))
+    axes.plot(compute, ours.T, ".", color=TRAIN, ms=4, zorder=3)
+    known = np.isfinite(ours).any(0)
+    ends, middle = compute[known][[0, -1]], np.exp(np.log(compute[known]).mean())
+    level = np.exp(np.nanmean(np.log(ours)))
+    slope, law_slope = (float(np.mean([finite_exponent(compute, each) for each in seeds])) for seeds in (ours, law))
+    axes.plot(ends, level * (ends / middle) ** slope, color=TRAIN, lw=1.8, label=f"ours: slope {format_signed(slope)}")
+    label = f"laws for 100 subtasks: slope {format_signed(law_slope)}"
+    axes.plot(compute, law.mean(0), color="black", lw=1.1, ls=FINITE_STYLE, label=label)
+    line = LOWER_FACTOR * level * (ends / middle) ** theory
+    axes.plot(ends, line, color=GRAY, lw=1.0, ls=INFINITE_STYLE, label=f"for ∞ subtasks: slope {format_signed(theory)}")
+    axes.set(xscale="log", yscale="log", xlabel="compute C = 6 N D (operations)")

@@ -1,0 +1,63 @@
+"""Where a quantity over model size or steps is not monotone: peaks, and their place relative to the threshold.
+
+The interpolation threshold is the smallest model that fits its training data.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Real
+
+from grok.science.statistics.curves import first_reaching
+
+
+def largest_peak(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
+    """The height of the highest peak over lower points on both of its sides; 0 for a monotone curve or a valley."""
+    before, after = np.minimum.accumulate(y), np.minimum.accumulate(y[::-1])[::-1]
+    return float(np.minimum(y - before, y - after).max())
+
+
+def largest_peak_ratio(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
+    """The ratio of the highest peak to the higher of its lower points before and after; 1 without a peak."""
+    return float(np.exp(largest_peak(x, np.log(y))))
+
+
+def largest_dip(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
+    """The depth of the deepest dip below higher points on both sides: the largest peak of 1 − y."""
+    return largest_peak(x, -y)
+
+
+def maximum_over_threshold(
+    x: Real[np.ndarray, " point"],
+    train_accuracy: Real[np.ndarray, " point"],
+    y: Real[np.ndarray, " point"],
+    *,
+    level: float,
+) -> float:
+    """The x with the largest y, divided by the first x with a training accuracy of at least `level`.
+
+    0 if no training accuracy is as high.
+    """
+    return float(x[np.argmax(y)] / first_reaching(x, train_accuracy, level=level))
+
+
+def largest_fall(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
+    """The largest fall from a value to a later one; 0 if the curve never falls."""
+    return float((np.maximum.accumulate(y) - y).max())
+
+
+def fall_after_maximum(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
+    """The largest value minus the last one."""
+    return float(y.max() - y[-1])
+
+
+def rise_from_threshold(
+    x: Real[np.ndarray, " point"],
+    train_accuracy: Real[np.ndarray, " point"],
+    y: Real[np.ndarray, " point"],
+    *,
+    level: float,
+) -> float:
+    """The last value minus the one at the first x with a training accuracy of at least `level`; NaN without one."""
+    fits = np.flatnonzero(train_accuracy >= level)
+    return float(y[-1] - y[fits[0]]) if fits.size else np.nan

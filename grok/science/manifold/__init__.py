@@ -1,0 +1,1 @@
+"""Scaling exponents from the dimension of the data manifold."""

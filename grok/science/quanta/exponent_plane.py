@@ -1,0 +1,38 @@
+"""The plane of exponents: α_N in parameters and α_D in data of a loss, and its two lines (Michaud et al. 2023, App.).
+
+On the equal line α_D = α_N. By the quantization model α_D = α_N / (1 + α_N), which is lower.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Real
+
+from grok.science.quanta.quantization_model import asymptotic_exponents
+
+
+def n_below_equal(
+    points: np.ndarray, alpha_n: Real[np.ndarray, " point"], alpha_d: Real[np.ndarray, " point"]
+) -> float:
+    """The number of points below the equal line."""
+    return float((alpha_d < alpha_n).sum())
+
+
+def position_between_lines(alpha_n: Real[np.ndarray, ""], alpha_d: Real[np.ndarray, ""]) -> float:
+    """Where α_D lies on the way from the model's line to the equal line: 0 and 1 on the lines."""
+    model = asymptotic_exponents(float(alpha_n)).data
+    return float((alpha_d - model) / (alpha_n - model))
+
+
+def max_distance_from_model(
+    points: np.ndarray, alpha_n: Real[np.ndarray, " point"], alpha_d: Real[np.ndarray, " point"]
+) -> float:
+    """The largest |α_D − α_N / (1 + α_N)| over the points."""
+    return float(np.abs(alpha_d - alpha_n / (1 + alpha_n)).max())
+
+
+def distance_ratio(
+    points: np.ndarray, alpha_n: Real[np.ndarray, " point"], alpha_d: Real[np.ndarray, " point"]
+) -> float:
+    """The mean |α_D − α_N / (1 + α_N)| divided by the mean |α_D − α_N|; below 1 if the model's line is nearer."""
+    return float(np.abs(alpha_d - alpha_n / (1 + alpha_n)).mean() / np.abs(alpha_d - alpha_n).mean())
