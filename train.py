@@ -20,7 +20,7 @@ from grok.checks import FailedRunsError
 from grok.command_line import run, user_errors_in_one_line
 from grok.configuration import as_typed, run_config
 from grok.records.file_names import SUMMARY
-from grok.sweeps.run_dir import acquire_run_dir
+from grok.sweeps.run_dir import lock_dir, lock_new_dir, needs_training
 from grok.training.settings import Settings
 
 CONF = Path(__file__).absolute().parent / "conf"
@@ -38,19 +38,24 @@ def main(config: DictConfig) -> None:
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    with user_errors_in_one_line(CONF), acquire_run_dir(folder, resolved) as needs_training:
+    is_given = any(each.startswith("hydra.run.dir=") for each in job.overrides.hydra)
+    lock = lock_dir if is_given else lock_new_dir
+    with user_errors_in_one_line(CONF), lock(folder, key="hydra.run.dir") as folder:
         Settings.from_config(resolved)
-        if not needs_training:
+        if not needs_training(folder, resolved) and not config.dry_run:
             steps = json.loads((folder / SUMMARY).read_text())["steps"]
             print(f"{folder}: finished before, at step {steps:,}; nothing to do")
             return
+        from grok.sweeps.dry_run import print_plan
         from grok.sweeps.run import Run  # imports torch and Lightning; the mistakes above need not wait for them
         from grok.sweeps.train import train_run
 
         command = shlex.join(["python", "train.py", *map(as_typed, job.overrides.task)])
-        outcome = train_run(
-            Run(config=resolved, folder=folder, command=command, resume_with=f"hydra.run.dir='{folder}'")
-        )
+        alone = Run(config=resolved, folder=folder, command=command, resume_with=f"hydra.run.dir='{folder}'")
+        if config.dry_run:
+            print_plan([[alone]])
+            return
+        outcome = train_run(alone)
     if outcome.status == "failed":
         print(f"failed: {outcome.error}", file=sys.stderr)
         raise FailedRunsError(outcome.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import operator
 from collections.abc import Collection, Sequence
@@ -11,6 +12,8 @@ from typing import Any
 
 EXIT_USER_ERROR = 2  # exit code for a user's mistake
 
+failed_trials: list[str] = []  # errors of an optimizing sweeper's runs, which do not end it but count in the exit code
+
 
 class UserError(Exception):
     """A mistake on the command line, in a file or on the disk. Its text is one line, shown without a traceback."""
@@ -18,6 +21,11 @@ class UserError(Exception):
 
 class FailedRunsError(Exception):
     """Runs of a sweep failed. The other runs have finished, and the errors have been printed."""
+
+
+def as_typed_value(value: Any) -> str:
+    """A value as a user types it: null, true and false instead of Python's words."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def check_int(key: str, value: Any, *, minimum: int | None = None, maximum: int | None = None) -> None:
@@ -31,7 +39,7 @@ def check_int(key: str, value: Any, *, minimum: int | None = None, maximum: int 
         allowed = "" if minimum is None else f" of at least {minimum:,}"
         if minimum is not None and maximum is not None:
             allowed = f" from {minimum:,} to {maximum:,}"
-        raise UserError(f"{key}={value}: must be an integer{allowed}")
+        raise UserError(f"{key}={as_typed_value(value)}: must be an integer{allowed}")
 
 
 def check_float(
@@ -58,7 +66,7 @@ def check_float(
     limits = [(words, bound, holds) for words, (bound, holds) in bounds.items() if bound is not None]
     if not is_number or not all(holds(value, bound) for _, bound, holds in limits):
         allowed = " and ".join(f"{words} {bound:g}" for words, bound, _ in limits)
-        raise UserError(f"{key}={value}: must be a number {allowed}".rstrip())
+        raise UserError(f"{key}={as_typed_value(value)}: must be a number {allowed}".rstrip())
 
 
 def check_choice(key: str, value: Any, allowed: Collection[str]) -> None:
@@ -68,7 +76,7 @@ def check_choice(key: str, value: Any, allowed: Collection[str]) -> None:
         UserError: the value is another one.
     """
     if value not in allowed:
-        raise UserError(f"{key}={value}: must be one of {', '.join(allowed)}")
+        raise UserError(f"{key}={as_typed_value(value)}: must be one of {', '.join(allowed)}")
 
 
 def check_bool(key: str, value: Any) -> None:
@@ -78,7 +86,7 @@ def check_bool(key: str, value: Any) -> None:
         UserError: the value is something else.
     """
     if not isinstance(value, bool):
-        raise UserError(f"{key}={value}: must be true or false")
+        raise UserError(f"{key}={as_typed_value(value)}: must be true or false")
 
 
 def unknown_key(

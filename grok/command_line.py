@@ -15,10 +15,10 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError
+from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError, failed_trials
 from grok.configuration import PACKAGES
 from grok.help_page import help_page, options
-from grok.override_checks import check_overrides
+from grok.override_checks import check_overrides, weight_decay_warning
 from grok.training.settings import GROUPS
 from grok.training.threads import limit_spinning
 
@@ -34,8 +34,9 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
         return 0
     os.environ[FULL_ERROR] = "1"  # lets Hydra's errors pass through to here
     try:
+        failed_trials.clear()
         _run_command(main, config_folder)
-        return 0
+        return EXIT_FAILED if failed_trials else 0
     except FailedRunsError:
         return EXIT_FAILED
     except UserError as error:
@@ -65,6 +66,8 @@ def _run_command(main: Callable[[], None], config_folder: Path) -> None:
     if {"--help", "-h"} & set(sys.argv):
         print(help_page(config_folder, overrides), flush=True)
     else:
+        if warning := weight_decay_warning(config_folder, overrides):
+            print(f"warning: {warning}", file=sys.stderr)
         main()
 
 

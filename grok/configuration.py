@@ -8,6 +8,7 @@ from typing import Any
 
 # removed from a run's configuration, after interpolations are resolved
 SWEEP_GROUPS = ("cluster", "hydra", "scale", "study")
+COMMAND_KEYS = ("dry_run", "stop_on_failure")  # what the command does with its runs; no part of a run's configuration
 # the packages of the groups from which `+group=name` adds a configuration
 PACKAGES = {"measure": "measure", "plot": "plot", "optimizer/transform": "optimizer.transforms"}
 
@@ -23,7 +24,7 @@ def as_typed(override: str) -> str:
 
 def run_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a composed configuration that defines a run."""
-    return {key: value for key, value in config.items() if key not in SWEEP_GROUPS}
+    return {key: value for key, value in config.items() if key not in (*SWEEP_GROUPS, *COMMAND_KEYS)}
 
 
 def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:

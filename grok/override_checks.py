@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import UserError, check_bool, check_float, check_int, unknown_key
-from grok.configuration import SWEEP_GROUPS, leaves
+from grok.checks import UserError, as_typed_value, check_bool, check_float, check_int, unknown_key
+from grok.configuration import COMMAND_KEYS, SWEEP_GROUPS, leaves
 from grok.old_names import new_key, refuse_old_override
 from grok.training.settings import GROUPS, NESTED, check_setting
 
@@ -30,6 +31,13 @@ def composed(config_folder: Path, overrides: Sequence[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_folder.absolute()), version_base="1.3"):
         return compose("train", overrides=[*overrides], return_hydra_config=True)
+
+
+@cache
+def _defaults(config_folder: Path, choices: tuple[str, ...]) -> dict[str, Any]:
+    """The configuration of these files, not resolved and not to be changed."""
+    found: dict[str, Any] = OmegaConf.to_container(composed(config_folder, choices))  # type: ignore[assignment]
+    return found
 
 
 def check_overrides(config_folder: Path, arguments: Sequence[str]) -> None:
@@ -45,10 +53,12 @@ def check_overrides(config_folder: Path, arguments: Sequence[str]) -> None:
         overrides = OverridesParser.create().parse_overrides([*arguments])
         choices = [each for each in overrides if _chooses_file(each, config_folder)]
         first = [_choice_texts(each)[0] for each in choices]
-        config: Any = OmegaConf.to_container(composed(config_folder, first))
+        config = _defaults(config_folder, tuple(first))
     except (HydraException, OmegaConfBaseException):
         return
     _check_swept_files(choices, first, config_folder)
+    if swept := [each for each in overrides if each.key_or_group in COMMAND_KEYS and each.is_sweep_override()]:
+        raise UserError(f"{swept[0].input_line}: has one value for the whole sweep")
     typed = [
         (override, key, value)
         for override in overrides
@@ -67,8 +77,23 @@ def check_overrides(config_folder: Path, arguments: Sequence[str]) -> None:
             elif override.is_delete():
                 _check_removal(place, config_folder)
             elif not place.belongs_to_sweep and "${" not in str(value):
-                check_setting(key, value)
-                _check_kind(key, value, place.default)
+                _check_value(key, value, place.default)
+
+
+def weight_decay_warning(config_folder: Path, arguments: Sequence[str]) -> str | None:
+    """The warning that a recipe's decay for AdamW is another thing in the chosen Adam; None if there is no need."""
+    overrides = {each.key_or_group: each for each in OverridesParser.create().parse_overrides([*arguments])}
+    chosen = overrides.get("optimizer")
+    if chosen is None or "adam" not in _values(chosen) or "optimizer.weight_decay" in overrides:
+        return None
+    choices = [each for each in overrides.values() if _chooses_file(each, config_folder)]
+    decay = _defaults(config_folder, tuple(_choice_texts(each)[0] for each in choices))["optimizer"]["weight_decay"]
+    if not decay:
+        return None
+    return (
+        f"optimizer=adam: the recipe's optimizer.weight_decay={decay} is for AdamW; Adam adds it to the gradient "
+        "(an L2 penalty), which is far stronger; optimizer.weight_decay=<value> sets it"
+    )
 
 
 @dataclass(frozen=True)
@@ -177,6 +202,14 @@ def _belongs_to_another_choice(place: _KeyLocation, config_folder: Path) -> bool
     return not any(place.names[1] in each.get(group, each) for each in loaded)
 
 
+def _check_value(key: str, value: Any, default: Any) -> None:
+    """Validate the value of a key that exists."""
+    if value == "None":
+        raise UserError(f"{key}=None: no value is written {key}=null")
+    check_setting(key, value)
+    _check_kind(key, value, default)
+
+
 def _check_kind(key: str, value: Any, default: Any) -> None:
     """Require a value of the default's kind. Null is of every kind, except for most mappings; so is the value of a key
     whose default is null."""
@@ -190,8 +223,8 @@ def _check_kind(key: str, value: Any, default: Any) -> None:
     elif isinstance(default, float):
         check_float(key, value)
     elif isinstance(default, dict):
-        raise UserError(f"{key}={value}: must be keys with values, {{key: value}}")
+        raise UserError(f"{key}={as_typed_value(value)}: must be keys with values, {{key: value}}")
     elif isinstance(default, list) and not isinstance(value, list):
-        raise UserError(f"{key}={value}: must be a list, such as [a,b]")
+        raise UserError(f"{key}={as_typed_value(value)}: must be a list, such as [a,b]")
     elif isinstance(default, str) and not isinstance(value, str):
-        raise UserError(f"{key}={value}: must be text; a number in quotes is text")
+        raise UserError(f"{key}={as_typed_value(value)}: must be text; a number in quotes is text")

@@ -19,6 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from matplotlib.image import imread
 from omegaconf import OmegaConf, open_dict
 
+from grok.configuration import COMMAND_KEYS
 from grok.records.file_names import CHECKPOINT
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +56,8 @@ def composed(*overrides: str) -> dict[str, Any]:
         config = compose("train", overrides=[*overrides], return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         with open_dict(config):
-            del config["hydra"]
+            for key in ("hydra", *COMMAND_KEYS):
+                del config[key]
         return OmegaConf.to_container(config, resolve=True)
 
 

@@ -3,11 +3,13 @@
 import io
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from grok.sweeps.run_dir import acquire_run_dir
+from grok.sweeps.run_dir import acquire_run_dir, lock_dir
 from tests.conftest import ROOT
 
 
@@ -73,6 +75,7 @@ from tests.conftest import ROOT
         (["optimizer.betas=[0.9,1]"], "optimizer.betas=1: must be a number at least 0 and below 1"),
         (["model.width=-5"], "model.width=-5: must be an integer of at least 1"),
         (["model.activation=gelu"], "model.activation=gelu: must be one of relu, tanh"),
+        (["task.n_train=null"], "task.n_train=null: must be an integer of at least 1"),
         (["task.n_train=0"], "task.n_train=0: must be an integer of at least 1"),
         (["task.tolerance=0"], "task.tolerance=0: must be a number above 0"),
         (["task.thresholds.generalization=x"], "task.thresholds.generalization=x: must be a number"),
@@ -175,6 +178,19 @@ def test_a_folder_in_use_is_refused_to_a_second_process(command, tmp_path):
         assert code == 2 and "another process is training there" in error
         assert (tmp_path / "run" / ".lock").exists()
     assert not (tmp_path / "run").exists()
+
+
+def test_commands_of_the_same_second_have_their_own_folders(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("hydra.core.utils.datetime", SimpleNamespace(now=lambda: datetime(2026, 1, 1)))
+    run = ("task=teacher_student", "logger=none", "plot=[]", "steps=2")
+    runs, sweeps = (f"{kind}/teacher_student/2026-01-01_00-00-00" for kind in ("runs", "sweeps"))
+    with lock_dir(tmp_path / runs, key="hydra.run.dir"):  # another command has begun to train there
+        assert command(*run)[0] in (0, None)
+    assert command(*run, "seed=1")[0] in (0, None)
+    for _ in range(2):
+        assert command("-m", *run, "seed=0,1") == (0, "")
+    folders = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("summary.json")}
+    assert folders == {f"{runs}_2", runs, f"{sweeps}/0", f"{sweeps}/1", f"{sweeps}_2/0", f"{sweeps}_2/1"}
 
 
 def test_errors_are_reported_without_importing_torch(tmp_path):

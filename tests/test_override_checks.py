@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from grok.checks import UserError
-from grok.override_checks import check_overrides
+from grok.override_checks import check_overrides, weight_decay_warning
 from tests.conftest import ROOT
 
 TASK = "task=modular_addition"
@@ -42,12 +42,13 @@ MISTAKES = [
     (["-m", "measure=[circuit],[circit]"], "measure=circit: must be one of"),
     (["optimizer=3"], "optimizer=3: must be the name of a configuration"),
     (["~model"], "~model: every run needs this group; model=<name> chooses its configuration"),
-    (["optimizer.transforms=null"], "optimizer.transforms=None: must be keys with values"),
+    (["optimizer.transforms=null"], "optimizer.transforms=null: must be keys with values"),
     (["optimizer.schedule=3"], "optimizer.schedule=3: must be keys with values"),
     (["task.thresholds=3"], "task.thresholds=3: must be keys with values"),
-    (["measure.circuit=null"], "measure.circuit=None: must be keys with values"),
+    (["measure.circuit=null"], "measure.circuit=null: must be keys with values"),
     (["model=null"], "model=null: must be the name of a configuration"),
     (["model.width=3.5"], "model.width=3.5: must be an integer"),
+    (["batch_size=None"], "batch_size=None: no value is written batch_size=null"),
     (["+seed=1"], "+seed=1: the key exists; seed=1 sets it"),
     (["weight_decay=3"], "weight_decay=3: no such key (did you mean optimizer.weight_decay?); the top level has name"),
     (["+weight_decay=3"], "weight_decay=3: no such key (did you mean optimizer.weight_decay?); the top level has name"),
@@ -102,6 +103,16 @@ def test_the_defaults_are_those_of_the_chosen_files():
 def test_an_interpolation_of_no_key_is_one_line(command):
     code, error = command(TASK, "logger=none", "model.width=${foo}")
     assert code == 2 and error == "error: model.width: Interpolation key 'foo' not found\n"
+
+
+def test_adam_warns_of_a_decay_that_is_meant_for_adamw():
+    lines = [weight_decay_warning(ROOT / "conf", [TASK, each]) for each in ("optimizer=adam", "optimizer=adamw,adam")]
+    assert all(
+        line.startswith("optimizer=adam: the recipe's optimizer.weight_decay=1.0 is for AdamW") for line in lines
+    )
+    assert weight_decay_warning(ROOT / "conf", [TASK, "optimizer=adam", "optimizer.weight_decay=1"]) is None
+    assert weight_decay_warning(ROOT / "conf", ["task=sparse_parity", "optimizer=adam"]) is None
+    assert weight_decay_warning(ROOT / "conf", [TASK, "optimizer=sgd"]) is None
 
 
 def test_a_sweep_that_is_refused_leaves_nothing(command, tmp_path):

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from grok.checks import check_int
 from grok.models.layers import Linear
-from grok.models.model import Model
+from grok.models.model import MAX_DEPTH, Model
 from grok.models.spec import TokenSequences
 from grok.models.transformer_layers import Gaussian
 
@@ -46,7 +46,7 @@ class Lstm(Model):
         generators: Sequence[Generator],
     ) -> None:
         check_int("model.d_embedding", d_embedding, minimum=1)
-        check_int("model.depth", depth, minimum=1)
+        check_int("model.depth", depth, minimum=1, maximum=MAX_DEPTH)
         check_int("model.width", width, minimum=1)
         if len(generators) != 1:
             raise ValueError(f"torch's LSTM is one network, not {len(generators)}")

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from grok.checks import check_choice, check_int
 from grok.models.layers import Linear
-from grok.models.model import Model
+from grok.models.model import MAX_DEPTH, Model
 from grok.models.spec import Images, Vectors
 from grok.science.numerics.tanh import tanh
 
@@ -34,7 +34,7 @@ class Mlp(Model):
         n_outputs: int,
         generators: Sequence[Generator],
     ) -> None:
-        check_int("model.depth", depth, minimum=1)
+        check_int("model.depth", depth, minimum=1, maximum=MAX_DEPTH)
         check_int("model.width", width, minimum=1)
         check_choice("model.activation", activation, ACTIVATIONS)
         super().__init__()

@@ -14,6 +14,8 @@ from torch import Generator, Tensor, nn
 from grok import models
 from grok.models.spec import BinaryClass, Classes, Inputs, Outputs, Spec, Values
 
+MAX_DEPTH = 1000  # far above any network of the field; without a limit, making the layers never ends
+
 
 class Model(nn.Module, ABC):
     """R networks in one batch: the first axis of every parameter is the replica.

@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from grok.checks import UserError, check_bool, check_choice, check_float, check_int
-from grok.models.model import Model
+from grok.models.model import MAX_DEPTH, Model
 from grok.models.spec import TokenPairs
 from grok.models.transformer_block import Block
 from grok.models.transformer_layers import (
@@ -183,6 +183,7 @@ def _one_per_replica(value: float | int | Sequence[float | int], n_replicas: int
 
 def _check_sizes(*, width: int, heads: int, d_head: int | None, **others: int) -> None:
     """Validate the sizes of the network."""
+    check_int("model.depth", others.pop("depth"), minimum=1, maximum=MAX_DEPTH)
     for key, size in {**others, "width": width, "heads": heads}.items():
         check_int(f"model.{key}", size, minimum=1)
     if d_head is not None:

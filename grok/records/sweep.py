@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,15 @@ def assemble(sweep: Path) -> xr.Dataset:
         raise UserError(f"{sweep}: no run of this sweep has a record yet")
     records = [_with_summary(sweep / [*runs][index]) for index in present]
     names = swept_keys(sweep)
-    values = {name: [_coordinate(keys.get(name)) for keys in runs.values()] for name in names}
-    for name, run_values in values.items():
-        if any(isinstance(value, str) for value in run_values):
-            values[name] = [str(value) for value in run_values]  # an axis is all numbers or all strings
-    axes = {name: sorted(set(run_values)) for name, run_values in values.items()}
+    refused = {index for index, name in enumerate(runs) if index not in present and status(sweep / name)[0] == "failed"}
+    values = {name: _coordinates([keys.get(name) for keys in runs.values()], refused) for name in names}
+    axes = {name: _axis(run_values) for name, run_values in values.items()}
     if names and np.prod([len(each) for each in axes.values()]) > SPARSE_GRID_FACTOR * len(runs):
-        dataset = _stack_on_grid(records, [(index,) for index in present], {"run": [*runs]})
-        dataset = dataset.assign_coords({name: ("run", run_values) for name, run_values in values.items()})
+        on_axes = [index for index in range(len(runs)) if None not in (values[name][index] for name in names)]
+        along_runs = [(on_axes.index(index),) for index in present]
+        dataset = _stack_on_grid(records, along_runs, {"run": [[*runs][index] for index in on_axes]})
+        coordinates = {name: ("run", [run_values[index] for index in on_axes]) for name, run_values in values.items()}
+        dataset = dataset.assign_coords(coordinates)
     else:
         positions = [tuple(axes[name].index(values[name][index]) for name in names) for index in present]
         dataset = _stack_on_grid(records, positions, axes)
@@ -173,6 +175,35 @@ def _dtype_with_nan(dtypes: Sequence[np.dtype]) -> np.dtype:
     return np.result_type(*[dtype if dtype.kind == "f" else float for dtype in dtypes])
 
 
-def _coordinate(value: Any) -> Any:
-    """A swept value as a coordinate: a number or a string."""
-    return value if isinstance(value, (int, float, str)) and not isinstance(value, bool) else json.dumps(value)
+def _coordinates(values: Sequence[Any], refused: Collection[int]) -> list[Any]:
+    """The runs' values of a swept key as coordinates, all numbers or all strings.
+
+    None for a refused value that is no finite number: it would turn an axis of numbers into strings.
+    """
+    kept = {index: each for index, each in enumerate(values) if index not in refused or _is_finite(each)}
+    are_numbers = all(isinstance(each, float) or _is_finite(each) for each in kept.values())
+    return [_coordinate(each, as_number=are_numbers) if index in kept else None for index, each in enumerate(values)]
+
+
+def _coordinate(value: Any, *, as_number: bool) -> Any:
+    """A swept value as a number or a string; always the same NaN, so that it equals itself."""
+    if as_number:
+        return math.nan if math.isnan(value) else value
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _axis(coordinates: Sequence[Any]) -> list[Any]:
+    """The different coordinates in order: numbers, also those in strings, then NaN, then other strings."""
+
+    def position(value: Any) -> tuple[bool, bool, float, str]:
+        try:
+            number = float(value)
+        except ValueError:
+            return True, False, 0.0, value
+        return False, math.isnan(number), number, ""
+
+    return sorted({value for value in coordinates if value is not None}, key=position)

@@ -33,6 +33,18 @@ class Interrupted(SystemExit):
     """A signal ended training early. Not an Exception, so that it ends a sweep; the exit code is what shells expect."""
 
 
+@dataclass
+class FirstFailure:
+    """Whether a sweep stops at the first failure, and whether it has."""
+
+    stops: bool = False
+    has_stopped: bool = False
+
+    def note(self, outcome: Outcome) -> None:
+        """Stop the sweep if it is to stop and this run failed."""
+        self.has_stopped |= self.stops and outcome.status == "failed"
+
+
 @dataclass(frozen=True)
 class Context:
     """What all runs of a process share: terminal, progress, interruption, and the sweep's folder if it is a sweep."""
@@ -41,6 +53,7 @@ class Context:
     progress: Progress
     interruption: Interruption
     sweep: Path | None
+    failures: FirstFailure = field(default_factory=FirstFailure)
     # Each run that has started in this process, by its folder, with the step and the sessions before.
     started: dict[Path, tuple[int, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
 
@@ -120,6 +133,10 @@ def _start_batch(
             state = _start_run(state, each, context, loggers, module.step, **start, **compute)
         latest = {**state.sessions[-1], "compiled": compute["compiled"]}
         started.append(replace(state, checkpoint=None, sessions=[*state.sessions[:-1], latest]))
+    resumed = [state.checkpoint for state in states if state.loggers is None and state.checkpoint]
+    if resumed:
+        names = "resumes" if context.sweep is None else f"{len(resumed)} runs resume"
+        context.console.print(f"{names} at step {resumed[0]['grok']['step']:,}")
     checkpoints = [state.checkpoint for state in states if state.checkpoint]
     return ActiveBatch(started, module, [each.provenance.recorded for each in data]), checkpoints or None
 
@@ -168,7 +185,9 @@ def _train_until_a_run_ends(
     finished = module.finished()
     ended = [_end_run(batch, replica, context) for replica in finished.nonzero().flatten().tolist()]
     others = (~finished).nonzero().flatten().tolist()
-    if others and context.interruption():
+    for each in ended:
+        context.failures.note(each.outcome)
+    if others and (context.interruption() or context.failures.has_stopped):
         writer.write(batch, interrupted=True)
         context.stop_if_interrupted(runs[0], f" at step {module.step:,} of {module.steps:,}")
     continued = zip(others, files.take_states(others), strict=True)

@@ -19,7 +19,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from grok.checks import UserError
-from grok.configuration import SWEEP_GROUPS, as_typed, value_at
+from grok.configuration import COMMAND_KEYS, SWEEP_GROUPS, as_typed, run_config, value_at
 from grok.records.sweep import Keys, read_manifest
 from grok.sweeps.run import Run
 from grok.sweeps.run_dir import CHANGEABLE_KEYS, KEYS_WITHOUT_EFFECT
@@ -47,7 +47,7 @@ def shell_command(overrides: Sequence[str], *more: str) -> str:
 
 def resolved_run(composed: DictConfig) -> dict[str, Any]:
     """The part of a composed configuration that defines a run, with all interpolations resolved."""
-    return {str(key): _resolve(value) for key, value in composed.items() if key not in SWEEP_GROUPS}
+    return run_config({str(key): _resolve(value) for key, value in composed.items()})
 
 
 class _Composer:
@@ -113,7 +113,7 @@ def _swept_keys(overrides: Sequence[str], config: dict[str, Any]) -> dict[str, A
         name = name.lstrip("+~").partition("@")[2] or name.lstrip("+~")
         value = value_at(config, name)
         keys[name] = text if isinstance(value, dict) or (value is None and text != "null") else value
-    without_effect = (*SWEEP_GROUPS, *KEYS_WITHOUT_EFFECT)
+    without_effect = (*SWEEP_GROUPS, *COMMAND_KEYS, *KEYS_WITHOUT_EFFECT)
     return {name: value for name, value in keys.items() if name.split(".")[0] not in without_effect}
 
 
@@ -135,10 +135,11 @@ def _assign_folders(runs: Sequence[Run], sweep: Path) -> Iterator[Run]:
     free = count(max([*numbers, len(runs) - 1]) + 1)
     used: set[str] = set()
     for run in runs:
-        name = os.path.relpath(run.folder, sweep)
+        name = chosen = os.path.relpath(run.folder, sweep)
         if name not in known or _run_identity(known[name]) != _run_identity(run.keys):
             name = folders.get(_run_identity(run.keys), name)
-        if name in known and _run_identity(known[name]) != _run_identity(run.keys):
+        is_others = name in known and _run_identity(known[name]) != _run_identity(run.keys)
+        if is_others or (name in used and name != chosen):  # an optimizing sweeper may try the same values twice
             name = str(next(free))
         if name in used:
             raise UserError(f"hydra.sweep.subdir: two runs would share the folder {name}; include the job number")

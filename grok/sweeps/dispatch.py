@@ -18,6 +18,7 @@ from rich.console import Console
 from grok.checks import UserError
 from grok.records.file_names import SUMMARY
 from grok.sweeps.batch import Context
+from grok.sweeps.parent import end_with_parent
 from grok.sweeps.run import Outcome, Run, planned_steps, previous_outcome
 from grok.sweeps.train import train_batch
 from grok.training.interruption import Interruption
@@ -39,7 +40,8 @@ class TrainBatch:
         os.chdir(self.cwd)
         runs = self.batches[HydraConfig.get().job.num]
         console = Console(highlight=False, soft_wrap=True, markup=False)
-        with Interruption() as interruption, Progress(console, [planned_steps(run) for run in runs]) as progress:
+        steps = [planned_steps(run) for run in runs]
+        with end_with_parent(), Interruption() as interruption, Progress(console, steps) as progress:
             return train_batch(runs, Context(console, progress, interruption, self.sweep))
 
 

@@ -18,15 +18,16 @@ from omegaconf import DictConfig
 from plotly.offline import get_plotlyjs
 from rich.console import Console
 
-from grok.checks import FailedRunsError, check_choice, check_int
+from grok.checks import FailedRunsError, UserError, check_choice, check_int, failed_trials
 from grok.old_names import refuse_old_override
 from grok.records.files import write_text
 from grok.records.sweep import DATASET, write_manifest
 from grok.reports.run.page import PLOTLY
 from grok.reports.study.study import Study
-from grok.sweeps.batch import Context
+from grok.sweeps.batch import Context, FirstFailure
 from grok.sweeps.composition import compose_runs, shell_command
 from grok.sweeps.dispatch import dispatch
+from grok.sweeps.dry_run import print_plan
 from grok.sweeps.outputs import finalize_sweep
 from grok.sweeps.run import Outcome, Run, planned_steps
 from grok.sweeps.run_dir import lock_dir
@@ -49,36 +50,37 @@ def launch(
     job: str,
     max_replicas: int | None,
     dispatch_to: str | None,
+    ended: list[tuple[Path, Outcome]],
     **settings: Any,
 ) -> list[JobReturn]:
-    """Train the runs with these overrides, numbered from `first`, and write the outputs of the sweep.
+    """Train the runs with these overrides, numbered from `first`, and write the outputs of the sweep. `ended` has the
+    outcomes of an optimizing sweeper's earlier runs, and gets those of these.
 
     Raises:
         UserError: a setting of the launcher is not allowed, or another process is using the sweep's folder.
         FailedRunsError: runs failed, and no optimizing sweeper waits for the results of the others.
     """
-    for override in (*(f"hydra.launcher.{key}={value}" for key, value in settings.items()), *chain(*job_overrides)):
-        refuse_old_override(override)
-    _check_settings(job, max_replicas)
+    _refuse_old_overrides(job_overrides, settings)
+    _check_settings(job, max_replicas, dispatch_to, stop_on_failure=config.stop_on_failure)
     study = _checked_study(config, context)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    sweep = Path(config.hydra.sweep.dir).absolute()
+    sweep, console = Path(config.hydra.sweep.dir).absolute(), Console(highlight=False, soft_wrap=True, markup=False)
     if study is not None and study.data is not None:
         report_untrained_study(study, sweep, console, _sweep_attributes(config))
         return []
     with lock_dir(sweep, key="hydra.sweep.dir"):
         runs = compose_runs(job_overrides, first, context, config)
+        batches = group_into_batches(runs, max_runs=1 if job == "run" else max_replicas)
+        _announce(batches, config, console)
         check_login([] if dispatch_to else runs, console)  # other processes ask W&B themselves
         _prepare_sweep_dir(sweep, runs, config)
-        batches = group_into_batches(runs, max_runs=1 if job == "run" else max_replicas)
-        console.print(f"{len(runs)} runs (batches of {_sizes(batches)}) in {config.hydra.sweep.dir}")
         if dispatch_to is None:
-            found = _train_here(batches, sweep, console)
+            found = _train_here(batches, sweep, console, stop_on_failure=config.stop_on_failure)
         else:
             with watch_progress([run.folder for run in runs], console), _announce_resume(console, runs[0]):
                 found = dispatch(batches, sweep, context, config, {"_target_": dispatch_to, **settings})
         outcomes = {run.folder: outcome for run, outcome in zip(chain(*batches), chain(*found), strict=True)}
-        finalize_sweep(sweep, outcomes, console, study=study, attributes=_sweep_attributes(config, runs))
+        ended += outcomes.items()
+        finalize_sweep(sweep, ended, console, study=study, attributes=_sweep_attributes(config, runs))
     return _job_returns(runs, outcomes, config)
 
 
@@ -94,17 +96,36 @@ def _checked_study(config: DictConfig, context: HydraContext) -> Study | None:
     return study
 
 
-def _check_settings(job: str, max_replicas: int | None) -> None:
+def _refuse_old_overrides(job_overrides: Sequence[Sequence[str]], settings: Mapping[str, Any]) -> None:
+    for override in (*(f"hydra.launcher.{key}={value}" for key, value in settings.items()), *chain(*job_overrides)):
+        refuse_old_override(override)
+
+
+def _check_settings(job: str, max_replicas: int | None, dispatch_to: str | None, *, stop_on_failure: bool) -> None:
     check_choice("hydra.launcher.job", job, ("batch", "run"))
     if max_replicas is not None:
         check_int("hydra.launcher.max_replicas", max_replicas, minimum=1)
+    if stop_on_failure and dispatch_to is not None:
+        raise UserError("stop_on_failure=true: needs hydra/launcher=vectorized; other launchers start all jobs at once")
 
 
-def _train_here(batches: Sequence[Sequence[Run]], sweep: Path, console: Console) -> list[list[Outcome]]:
-    """Train the batches in this process, one after the other."""
+def _announce(batches: Sequence[Sequence[Run]], config: DictConfig, console: Console) -> None:
+    """Print the sizes of the batches; in a dry run also their memory and time, and exit with code 0."""
+    n_runs = sum(len(batch) for batch in batches)
+    console.print(f"{n_runs} runs (batches of {_sizes(batches)}) in {config.hydra.sweep.dir}")
+    if config.dry_run:
+        print_plan(batches)
+        raise SystemExit(0)
+
+
+def _train_here(
+    batches: Sequence[Sequence[Run]], sweep: Path, console: Console, *, stop_on_failure: bool
+) -> list[list[Outcome]]:
+    """Train the batches in this process, one after the other, to the first failure if they are to stop then."""
     steps = [planned_steps(run) for batch in batches for run in batch]
+    failures = FirstFailure(stop_on_failure)
     with Interruption() as interruption, Progress(console, steps) as progress:
-        return [train_batch(batch, Context(console, progress, interruption, sweep)) for batch in batches]
+        return [train_batch(batch, Context(console, progress, interruption, sweep, failures)) for batch in batches]
 
 
 @contextmanager
@@ -143,12 +164,13 @@ def _job_returns(runs: Sequence[Run], outcomes: Mapping[Path, Outcome], config: 
     """Each run's objective for Hydra's sweeper; infinity if it is not finite.
 
     Raises:
-        FailedRunsError: a run failed and no optimizing sweeper waits; in a study, a diverged run has not failed.
+        FailedRunsError: a run failed and no optimizing sweeper goes on; in a study, a diverged run has not failed.
     """
     in_study, optimizes = "study" in config, config.hydra.runtime.choices["hydra/sweeper"] not in ("grid", "basic")
     failed = [each for each in outcomes.values() if each.status == "failed" and not (in_study and each.trained)]
-    if failed and not optimizes:
+    if failed and (config.stop_on_failure or not optimizes):
         raise FailedRunsError(failed[0].error)
+    failed_trials.extend(each.error for each in failed)
     returned = []
     for run in runs:
         found = outcomes[run.folder].objective

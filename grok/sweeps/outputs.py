@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ MAX_LISTED = 8  # runs listed by name among those that failed for the same reaso
 
 def finalize_sweep(
     sweep: Path,
-    outcomes: Mapping[Path, Outcome],
+    outcomes: Sequence[tuple[Path, Outcome]],
     console: Console,
     *,
     study: Study | None,
@@ -48,7 +48,7 @@ def finalize_sweep(
     _print_outcomes(sweep, outcomes, console)
     for name in (DATASET, "summary.csv", "report.html") if dataset is not None else ():
         console.print(sweep / name)
-    if line := sweep_line(sweep, outcomes):
+    if line := sweep_line(sweep, [folder for folder, _ in outcomes]):
         console.print(line)
     if study is not None and dataset is not None:
         study.report(dataset, sweep, console)
@@ -71,17 +71,19 @@ def _summary_table(sweep: Path, runs: Mapping[str, Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _print_outcomes(sweep: Path, outcomes: Mapping[Path, Outcome], console: Console) -> None:
+def _print_outcomes(sweep: Path, outcomes: Sequence[tuple[Path, Outcome]], console: Console) -> None:
     """Print how many runs are done, skipped (finished before) and failed, and the errors of those that failed."""
-    counts = Counter(outcome.status for outcome in outcomes.values())
+    counts = Counter(outcome.status for _, outcome in outcomes)
     table = Table(box=None, show_header=False, padding=(0, 2))
-    for state in ("done", "skipped", "failed"):
+    for state in ("done", "skipped", "failed", *(("stopped",) if counts["stopped"] else ())):
         table.add_row(state, str(counts[state]))
     console.print(table)
     by_error: dict[str, list[str]] = {}
-    for folder, outcome in outcomes.items():
+    for folder, outcome in outcomes:
         if outcome.status == "failed":
             by_error.setdefault(outcome.error, []).append(str(folder.relative_to(sweep)))
+    if counts["stopped"]:
+        console.print("stopped at the first failure: the same command in the same hydra.sweep.dir resumes")
     for error, names in by_error.items():
         more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
         console.print(f"failed: {', '.join(names[:MAX_LISTED])}{more}: {error}")

@@ -1,4 +1,4 @@
-"""A sweep that is refused before its first run leaves no file."""
+"""The folder of a sweep before its first run: a new one for each sweep, and none for a sweep that is refused."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hydra.errors import HydraException
+from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from grok.checks import UserError
-from grok.sweeps.run_dir import LOCK, lock_dir
+from grok.sweeps.run_dir import LOCK, lock_dir, numbered
 
 MULTIRUN = "multirun.yaml"  # Hydra writes it before the launcher sees the runs
+
+
+def make_new_sweep_dir(config: DictConfig) -> list[Path]:
+    """Make the default folder of a sweep, or `<folder>_2`, … if another sweep has it, and set it in Hydra's
+    configuration; returns the paths that a refused sweep would leave."""
+    for sweep in numbered(Path(config.hydra.sweep.dir)):
+        paths = missing_paths(sweep)
+        with suppress(FileExistsError):
+            sweep.mkdir(parents=True)
+            break
+    with read_write(config.hydra):
+        config.hydra.sweep.dir = str(sweep)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{sweep}'")  # from which Hydra composes each run
+    return paths
 
 
 def missing_paths(sweep: Path) -> list[Path]:
@@ -25,7 +40,7 @@ def removed_if_refused(sweep: Path, new_paths: Sequence[Path]) -> Iterator[None]
     """Remove these paths if the sweep is refused before it has runs, unless another process uses the folder."""
     try:
         yield
-    except (UserError, HydraException, OmegaConfBaseException):
+    except (UserError, HydraException, OmegaConfBaseException, SystemExit):  # a dry run exits, too
         from grok.records.sweep import MANIFEST  # imports xarray, for which a single run's command line need not wait
 
         with suppress(UserError), lock_dir(sweep, key="hydra.sweep.dir"):

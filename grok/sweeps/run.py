@@ -40,7 +40,8 @@ class Run:
 class Outcome:
     """How a run ended. A diverged run has failed, although it trained and wrote all its files."""
 
-    status: Literal["done", "skipped", "failed"]  # skipped: it was finished before
+    # skipped: it was finished before; stopped: another run failed before it was finished (`stop_on_failure`)
+    status: Literal["done", "skipped", "failed", "stopped"]
     objective: float | None = None
     error: str = ""
     trained: bool = True

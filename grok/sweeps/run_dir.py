@@ -8,7 +8,8 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ LOCK = ".lock"
 FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, CHECKPOINT, WEIGHTS)
 
 
+class _InUseError(UserError):
+    """Another process has locked the folder."""
+
+
 @contextmanager
 def acquire_run_dir(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
     """Reserve the folder for this process and this configuration; yields whether the run needs training.
@@ -35,20 +40,43 @@ def acquire_run_dir(folder: Path, config: Mapping[str, Any]) -> Iterator[bool]:
 
 
 @contextmanager
-def lock_dir(folder: Path, *, key: str) -> Iterator[None]:
-    """Make the folder and lock it against other processes; remove it again if nothing was written.
+def lock_dir(folder: Path, *, key: str) -> Iterator[Path]:
+    """Make the folder and lock it against other processes; remove it again if nothing was written. Yields the folder.
 
     Raises:
         UserError: the folder, which the user set by `key`, cannot be written, or another process is using it.
     """
     lock = _acquire_lock(folder, key)
     try:
-        yield
+        yield folder
     finally:
         if [path.name for path in folder.glob("*")] == [LOCK]:  # a mistake was found before anything was written
             (folder / LOCK).unlink()
             folder.rmdir()
         os.close(lock)
+
+
+@contextmanager
+def lock_new_dir(folder: Path, *, key: str) -> Iterator[Path]:
+    """As `lock_dir`, but of the first of `folder`, `folder_2`, … that is empty and that no other process uses.
+
+    Runs that begin in the same second have the same default folder.
+    """
+    for candidate in numbered(folder):
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(lock_dir(candidate, key=key))
+            except _InUseError:
+                continue
+            if [path.name for path in candidate.iterdir()] == [LOCK]:
+                yield candidate
+                return
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """The folders `folder`, `folder_2`, `folder_3`, …"""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}_{number}") for number in count(2))
 
 
 def _acquire_lock(folder: Path, key: str) -> int:
@@ -62,7 +90,7 @@ def _acquire_lock(folder: Path, key: str) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise UserError(f"{key}={folder}: another process is training there") from error
+        raise _InUseError(f"{key}={folder}: another process is training there") from error
     except OSError:
         return lock  # a file system without locks, as on some clusters: continue without one
     return lock

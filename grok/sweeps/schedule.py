@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-import psutil
 import torch
 
 from grok.sweeps.run import Run
 from grok.training.batching import can_batch, shared_config
 from grok.training.build import build, select_device
+from grok.training.free_memory import free_bytes
 from grok.training.module import ReplicaModule
 
 MAX_MEMORY_SHARE = 0.5  # the share of the free memory that a batch may fill
@@ -38,12 +38,22 @@ def split_to_fit_memory(runs: Sequence[Run]) -> Iterator[list[Run]]:
 def _max_runs(run: Run) -> int:
     """How many runs such as this one fit into memory; 0 if it cannot be built, which is reported when it is trained."""
     try:
-        one, _ = build([run.config])
-        two, _ = build([run.config, {**run.config, "seed": run.config["seed"] + 1}])
+        added = estimated_bytes([run, run]) - estimated_bytes([run])
     except Exception:
         return 0
-    available = _free_bytes(select_device(run.config)) * MAX_MEMORY_SHARE
-    return max(1, int(available / (_bytes_per_replica(one) + _bytes_of_examples(two) - _bytes_of_examples(one))))
+    return max(1, int(free_bytes(select_device(run.config)) * MAX_MEMORY_SHARE / added))
+
+
+def estimated_bytes(runs: Sequence[Run]) -> int:
+    """The memory in which a batch of runs trains.
+
+    Raises:
+        UserError: a run cannot be built.
+    """
+    configs = [{**runs[0].config, "seed": runs[0].config["seed"] + number} for number in range(min(len(runs), 2))]
+    one, examples = build(configs[:1])[0], _bytes_of_examples(build(configs)[0])
+    added = examples - _bytes_of_examples(one) if len(runs) > 1 else 0
+    return examples + added * (len(runs) - len(configs)) + _bytes_per_replica(one) * len(runs)
 
 
 def _split_evenly(runs: Sequence[Run], max_runs: int) -> Iterator[list[Run]]:
@@ -82,10 +92,3 @@ def _bytes_of_examples(module: ReplicaModule) -> int:
     tensors = [tensor for each in stored for tensor in (each.inputs, each.targets)]
     tensors += [tensor for dataset in datasets for tensor in (dataset.indices, dataset.indices)]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
-def _free_bytes(device: torch.device) -> int:
-    """Free memory on the device of the replicas."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return int(psutil.virtual_memory().available)

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from grok.configuration import COMMAND_KEYS
 from grok.records.sweep import variables_of_run
 from grok.reports.study.reading import read_study
 from grok.reports.study.study import Study
@@ -20,7 +21,17 @@ from grok.sweeps.composition import resolved_run
 from grok.training.build import build
 
 # Keys that can be set for a study without altering its result.
-NEUTRAL_KEYS = ("cluster", "compile", "device", "hydra", "logger", "save_every_seconds", "scale", "study")
+NEUTRAL_KEYS = (
+    *COMMAND_KEYS,
+    "cluster",
+    "compile",
+    "device",
+    "hydra",
+    "logger",
+    "save_every_seconds",
+    "scale",
+    "study",
+)
 TRIAL_SCALE = "smoke"  # its runs are small enough to be evaluated once before training
 TRIAL_SECONDS = 2.0  # no trial starts after this time
 IGNORED = ("logger", "save_every_seconds", "scale", "device", "cluster")  # by a trial

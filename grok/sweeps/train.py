@@ -18,6 +18,7 @@ from grok.sweeps.batch import Context, EndedRun, train_together
 from grok.sweeps.run import Outcome, Run, planned_steps, previous_outcome
 from grok.sweeps.run_dir import acquire_run_dir
 from grok.sweeps.schedule import split_to_fit_memory
+from grok.training.free_memory import as_user_error
 from grok.training.interruption import Interruption
 from grok.training.progress import Progress
 
@@ -31,7 +32,10 @@ def train_run(run: Run) -> Outcome:
     """
     console = Console(highlight=False, soft_wrap=True, markup=False)
     with Interruption() as interruption, Progress(console, [run.config["steps"]]) as progress:
-        (ended,) = train_together([run], Context(console, progress, interruption, sweep=None))
+        try:
+            (ended,) = train_together([run], Context(console, progress, interruption, sweep=None))
+        except Exception as error:
+            raise as_user_error(error) from error
     assert ended.summary, "a run that has trained has a summary"
     console.print(summary_table(ended.summary))
     for name in (FIGURE, PAGE, RECORD):
@@ -50,6 +54,9 @@ def train_batch(runs: Sequence[Run], context: Context) -> list[Outcome]:
         with ExitStack() as run_dirs:
             waiting = []
             for run in part:
+                if context.failures.has_stopped:
+                    outcomes[run.folder] = Outcome("stopped", trained=False)
+                    continue
                 try:
                     if run_dirs.enter_context(acquire_run_dir(run.folder, run.config)):
                         waiting.append(run)
@@ -57,6 +64,7 @@ def train_batch(runs: Sequence[Run], context: Context) -> list[Outcome]:
                     outcomes[run.folder] = previous_outcome(run)
                 except UserError as error:
                     outcomes[run.folder] = Outcome("failed", error=str(error), trained=False)
+                    context.failures.note(outcomes[run.folder])
                 context.progress.skip(planned_steps(run), runs=1)
             outcomes |= {ended.run.folder: ended.outcome for ended in _train_or_split(waiting, context)}
     return [outcomes[run.folder] for run in runs]
@@ -68,15 +76,16 @@ def _train_or_split(runs: Sequence[Run], context: Context) -> list[EndedRun]:
     A value that one run's task refuses, or too little memory for all of them, therefore stops no other run.
     """
     ended: list[EndedRun] = []
-    if not runs:
-        return ended
+    if not runs or context.failures.has_stopped:
+        return _stopped(runs)
     try:
         for each in train_together(runs, context):
             ended.append(each)  # keeps the runs that end before an error
-        return ended
+            if context.failures.has_stopped:
+                break
+        return [*ended, *_stopped(_others(runs, ended))]
     except Exception as error:
-        folders = {each.run.folder for each in ended}
-        rest = [run for run in runs if run.folder not in folders]
+        rest = _others(runs, ended)
         if len(rest) == 1:
             return [*ended, _failed(rest[0], error, context)]
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -89,8 +98,19 @@ def _train_or_split(runs: Sequence[Run], context: Context) -> list[EndedRun]:
     return [*ended, *_train_or_split(rest[:half], context), *_train_or_split(rest[half:], context)]
 
 
+def _others(runs: Sequence[Run], ended: Sequence[EndedRun]) -> list[Run]:
+    """The runs that have not ended."""
+    folders = {each.run.folder for each in ended}
+    return [run for run in runs if run.folder not in folders]
+
+
+def _stopped(runs: Sequence[Run]) -> list[EndedRun]:
+    return [EndedRun(run, Outcome("stopped", trained=False)) for run in runs]
+
+
 def _failed(run: Run, error: Exception, context: Context) -> EndedRun:
     """A run that failed, with its error written to its folder if that is possible."""
+    error = as_user_error(error)
     is_mistake = isinstance(error, UserError)
     line = str(error) if is_mistake else f"{type(error).__name__}: {error}".splitlines()[0]
     text = line if is_mistake else "".join(traceback.format_exception(error))
@@ -98,4 +118,6 @@ def _failed(run: Run, error: Exception, context: Context) -> EndedRun:
         with suppress(UserError):  # the error already says that the folder cannot be written
             write_text(run.folder / ERROR, text.rstrip() + "\n")
     context.progress.skip(planned_steps(run), runs=1)
-    return EndedRun(run, Outcome("failed", error=line, trained=False))
+    outcome = Outcome("failed", error=line, trained=False)
+    context.failures.note(outcome)
+    return EndedRun(run, outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,7 +50,9 @@ class Data:
     provenance: Provenance
     sample: Callable[[int, Generator], tuple[Tensor, Tensor]] | None = None
     """Samples n new inputs and targets. A task that has it trains every step on a batch of these, and measures training
-    accuracy on `train`; other tasks train on `train`, epoch by epoch."""
+    accuracy on `train`; other tasks train on `train`, as their `sampling` says."""
+    reference_batches: Callable[[int], Iterator[Int[Tensor, " example"]]] | None = None
+    """From a batch size, the positions in `train` of each step's batch, as the reference code draws them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ class Task(ABC):
     """
 
     per_replica_keys: ClassVar[Collection[str]] = ()  # keys in which the replicas of a batch may differ
+    sampling: str = "epochs"  # or fresh: each step draws its batch from all training examples
     thresholds: Thresholds | None = None  # None: the task has no phases, and their keys in the summary are null
 
     @property

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from grok.checks import UserError, check_choice, check_float, check_int
 from grok.models.mlp import ACTIVATIONS, Mlp
+from grok.models.model import MAX_DEPTH
 from grok.models.spec import Spec, Values, Vectors
 from grok.random_streams import RandomStreams
 from grok.science.losses import squared_error
@@ -40,13 +41,14 @@ class TeacherStudent(Task):
     thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
-        for key in ("n_train", "n_test", "n_inputs", "n_outputs", "teacher_depth", "teacher_width"):
+        for key in ("n_train", "n_test", "n_inputs", "n_outputs", "teacher_width"):
             check_int(f"task.{key}", getattr(self, key), minimum=1)
         if self.intrinsic_dimension is not None:
             check_int("task.intrinsic_dimension", self.intrinsic_dimension, minimum=1)
             if self.intrinsic_dimension > self.n_inputs:
                 given = f"task.intrinsic_dimension={self.intrinsic_dimension}"
                 raise UserError(f"{given}: must be at most task.n_inputs={self.n_inputs}")
+        check_int("task.teacher_depth", self.teacher_depth, minimum=1, maximum=MAX_DEPTH)
         check_choice("task.teacher_activation", self.teacher_activation, ACTIVATIONS)
         check_float("task.tolerance", self.tolerance, above=0)
 

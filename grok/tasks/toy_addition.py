@@ -3,8 +3,10 @@ of each result is a fixed random vector."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -24,6 +26,7 @@ from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
 LOSSES = ("squared_error", "cross_entropy")
 RNGS = ("ours", "reference")
+SAMPLINGS = ("epochs", "fresh")
 MAX_P = 200  # the largest p: the templates of all pairs take 240 p³ bytes per replica, here 2 GB
 
 
@@ -45,6 +48,7 @@ class ToyAddition(Task):
     loss: str
     template_dimension: int
     rng: str
+    sampling: str
     thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
@@ -54,8 +58,7 @@ class ToyAddition(Task):
         check_choice("task.loss", self.loss, LOSSES)
         check_int("task.template_dimension", self.template_dimension, minimum=1)
         check_choice("task.rng", self.rng, RNGS)
-        if self.rng == "reference" and self.operation in ON_S3:
-            raise UserError(f"task.rng=reference: supports sums only, not task.operation={self.operation}")
+        check_choice("task.sampling", self.sampling, SAMPLINGS)
 
     @property
     def spec(self) -> Spec:
@@ -90,7 +93,13 @@ class ToyAddition(Task):
             split=f"{self.n_train:,} pairs drawn by {generator}; tested on the other {len(test):,}",
             message=f"{name}: training on {self.n_train:,} of {len(pairs):,} pairs",
         )
-        return Data(Examples(pairs, targets, train), Examples(pairs, targets, test), provenance)
+        reference_batches = partial(self._reference_batches, streams) if self._is_reference else None
+        return Data(
+            Examples(pairs, targets, train),
+            Examples(pairs, targets, test),
+            provenance,
+            reference_batches=reference_batches,
+        )
 
     def validate(self, model: Model) -> None:
         """Require the task's way to combine embeddings and, with `rng=reference`, the model of the reference.
@@ -101,30 +110,32 @@ class ToyAddition(Task):
         if isinstance(model, EmbeddingDecoder) and (model.combine == "sum") == (self.operation in ON_S3):
             allowed = "matrix_product (with model.d_embedding=9)" if self.operation in ON_S3 else "sum"
             raise UserError(f"model.combine={model.combine}: must be {allowed} for task.operation={self.operation}")
-        is_reference = isinstance(model, EmbeddingDecoder) and model.combine == "sum" and model.embedding_bound == 0.5
+        bound = 0.05 if self.operation in ON_S3 else 0.5
+        is_reference = isinstance(model, EmbeddingDecoder) and model.embedding_bound == bound
         if self._is_reference and not is_reference:
-            raise UserError(
-                "task.rng=reference: needs model=embedding_decoder, model.combine=sum and model.embedding_bound=0.5"
-            )
+            raise UserError(f"task.rng=reference: needs model=embedding_decoder and model.embedding_bound={bound}")
 
     def initial_weights(self, model: Model, streams: RandomStreams) -> dict[str, Tensor]:
         """The initial weights of the reference code with `rng=reference`, else an empty dict: the model's own.
 
-        The reference draws them after `torch.manual_seed(seed)`, the embeddings first.
+        The reference draws them after `torch.manual_seed(seed)`: the embeddings, then the decoder. For permutations it
+        draws an encoder that it does not use, the decoder, then the embeddings.
         """
         if not self._is_reference:
             return {}
         assert isinstance(model, EmbeddingDecoder), "validated before training"
-        n_tokens, d_embedding = model.token_embedding.shape[1:]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(streams.seed)
-            weights = {"embeddings.weight": torch.rand(n_tokens, d_embedding) - 0.5}
-            for name, weight in model.named_parameters():
-                if name.startswith("decoder.") and name.endswith(".weight"):
-                    layer = nn.Linear(*weight.shape[1:])
-                    weights[name] = layer.weight.detach().T
-                    weights[name.replace("weight", "bias")] = layer.bias.detach().unsqueeze(0)
-        return weights
+            if self.operation not in ON_S3:
+                return {**_reference_embeddings(model), **_reference_decoder(model)}
+            weights = [
+                each for name, each in model.named_parameters() if name.endswith(".weight") and "decoder" in name
+            ]
+            hidden = [each.shape[2] for each in weights[:-1]]
+            for n_in, n_out in pairwise([1, *hidden, model.token_embedding.shape[2]]):
+                nn.Linear(n_in, n_out)  # the encoder
+            decoder = _reference_decoder(model)
+            return {**decoder, **_reference_embeddings(model)}
 
     def example_loss(
         self, outputs: Float[Tensor, "*batch out"], targets: Float[Tensor, "*batch result out"] | Int[Tensor, "*batch"]
@@ -155,14 +166,40 @@ class ToyAddition(Task):
         order = torch.randperm(n_pairs(self.operation, self.p), generator=streams.generator("split"))
         return templates, order
 
-    def _reference_draw(self, streams: RandomStreams) -> tuple[Float[Tensor, "result out"], Int[Tensor, " pair"]]:
+    def _reference_draw(
+        self, streams: RandomStreams, rng: np.random.RandomState | None = None
+    ) -> tuple[Float[Tensor, "result out"], Int[Tensor, " pair"]]:
         """Templates, and an order of all pairs: the reference's training pairs in its order, then the others."""
-        rng = np.random.RandomState(streams.seed)
+        rng = rng or np.random.RandomState(streams.seed)
         templates = rng.normal(0, 1, size=(n_results(self.operation, self.p), self.spec.outputs.n))
         n = n_pairs(self.operation, self.p)
         train = rng.choice(n, self.n_train, replace=False)
         order = np.concatenate([train, np.setdiff1d(np.arange(n), train)])
         return torch.from_numpy(templates), torch.from_numpy(order)
+
+    def _reference_batches(self, streams: RandomStreams, batch_size: int) -> Iterator[Int[Tensor, " example"]]:
+        """The positions among the training pairs of each step's batch: the draws after those of the data."""
+        rng = np.random.RandomState(streams.seed)
+        self._reference_draw(streams, rng)
+        while True:
+            yield torch.from_numpy(rng.choice(self.n_train, batch_size, replace=False))
+
+
+def _reference_embeddings(model: EmbeddingDecoder) -> dict[str, Tensor]:
+    """Embeddings as the reference draws them from torch's generator."""
+    shape = model.token_embedding.shape[1:]
+    return {"embeddings.weight": (torch.rand(*shape) - 0.5) * (2 * model.embedding_bound)}
+
+
+def _reference_decoder(model: EmbeddingDecoder) -> dict[str, Tensor]:
+    """A decoder of torch's layers, as the reference draws it."""
+    weights = {}
+    for name, weight in model.named_parameters():
+        if name.startswith("decoder.") and name.endswith(".weight"):
+            layer = nn.Linear(*weight.shape[1:])
+            weights[name] = layer.weight.detach().T
+            weights[name.replace("weight", "bias")] = layer.bias.detach().unsqueeze(0)
+    return weights
 
 
 @lru_cache(maxsize=4)

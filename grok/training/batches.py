@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Protocol
 
 import torch
@@ -137,6 +137,41 @@ class EpochBatches:
         generators = [streams.generator("batches", epoch) for streams in self.streams]
         orders = torch.stack([torch.randperm(indices.shape[1], generator=generator) for generator in generators])
         return list(indices.gather(1, orders.to(indices.device, non_blocking=True)).split(self.batch_size, dim=1))
+
+
+class FreshBatches:
+    """A batch drawn in every step from all training examples, without replacement, by each replica's stream `batches`
+    or as the reference code draws it."""
+
+    def __init__(
+        self, dataset: ReplicaDataset, data: Sequence[Data], streams: Sequence[RandomStreams], batch_size: int
+    ) -> None:
+        self.dataset, self.data, self.streams, self.batch_size = dataset, data, streams, batch_size
+        self.drawn: list[Iterator[Tensor | None]] = []  # of the reference, from `next_step` on
+        self.next_step = 0
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        indices = self.dataset.indices
+        positions = torch.stack([*self._positions(step)])
+        return self.dataset.gather(indices.gather(1, positions.to(indices.device, non_blocking=True)))
+
+    def _positions(self, step: int) -> Iterator[Int[Tensor, " example"]]:
+        """The positions of each replica's batch among its training examples."""
+        n_examples = self.dataset.indices.shape[1]
+        for streams, reference in zip(self.streams, self._reference_positions(step), strict=True):
+            order = torch.randperm(n_examples, generator=streams.generator("batches", step))
+            yield order[: self.batch_size] if reference is None else reference
+
+    def _reference_positions(self, step: int) -> list[Tensor | None]:
+        """The positions that the reference draws, for the replicas that follow it; its draws depend on earlier ones."""
+        if step < self.next_step or not self.drawn:
+            made = [each.reference_batches for each in self.data]
+            self.drawn = [repeat(None) if each is None else each(self.batch_size) for each in made]
+            self.next_step = 0
+        while self.next_step <= step:
+            self.latest = [next(each) for each in self.drawn]
+            self.next_step += 1
+        return self.latest
 
 
 class OnlineBatches:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from grok.checks import UserError
+from grok.checks import UserError, as_typed_value
 from grok.configuration import differences, leaves
 from grok.measures.snapshot import Measure
 from grok.models.model import Model, models_that_fit
@@ -18,9 +18,10 @@ from grok.optimizers.schedule import Schedule
 from grok.optimizers.transforms.transform import Transform
 from grok.random_streams import RandomStreams
 from grok.tasks.task import Data, Task
-from grok.training.batches import BatchSource, EpochBatches, OnlineBatches, ReplicaDataset, check_data
+from grok.training.batches import BatchSource, EpochBatches, FreshBatches, OnlineBatches, ReplicaDataset, check_data
 from grok.training.batching import class_attribute, shared_config
 from grok.training.evaluation_steps import evaluation_steps
+from grok.training.free_memory import check_weights_fit, refuse_too_large
 from grok.training.instantiation import check_base, instantiate_as, instantiate_cached
 from grok.training.kept_steps import KeptSteps
 from grok.training.module import ReplicaModule
@@ -43,20 +44,19 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
     first = settings[0]
     streams = [RandomStreams(each.seed) for each in settings]
     tasks = [check_base(instantiate_cached(config["task"], "task"), Task, "task") for config in configs]
-    data = [task.data(stream) for task, stream in zip(tasks, streams, strict=True)]
-    for task, each in zip(tasks, data, strict=True):
-        check_data(task, each)
+    data = [_data(config["task"], task, stream) for task, stream in zip(tasks, streams, strict=True)]
     if first.stop_when_grokked and tasks[0].thresholds is None:
         raise UserError("stop_when_grokked=true: this task has no thresholds (task.thresholds)")
     dtype = DTYPES[first.precision]
     model = _model(configs, tasks, streams, init_scales=[each.init_scale for each in settings]).to(dtype)
+    check_weights_fit(model, select_device(config))
     train = ReplicaDataset([each.train for each in data], dtype=dtype)
     test = ReplicaDataset([each.test for each in data], dtype=dtype, other=train)
     module = ReplicaModule(
         model=model,
         task=tasks[0],
         replicas=[*zip(tasks, streams, strict=True)],
-        batches=_batches(train, data, streams, first.batch_size),
+        batches=_batches(tasks[0], train, data, streams, first.batch_size),
         train=train,
         test=test,
         optimizer_settings=[_optimizer_settings(config["optimizer"]) for config in configs],
@@ -81,7 +81,8 @@ def make_model(configs: Sequence[Mapping[str, Any]], task: Task, generators: Seq
     _check_fit(configs[0]["model"], task)
     values = _replica_values([config["model"] for config in configs])
     derived = {**values, "inputs": task.spec.inputs, "n_outputs": task.spec.outputs.n, "generators": generators}
-    return instantiate_as(Model, configs[0]["model"], "model", **derived)
+    with refuse_too_large("model", configs[0]["model"]):
+        return instantiate_as(Model, configs[0]["model"], "model", **derived)
 
 
 def select_device(config: Mapping[str, Any]) -> torch.device:
@@ -117,6 +118,14 @@ def _first_checked(configs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         if different := [*differences(shared, shared_config(config))]:
             raise ValueError(f"batched replicas must agree in {', '.join(different)}")
     return first
+
+
+def _data(config: Mapping[str, Any], task: Task, streams: RandomStreams) -> Data:
+    """The data of a replica, which have the shapes of the task's spec."""
+    with refuse_too_large("task", config):
+        data = task.data(streams)
+    check_data(task, data)
+    return data
 
 
 def _model(
@@ -184,7 +193,8 @@ def _transforms(configs: Sequence[Mapping[str, Any]], streams: Sequence[RandomSt
     for name, config in configs[0].items():
         key = f"optimizer.transforms.{name}"
         if not isinstance(config, Mapping | None):
-            raise UserError(f"{key}={config}: must have keys with values; +optimizer/transform={name} adds a transform")
+            given = f"{key}={as_typed_value(config)}"
+            raise UserError(f"{given}: must have keys with values; +optimizer/transform={name} adds a transform")
         if config is not None:
             values = _replica_values([each[name] for each in configs])
             try:
@@ -204,11 +214,23 @@ def _load_initial_weights(model: Model, tasks: Sequence[Task], streams: Sequence
 
 
 def _batches(
-    train: ReplicaDataset, data: Sequence[Data], streams: Sequence[RandomStreams], batch_size: int | None
+    task: Task,
+    train: ReplicaDataset,
+    data: Sequence[Data],
+    streams: Sequence[RandomStreams],
+    batch_size: int | None,
 ) -> BatchSource:
-    """New examples in every step if the tasks sample them, else epochs over the training set."""
-    samplers = [each.sample for each in data if each.sample is not None]
-    return OnlineBatches(train, samplers, streams, batch_size) if samplers else EpochBatches(train, streams, batch_size)
+    """New examples in every step if the tasks sample them, else batches of the training set.
+
+    A batch that is drawn afresh has at most all training examples, as in the reference code.
+    """
+    if samplers := [each.sample for each in data if each.sample is not None]:
+        return OnlineBatches(train, samplers, streams, batch_size)
+    if task.sampling == "epochs":
+        return EpochBatches(train, streams, batch_size)
+    if batch_size is None or batch_size >= train.indices.shape[1]:
+        return EpochBatches(train, streams, None)
+    return FreshBatches(train, data, streams, batch_size)
 
 
 def _measures(configs: Mapping[str, Any], task: Task, model: Model) -> list[Measure]:

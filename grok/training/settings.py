@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from grok.checks import UserError, check_bool, check_choice, check_float, check_int, unknown_key
-from grok.configuration import SWEEP_GROUPS
+from grok.checks import UserError, as_typed_value, check_bool, check_choice, check_float, check_int, unknown_key
+from grok.configuration import COMMAND_KEYS, SWEEP_GROUPS
 from grok.old_names import refuse_old_keys
 
 PRECISIONS = ("float64", "float32", "bfloat16")
@@ -62,9 +62,8 @@ class Settings:
         refuse_unknown_keys(config)
         for group in GROUPS:
             if not isinstance(config.get(group), Mapping):
-                raise UserError(
-                    f"{group}={config.get(group)}: must be the name of a configuration, or keys with values"
-                )
+                chosen = f"{group}={as_typed_value(config.get(group))}"
+                raise UserError(f"{chosen}: must be the name of a configuration, or keys with values")
         given = {**config, **{f"{group}.{key}": value for group in NESTED for key, value in config[group].items()}}
         return cls(**{field.name: given.get(_key(field.name), "<missing>") for field in fields(cls)})
 
@@ -102,17 +101,20 @@ def check_setting(key: str, value: Any) -> None:
             check_choice(key, value, PRODUCTS)
         case "compile":
             if value not in (True, False, "auto"):
-                raise UserError(f"{key}={value}: must be true, false or auto")
+                raise UserError(f"{key}={as_typed_value(value)}: must be true, false or auto")
         case "device":
             if not isinstance(value, str) or value.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
-                raise UserError(f"{key}={value}: must be auto, cpu, cuda, cuda:<number> or mps")
+                raise UserError(f"{key}={as_typed_value(value)}: must be auto, cpu, cuda, cuda:<number> or mps")
         case "start_from":
             if value is not None and (not isinstance(value, str) or not value):
-                raise UserError(f"{key}={value}: must be <run folder> or <run folder>@<step>")
+                raise UserError(f"{key}={as_typed_value(value)}: must be <run folder> or <run folder>@<step>")
         case "start_with":
             check_choice(key, value, STARTS)
         case "stop_when_grokked" | "keep_weights.last" | "keep_weights.optimizer":
             check_bool(key, value)
+        case "objective":
+            if not isinstance(value, str):
+                raise UserError(f"{key}={as_typed_value(value)}: must be the name of a number in the summary")
         case "save_every_seconds":
             check_float(key, value, minimum=0)
 
@@ -126,5 +128,5 @@ def refuse_unknown_keys(config: Mapping[str, Any]) -> None:
     own = [field.name for field in fields(Settings) if "." not in _key(field.name)]
     known = [*own, *GROUPS, "measure", "name", "objective", "plot"]
     for key in config:
-        if key not in known and key not in SWEEP_GROUPS:
+        if key not in (*known, *SWEEP_GROUPS, *COMMAND_KEYS):
             raise unknown_key(f"{key}={config[key]}", key, known)

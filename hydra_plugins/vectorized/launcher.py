@@ -15,7 +15,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from grok.sweeps.refused_sweep import missing_paths, removed_if_refused
+from grok.sweeps.refused_sweep import make_new_sweep_dir, missing_paths, removed_if_refused
 
 
 class Vectorized(Launcher):
@@ -23,16 +23,19 @@ class Vectorized(Launcher):
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
+        self.ended: list[Any] = []  # the outcomes of all calls, of which an optimizing sweeper makes several
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
-        self.new_paths = missing_paths(Path(config.hydra.sweep.dir))  # the sweeper writes there after this
+        is_given = any(each.startswith("hydra.sweep.dir=") for each in config.hydra.overrides.hydra)
+        self.new_paths = missing_paths(Path(config.hydra.sweep.dir)) if is_given else make_new_sweep_dir(config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from grok.sweeps.launch import launch  # imports torch and Lightning, which a single run's command line avoids
 
         with removed_if_refused(Path(self.config.hydra.sweep.dir), self.new_paths):
-            return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **self.settings)
+            settings = {**self.settings, "ended": self.ended}
+            return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **settings)
 
 
 class Grid(BasicSweeper):

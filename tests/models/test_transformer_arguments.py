@@ -46,7 +46,7 @@ def test_a_head_count_that_does_not_divide_the_width_is_a_one_line_error(command
     [
         (dict(attention_coefficient=1.5), "must be a number at least 0 and at most 1"),
         (dict(activation="tanh"), "must be one of relu, gelu"),
-        (dict(depth=0), "must be an integer of at least 1"),
+        (dict(depth=0), "must be an integer from 1 to 1,000"),
         (dict(heads=0), "must be an integer of at least 1"),
         (dict(d_head=0), "must be an integer of at least 1"),
         (dict(dropout=1), "must be a number at least 0 and below 1"),

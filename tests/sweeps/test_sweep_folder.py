@@ -1,11 +1,14 @@
 """A sweep's folder: one Dataset of all runs, resumed and extended in place, never overwritten."""
 
 import json
+import math
 
 import numpy as np
+import pytest
 
 import grok
 from grok.records.sweep import write_manifest
+from grok.reports.sweep.page import sweep_page
 from grok.sweeps.run_dir import lock_dir
 from tests.conftest import TINY
 from tests.sweeps.sweep import SWEEP, run_folders
@@ -94,3 +97,30 @@ def test_a_sweep_over_tasks_has_the_name_of_its_first_run(command, tmp_path):
     options = ("logger=none", "steps=2", "plot=[]", "measure=[weight_norm]", "hydra.sweep.dir=sweep")
     assert command("-m", "task=teacher_student,toy_addition", *options)[0] in (0, None)
     assert grok.load(tmp_path / "sweep").attrs["name"] == "teacher_student"
+
+
+@pytest.mark.parametrize(
+    ("swept", "axis"),
+    [
+        ("+optimizer.param_groups.last_layer.lr=0.1,nan,0.01,abc", [0.01, 0.1]),  # refused values are on no axis
+        ("optimizer.schedule.decay_until=10,inf,2,x,null", ["2", "10", "null"]),
+    ],
+)
+def test_a_value_that_is_refused_costs_neither_the_ending_nor_the_numbers_of_an_axis(command, tmp_path, swept, axis):
+    assert command("-m", *TINY, "steps=2", "plot=[]", "seed=0,1", swept, "hydra.sweep.dir=sweep")[0] == 1
+    assert {line.split()[0] for line in command.output.splitlines() if line.startswith("  ")} >= {"done", "failed"}
+    assert (tmp_path / "sweep" / "report.html").exists()
+    key = swept.lstrip("+").partition("=")[0]
+    assert grok.load(tmp_path / "sweep")[key].values.tolist() == axis
+
+
+def test_nan_and_infinity_are_places_of_an_axis(tmp_path, run):
+    manifest = {}
+    for number, value in enumerate((2.0, math.nan, math.inf, math.nan)):
+        folder = run("steps=2", f"seed={number % 2}", folder=f"sweep/{number}")
+        manifest[folder.name] = {"objective": value, "seed": number // 2}
+    write_manifest(tmp_path / "sweep", manifest)
+    dataset = grok.load(tmp_path / "sweep")
+    np.testing.assert_array_equal(dataset["objective"].values, [2, np.inf, np.nan])
+    assert dataset["last_step"].notnull().values.tolist() == [[True, False], [False, True], [True, True]]
+    assert '"ticks": [2.0, "inf", "nan"]' in sweep_page(dataset)

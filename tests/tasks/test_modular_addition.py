@@ -107,7 +107,7 @@ def test_every_operation_has_data_and_a_name_that_the_command_line_can_parse(ope
         (("task.fraction=0.0",), "task.fraction=0.0: must be a number above 0 and below 1"),
         (("task.fraction=0.001",), "task.fraction=0.001: gives no training example out of 121 pairs"),
         (("task.operation=plus",), f"task.operation=plus: must be one of {', '.join(OPERATIONS)}"),
-        (("task.labels=true",), "task.labels=True: must be text; a number in quotes is text"),
+        (("task.labels=true",), "task.labels=true: must be text; a number in quotes is text"),
         (
             ("task.labels=random", "task.label_noise=0.1"),
             "task.label_noise=0.1: needs task.labels=operation, not task.labels=random",

@@ -182,10 +182,7 @@ def test_embeddings_and_decoder_can_have_their_own_hyperparameters():
         ({"p": 201}, "task.p=201: must be an integer from 3 to 200"),
         ({"loss": "hinge"}, "task.loss=hinge: must be one of squared_error, cross_entropy"),
         ({"rng": "mine"}, "task.rng=mine: must be one of ours, reference"),
-        (
-            {"operation": "compose_s3", "n_train": 24, "rng": "reference"},
-            "task.rng=reference: supports sums only, not task.operation=compose_s3",
-        ),
+        ({"sampling": "new"}, "task.sampling=new: must be one of epochs, fresh"),
     ],
 )
 def test_an_invalid_value_is_a_one_line_error(changes, line):
@@ -200,7 +197,7 @@ def test_an_invalid_value_is_a_one_line_error(changes, line):
         (
             "model",
             {"embedding_bound": 0.1},
-            "task.rng=reference: needs model=embedding_decoder, model.combine=sum and model.embedding_bound=0.5",
+            "task.rng=reference: needs model=embedding_decoder and model.embedding_bound=0.5",
         ),
         (
             "model",

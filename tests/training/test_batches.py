@@ -5,8 +5,10 @@ import torch
 
 from grok.checks import UserError
 from grok.random_streams import RandomStreams
-from grok.tasks.task import Examples
-from grok.training.batches import EpochBatches, OnlineBatches, ReplicaDataset
+from grok.tasks.task import Data, Examples, Provenance
+from grok.training.batches import EpochBatches, FreshBatches, OnlineBatches, ReplicaDataset
+
+NONE = Examples(torch.empty(0), torch.empty(0), torch.empty(0, dtype=torch.long))
 
 
 def dataset(n_replicas: int, n: int, shared: bool) -> ReplicaDataset:
@@ -45,6 +47,19 @@ def test_a_batch_is_a_function_of_its_step():
     there = [forwards.batch(step)[0] for step in range(9)]
     back = [backwards.batch(step)[0] for step in reversed(range(9))][::-1]
     assert all(torch.equal(a, b) for a, b in zip(there, back, strict=True))
+
+
+def test_fresh_batches_are_drawn_from_all_examples_in_every_step_and_follow_from_the_step():
+    data, streams = dataset(2, 20, True), [RandomStreams(0), RandomStreams(1)]
+    ours = Data(NONE, NONE, Provenance(source="", split="", message=""))
+    forwards, backwards = (FreshBatches(data, [ours, ours], streams, batch_size=15) for _ in range(2))
+    there = [forwards.batch(step)[1] for step in range(9)]
+    back = [backwards.batch(step)[1] for step in reversed(range(9))][::-1]
+    assert all(torch.equal(a, b) for a, b in zip(there, back, strict=True))
+    for replica, indices in enumerate(data.indices):
+        own = {*data.tensors.targets[indices].tolist()}
+        steps = [{*batch[replica].tolist()} for batch in there]
+        assert all(len(each) == 15 and each <= own for each in steps) and len({*map(frozenset, steps)}) == 9
 
 
 def test_a_full_batch_is_all_examples_in_every_step():

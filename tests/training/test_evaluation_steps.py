@@ -2,6 +2,7 @@
 
 import pytest
 
+from grok.checks import UserError
 from grok.training.evaluation_steps import evaluation_steps
 
 
@@ -22,3 +23,11 @@ def test_an_extended_run_keeps_its_evaluation_steps(steps, every):
     )
     assert short == sorted(set(short)) and short[0] == 0 and short[-1] == steps
     assert set(short) - {steps} == {step for step in long if step < steps}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"), [({"every": 20}, "evaluate.every=20"), ({"per_decade": 10**12}, "evaluate.")]
+)
+def test_more_evaluations_than_memory_holds_are_one_line_at_once(changes, key):
+    with pytest.raises(UserError, match=rf"^{key}.*: the evaluations of [\d,]+ steps need [\d.]+ [PE]B of memory, and"):
+        evaluation_steps(10**14, **{"per_decade": 20, "every": None, **changes})

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from types import NoneType
 from typing import Any
 
-from grok.checks import UserError
+from grok.checks import UserError, as_typed_value
 from grok.reports.study.claim import Claim
 from grok.reports.study.short_form import check_keys, function
 from grok.reports.study.study import Study
@@ -37,7 +37,7 @@ def read_study(found: Mapping[str, Any]) -> Study:
         raise UserError(f"study.papers={found['papers']}: must be a list of papers, the main one first")
     for key in ("claims", "scales"):
         if not isinstance(found[key], Mapping):
-            raise UserError(f"study.{key}={found[key]}: must have keys with values")
+            raise UserError(f"study.{key}={as_typed_value(found[key])}: must have keys with values")
     defaults = _parts("study.claim_defaults", found.get("claim_defaults", {}), [*CLAIM_PARTS])
     claims = {str(name): _claim(f"study.claims.{name}", each, defaults) for name, each in found["claims"].items()}
     data = function("study.data", found["data"]) if found.get("data") else None
@@ -83,7 +83,7 @@ def _parts(key: str, given: Any, known: Sequence[str]) -> dict[str, Mapping[str,
         UserError: a key is unknown, or a part is empty.
     """
     if not isinstance(given, Mapping):
-        raise UserError(f"{key}={given}: must have keys with values")
+        raise UserError(f"{key}={as_typed_value(given)}: must have keys with values")
     check_keys(key, given, known)
     found = {}
     for name in (each for each in given if each != "claim"):
@@ -108,9 +108,9 @@ def _measurement(key: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(given["of"], str) and not _is_list(given["of"]):
         raise UserError(f"{key}.of={given['of']}: must be a quantity, or a list of quantities")
     if not isinstance(where, Mapping):
-        raise UserError(f"{key}.where={where}: must be {{swept key: value}}")
+        raise UserError(f"{key}.where={as_typed_value(where)}: must be {{swept key: value}}")
     if not isinstance(over, (list, tuple)):
-        raise UserError(f"{key}.over={over}: must be a list, such as [step]")
+        raise UserError(f"{key}.over={as_typed_value(over)}: must be a list, such as [step]")
     return {
         "quantity": given["of"],
         "where": where,

@@ -15,7 +15,7 @@ from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
-from grok.checks import UserError
+from grok.checks import UserError, as_typed_value
 from grok.reports import panels
 from grok.reports.study.signatures import nearest
 from grok.science import statistics
@@ -34,7 +34,7 @@ def function(key: str, value: Any) -> Callable[..., Any]:
     elif isinstance(value, str):
         name, given = value, None
     else:
-        raise UserError(f"{key}={value}: must be a function's name, or {{name: arguments}}")
+        raise UserError(f"{key}={as_typed_value(value)}: must be a function's name, or {{name: arguments}}")
     found = _find(key, str(name))
     key = f"{key}.{name}"
     arguments = _by_keyword(key, found, given)
@@ -130,7 +130,9 @@ def _instance(key: str, kind: Any, value: Any) -> Any:
         UserError: a field is unknown or missing.
     """
     if not isinstance(value, Mapping):
-        raise UserError(f"{key}={value}: must have the keys {', '.join(each.name for each in fields(kind))}")
+        raise UserError(
+            f"{key}={as_typed_value(value)}: must have the keys {', '.join(each.name for each in fields(kind))}"
+        )
     required = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
     check_keys(key, value, [each.name for each in fields(kind)], required)
     hints = get_type_hints(kind)

@@ -40,7 +40,7 @@ def sweep_page(dataset: xr.Dataset) -> str:
     if not axes:
         dataset, axes = (dataset, ["seed"]) if "seed" in dataset.dims else (dataset.expand_dims(run=[0]), ["run"])
     content: dict[str, Any] = {
-        "axes": [{"name": name, "ticks": dataset[name].values.tolist()} for name in axes],
+        "axes": [{"name": name, "ticks": [_tick(each) for each in dataset[name].values.tolist()]} for name in axes],
         "steps": dataset["step"].values.tolist(),
         "quantities": {name: QUANTITIES[name] for name in _quantities(dataset)},
         "phases": PHASE_COLORS,
@@ -56,6 +56,11 @@ def sweep_page(dataset: xr.Dataset) -> str:
         sweep=script_json(content),
         plotly=get_plotlyjs(),
     )
+
+
+def _tick(value: Any) -> Any:
+    """A coordinate for the page; NaN and infinity as text, which JSON does not have."""
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _quantities(dataset: xr.Dataset) -> list[str]:

@@ -87,7 +87,7 @@ def test_a_study_needs_its_papers_and_mechanism_and_has_no_other_keys():
         read_study({**STUDY, "claims": {}, "paper": "p"})
     with pytest.raises(UserError, match=r"study.papers=p: must be a list"):
         read_study({**STUDY, "claims": {}, "papers": "p"})
-    with pytest.raises(UserError, match=r"study.claims=None: must have keys with values"):
+    with pytest.raises(UserError, match=r"study.claims=null: must have keys with values"):
         read_study({**STUDY, "claims": None})
     with pytest.raises(UserError, match=r"study.claim_defaults: no key claim"):
         read_study({**STUDY, "claims": {}, "claim_defaults": {"claim": "x"}})

@@ -42,6 +42,8 @@ def test_a_study_of_this_project_has_no_mistake_at_any_scale(name, monkeypatch):
         config = compose("train", [f"study={name}"], return_hydra_config=True)
         for config.scale in ("smoke", "laptop", "paper"):
             found = study_setup.make_study(config)
+            if found.data is not None:  # checked with its data when it runs
+                continue
             if recorded is None:
                 recorded = study_setup.recorded_dims(
                     found, [f"study={name}"], lambda overrides: compose("train", overrides, return_hydra_config=True)
