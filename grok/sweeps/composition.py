@@ -47,7 +47,7 @@ def shell_command(overrides: Sequence[str], *more: str) -> str:
 
 def resolved_run(composed: DictConfig) -> dict[str, Any]:
     """The part of a composed configuration that defines a run, with all interpolations resolved."""
-    return run_config({str(key): _resolve(value) for key, value in composed.items()})
+    return {key: _resolve(value) for key, value in run_config(composed).items()}
 
 
 class _Composer:
