@@ -101,6 +101,7 @@ def test_a_damaged_compressed_file_is_a_one_line_error(tmp_path):
     assert error_of(path).startswith("cannot be read as .npz")
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_a_torch_file_with_any_damaged_byte_is_read_or_a_one_line_error(is_zip, tmp_path):
     path, draw = tmp_path / "weights.pt", random.Random(0)
