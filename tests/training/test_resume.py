@@ -194,6 +194,9 @@ def test_a_damaged_checkpoint_is_named_and_kept(short, run, damage):
     content = (short / "last.ckpt").read_bytes()
     damaged = {"text": b"no checkpoint", "cut": content[:5000], "empty": b""}[damage]
     (short / "last.ckpt").write_bytes(damaged)
-    with pytest.raises(UserError, match=r"last\.ckpt: cannot be read as a checkpoint"):
+    line = r"last\.ckpt: cannot be read as a checkpoint \(.*\)"
+    with pytest.raises(UserError, match=f"{line}; choose another hydra.run.dir$"):
         run("steps=20")
+    with pytest.raises(UserError, match=f"{line}$"):
+        grok.load_model(short)
     assert (short / "last.ckpt").read_bytes() == damaged
