@@ -1,4 +1,4 @@
-"""Measure a run at its kept steps, or a pretrained network of modular addition.
+"""Measure a run at its kept steps and its last checkpoint, or a pretrained network of modular addition.
 
 python -m grok.analyze runs/modular_addition/<time> [--step 1000] [--out folder]
 python -m grok.analyze weights.npz [--attention-coefficient 0] [--fraction 0.3] [--split-seed 1] [--out folder]
@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of a run; or file with the array names of Nanda et al. or of TransformerLens (.npz, .safetensors, "
         "or written by torch)",
     )
-    parser.add_argument("--step", type=int, help="of a run: this step alone (default: all kept steps, or the last)")
+    parser.add_argument(
+        "--step", type=int, help="of a run: this step alone (default: all kept steps and the last checkpoint)"
+    )
     parser.add_argument("--out", type=Path, help="folder for the record and the plots")
     file = parser.add_argument_group("what a file of weights does not say; a run's configuration says it")
     file.add_argument(
@@ -129,10 +131,10 @@ def _measure(options: argparse.Namespace) -> tuple[xr.Dataset, str]:
     given = {name: value for name in OF_FILES if (value := getattr(options, name)) is not None}
     if options.weights.is_dir():
         for name in given:
-            raise UserError(f"--{name.replace('_', '-')}: is for a file of weights; the run's configuration says it")
+            raise UserError(f"--{name.replace('_', '-')}: is only for weight files; a run folder already defines it")
         return measure_run(options.weights, options.step), ""
     if options.step is not None:
-        raise UserError(f"--step={options.step}: is for the folder of a run, not for a file")
+        raise UserError(f"--step={options.step}: is only for run folders, not for weight files")
     record, depth = _measure_file(options.weights, OF_FILES | given)
     if depth == 1 or "causal" in given:
         return record, ""

@@ -28,6 +28,7 @@ BASES = {
     "grok.tasks.task",
     "grok.models.model",
     "grok.models.network",
+    "grok.models.weight_files",
     "grok.measures.snapshot",
     "grok.optimizers.transforms.transform",
 }

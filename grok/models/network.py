@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from grok.checks import UserError
 from grok.models.model import Model
 
 
@@ -40,6 +44,25 @@ class Network(nn.Module):
         weights = {f"model.{name}": parameter.unsqueeze(0) for name, parameter in self.named_parameters()}
         outputs: Tensor = functional_call(self.__dict__["_computed"], weights, (inputs.unsqueeze(0),))
         return outputs.squeeze(0)
+
+
+def load_network(model: Model, weights: Mapping[str, Tensor], *, source: object, replica: int = 0) -> None:
+    """Load the weights of one network, without the replica axis, into a replica of the model.
+
+    Raises:
+        UserError: a name or a shape differs between `source`, where the weights are from, and the model.
+    """
+    own = {name: [*values.shape[1:]] for name, values in model.state_dict().items()}
+    found = {name: [*values.shape] for name, values in weights.items()}
+    for name in sorted(own.keys() ^ found.keys()):
+        there, here = (source, "this model") if name in found else ("this model", source)
+        raise UserError(f"{name} is in {there} but not in {here}")
+    for name in sorted(own):
+        if own[name] != found[name]:
+            raise UserError(f"{name} has shape {found[name]} in {source} but {own[name]} in this model")
+    with torch.no_grad():
+        for name, values in model.state_dict().items():
+            values[replica] = weights[name]
 
 
 class _AtEveryPosition(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from grok.checks import UserError
+from grok.models.network import load_network
 from grok.models.spec import TokenPairs
 from grok.models.transformer import Transformer
 from grok.models.weight_files import read_tensors
@@ -64,7 +65,7 @@ def load_weights(
     complete = _complete(arrays, layers, sizes)
     if "unembed.b_U" in complete:
         model.add_biases()
-    model.load_state_dict({name: array[None] for name, array in from_transformer_lens(complete).items()})
+    load_network(model, from_transformer_lens(complete), source=path)
     return model.to(dtype), sizes.n_classes
 
 

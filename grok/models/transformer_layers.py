@@ -55,7 +55,7 @@ def lookup(
 
 class Dropout(nn.Module):
     """In training, sets entries to 0 with probability `rate` and divides the others by 1 − rate (Srivastava et al.
-    2014). The entries are drawn from each replica's generator."""
+    2014). The entries are drawn from each replica's generator, or, without generators, from torch's own."""
 
     generators: Sequence[Generator] = ()
 
@@ -72,7 +72,8 @@ class Dropout(nn.Module):
         if not self.active:
             return x
         mask = x.new_empty(x.shape)
-        for replica_mask, generator in zip(mask, self.generators, strict=True):
+        generators: Sequence[Generator | None] = self.generators or [None] * len(mask)
+        for replica_mask, generator in zip(mask, generators, strict=True):
             replica_mask.bernoulli_(1 - self.rate, generator=generator)
         return x * mask / (1 - self.rate)
 

@@ -26,12 +26,14 @@ def to_transformer_lens(model: Network) -> tuple[dict[str, Tensor], dict[str, An
     """
     transformer = model.model
     if not isinstance(transformer, Transformer):
-        raise UserError(f"TransformerLens has transformers alone, not {type(transformer).__name__}")
+        raise UserError(f"only transformers can be exported, not {type(transformer).__name__}")
     block, *_ = transformer.blocks
     assert isinstance(block, Block)
     attention = block.attention
     if (coefficient := attention.coefficient.item()) != 1:
-        raise UserError(f"model.attention_coefficient={coefficient:g}: must be 1, TransformerLens has softmax alone")
+        raise UserError(
+            f"model.attention_coefficient={coefficient:g}: must be 1; TransformerLens has only softmax attention"
+        )
     weights = to_their_layout(model.state_dict(), attention.heads)
     vocabulary, width = weights["embed.W_E"].shape
     config = {

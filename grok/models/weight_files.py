@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import re
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from grok.checks import UserError
 
 TORCH_FILES = (".pt", ".pth", ".ckpt", ".bin")
+SUFFIXES = (".npz", *TORCH_FILES, ".safetensors")
 NESTED = ("model", "model_state_dict", "state_dict")  # keys of the weights in a file that also contains other objects
-DAMAGED = (
-    *(ValueError, TypeError, OSError, EOFError, RuntimeError, UnpicklingError),
-    *(BadZipFile, zlib.error, SafetensorError),
-)
 LFS_POINTER = b"version https://git-lfs"
 HTML = (b"<!doctype html", b"<html")
 REFUSED = re.compile(r"GLOBAL ([\w.]*\w) (?:was|whose)")  # the class or function in torch's message
@@ -34,30 +29,56 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: the file cannot be read.
     """
+    return parse_tensors(read_content(path), path)
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        UserError: there is no such file, or it cannot be read.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    _refuse_downloaded_text(path)
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
-                return {name: torch.from_numpy(archive[name]) for name in archive.files}
-        if path.suffix in TORCH_FILES:
-            return _tensors(path, torch.load(path, map_location="cpu", weights_only=True))
-        if path.suffix == ".safetensors":
-            return load_file(path)
-    except DAMAGED as error:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def parse_tensors(content: bytes, path: Path) -> dict[str, Tensor]:
+    """The named tensors in the content of the file at this path.
+
+    Raises:
+        UserError: the content is no such file, or damaged.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path}: must be a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
+    _refuse_downloaded_text(content, path)
+    try:
+        parsed = _parse(content, path.suffix)
+    except Exception as error:  # torch raises many kinds, depending on where the file is damaged
         raise UserError(f"{path}: {_reason(path, error)}") from error
-    raise UserError(f"{path}: must be a .npz, {', '.join(TORCH_FILES)} or .safetensors file")
+    return _tensors(path, parsed)
 
 
-def _refuse_downloaded_text(path: Path) -> None:
+def _parse(content: bytes, suffix: str) -> object:
+    """What the content of a file with this suffix holds."""
+    if suffix == ".safetensors":
+        return load_safetensors(content)
+    if suffix in TORCH_FILES:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: torch.from_numpy(archive[name]) for name in archive.files}
+
+
+def _refuse_downloaded_text(content: bytes, path: Path) -> None:
     """Refuse what a download can leave in place of the file.
 
     Raises:
-        UserError: the file is an HTML page or a pointer of git-LFS.
+        UserError: the content is an HTML page or a pointer of git-LFS.
     """
-    with path.open("rb") as file:
-        start = file.read(256)
+    start = content[:256]
     if start.startswith(LFS_POINTER):
         raise UserError(f"{path}: is a git-LFS pointer, not the weights; git lfs pull downloads them")
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(HTML):
@@ -76,10 +97,10 @@ def _reason(path: Path, error: Exception) -> str:
     return f"cannot be read as {path.suffix} ({line})"
 
 
-def _tensors(path: Path, content: object) -> dict[str, Tensor]:
-    """The tensors in an object that `torch.save` wrote: a state dict, or a mapping that contains one."""
-    while isinstance(content, Mapping) and (inner := next((key for key in NESTED if key in content), None)):
-        content = content[inner]
-    if not isinstance(content, Mapping):
+def _tensors(path: Path, parsed: object) -> dict[str, Tensor]:
+    """The tensors in what a file holds: a state dict, or a mapping that contains one."""
+    while isinstance(parsed, Mapping) and (inner := next((key for key in NESTED if key in parsed), None)):
+        parsed = parsed[inner]
+    if not isinstance(parsed, Mapping):
         raise UserError(f"{path}: contains no state dict")
-    return {str(name): each for name, each in content.items() if isinstance(each, Tensor)}
+    return {str(name): each for name, each in parsed.items() if isinstance(each, Tensor)}

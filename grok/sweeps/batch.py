@@ -115,7 +115,8 @@ def _start_batch(
     module, data = build([state.run.config for state in states])
     for state, each in zip(states, data, strict=True):
         if state.checkpoint:
-            validate_data(state.run.folder, state.checkpoint, each.provenance.recorded)
+            advice = ", or choose another hydra.run.dir"
+            validate_data(state.run.folder, state.checkpoint, each.provenance.recorded, advice=advice)
     is_new = not any(state.checkpoint for state in states)  # a resumed run does not need what it started from
     starts = start_from(module, [state.run.config for state in states]) if is_new else [{} for _ in states]
     compute = {

@@ -18,7 +18,8 @@ from grok.configuration import differences, value_at
 from grok.records.file_names import CHECKPOINT, CONFIG, FIGURE, PAGE, RECORD, SUMMARY, WEIGHTS
 from grok.records.run_config import read_config
 
-KEYS_WITHOUT_EFFECT = ("logger", "save_every_seconds", "keep_weights", "objective", "plot")  # on the numbers
+FREE_KEYS = ("logger", "save_every_seconds", "objective", "plot")  # any value, also in the folder of a run
+KEYS_WITHOUT_EFFECT = (*FREE_KEYS, "keep_weights")  # on the numbers; the steps so far were kept as it was before
 CHANGEABLE_KEYS = (*KEYS_WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be extended
 LOCK = ".lock"
 FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, CHECKPOINT, WEIGHTS)
@@ -110,7 +111,7 @@ def needs_training(folder: Path, config: Mapping[str, Any]) -> bool:
     before = read_config(folder / CONFIG)
     if RECORD in present and CHECKPOINT not in present:
         raise UserError(f"{folder / CHECKPOINT}: missing, although there is a record; choose another hydra.run.dir")
-    changed = [key for key in differences(before, config) if key.split(".")[0] not in KEYS_WITHOUT_EFFECT]
+    changed = [key for key in differences(before, config) if key.split(".")[0] not in FREE_KEYS]
     for key in changed:
         old, new = value_at(before, key), value_at(config, key)
         extended = (key == "steps" and new > old) or (key == "stop_when_grokked" and old)
@@ -118,6 +119,6 @@ def needs_training(folder: Path, config: Mapping[str, Any]) -> bool:
             raise UserError(
                 f"{key}={new}: the run in {folder} was made with {key}={old}; choose another hydra.run.dir "
                 "(these can change: steps can be increased, stop_when_grokked set to false, and "
-                f"{', '.join(KEYS_WITHOUT_EFFECT)} set to any value)"
+                f"{', '.join(FREE_KEYS)} set to any value)"
             )
     return bool(changed) or SUMMARY not in present

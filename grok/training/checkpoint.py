@@ -14,6 +14,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from torch import Tensor
 
 from grok.checks import UserError
+from grok.models.weight_files import read_content
 from grok.records.file_names import CHECKPOINT
 from grok.records.files import write_bytes
 
@@ -95,8 +96,8 @@ def group_stackable(folders: Sequence[Path]) -> Iterator[tuple[list[int], list[C
         yield indices, None if key is None else [checkpoints[index] for index in indices]
 
 
-def validate_data(folder: Path, checkpoint: Checkpoint, data: Mapping[str, str]) -> None:
-    """Require that the data are those with which the checkpoint's run was started.
+def validate_data(folder: Path, checkpoint: Checkpoint, data: Mapping[str, str], *, advice: str = "") -> None:
+    """Require that the data are those with which the checkpoint's run was started; `advice` says what else to do.
 
     Raises:
         UserError: the data have changed.
@@ -105,7 +106,7 @@ def validate_data(folder: Path, checkpoint: Checkpoint, data: Mapping[str, str])
     if any(before[key] != data[key] for key in ("checksum", "split")):
         raise UserError(
             f"{folder / CHECKPOINT}: this run was started on other data ({before['source']}; {before['split']}) than "
-            f"those found now ({data['source']}; {data['split']}); restore them, or choose another hydra.run.dir"
+            f"those found now ({data['source']}; {data['split']}); restore them{advice}"
         )
 
 
@@ -181,20 +182,25 @@ def _latest_consistent(folder: Path, read: Callable[[Path], Checkpoint | None]) 
 
 
 def _read_if_any(path: Path) -> Checkpoint | None:
-    """A checkpoint; None if there is no file."""
-    return read_checkpoint(path) if path.exists() else None
+    """The checkpoint of a run that resumes; None if there is no file."""
+    if not path.exists():
+        return None
+    try:
+        return parse_checkpoint(read_content(path), path)
+    except UserError as error:
+        raise UserError(f"{error}; choose another hydra.run.dir") from error
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """A replica's checkpoint, on the CPU.
+def parse_checkpoint(content: bytes, path: Path) -> Checkpoint:
+    """A replica's checkpoint in the content of the file at this path, on the CPU.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the content is no checkpoint, or damaged.
     """
     try:
-        checkpoint: Checkpoint = torch.load(path, weights_only=True, map_location="cpu")
+        checkpoint: Checkpoint = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
         checkpoint["grok"]["step"]
         return checkpoint
     except Exception as error:  # torch raises many kinds, depending on where the file is damaged
         reason = str(error).strip().splitlines()[0][:80] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); choose another folder") from error
+        raise UserError(f"{path}: cannot be read as a checkpoint ({reason})") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from grok.measures.snapshot import measures_that_fit
+from grok.models.network import load_network
 from grok.records.provenance import provenance
 from grok.training.build import build
 from grok.training.checkpoint import validate_data
@@ -15,8 +16,7 @@ from grok.training.saved_run import SavedRun
 
 
 def measure_run(folder: Path, step: int | None = None) -> xr.Dataset:
-    """The record of all measures that fit the run: at one step, or at all kept steps; if no steps were kept, in the
-    last checkpoint.
+    """The record of all measures that fit the run: at one step, or at all kept steps and in the last checkpoint.
 
     The measures are those of the run's configuration and all others that need no keys. They are computed on the CPU.
     Quantities over all steps, such as the progress measures, refer to the last of these steps.
@@ -30,10 +30,10 @@ def measure_run(folder: Path, step: int | None = None) -> xr.Dataset:
     configured = [*map(type, module.measures)]
     others = [each for each in measures_that_fit(module.task, module.model) if type(each) not in configured]
     module.measures = [*module.measures, *others]
-    steps = (run.kept_steps or [run.last_step]) if step is None else [step]
+    steps = sorted({*run.kept_steps, run.last_step}) if step is None else [step]
     module.steps = steps[-1]  # where the measures compute quantities over all steps
     for module.step in steps:
-        module.model.load_state_dict({name: values[None] for name, values in run.weights(module.step).items()})
+        load_network(module.model, run.weights(module.step), source=run.folder)
         module.evaluate()
     thresholds = module.task.thresholds
     return module.history.dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from grok.checks import UserError
-from grok.models.network import Network
+from grok.models.network import Network, load_network
+from grok.models.weight_files import parse_tensors, read_content
 from grok.records.file_names import CHECKPOINT, CONFIG, weights_file
 from grok.records.run_config import read_config
 from grok.tasks.task import Task
 from grok.training.build import DTYPES, make_model
-from grok.training.checkpoint import Checkpoint, read_checkpoint
+from grok.training.checkpoint import Checkpoint, parse_checkpoint
 from grok.training.instantiation import check_base, instantiate_cached
 from grok.training.settings import Settings
 
@@ -39,8 +39,7 @@ def load_model(run_folder: str | Path, step: int | None = None) -> Network:
     run = SavedRun.open(run_folder)
     task = check_base(instantiate_cached(run.config["task"], "task"), Task, "task")
     model = make_model([run.config], task, [torch.Generator()])
-    weights = run.weights(run.last_step if step is None else step)
-    model.load_state_dict({name: values[None] for name, values in weights.items()})
+    load_network(model, run.weights(run.last_step if step is None else step), source=run.folder)
     return Network(model.to(DTYPES[Settings.from_config(run.config).precision]))
 
 
@@ -56,24 +55,35 @@ class SavedRun:
         """The run in the folder.
 
         Raises:
-            UserError: there is none.
+            UserError: there is none, or its configuration cannot be read.
         """
         file = Path(folder) / CONFIG
         if not file.is_file():
             raise UserError(f"{file}: no such file; give the folder of a run, such as runs/modular_addition/<time>")
-        return cls(Path(folder), read_config(file))
+        config = read_config(file)
+        try:
+            Settings.from_config(config)
+        except UserError as error:
+            raise UserError(f"{file}: not the configuration of a run of this version ({error})") from error
+        return cls(Path(folder), config)
 
     @cached_property
+    def _checkpoint_and_checksum(self) -> tuple[Checkpoint, str]:
+        """The last checkpoint, and the checksum of its file, which a run in progress replaces."""
+        file = self.folder / CHECKPOINT
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; the run has not saved a checkpoint yet")
+        content = read_content(file)
+        return parse_checkpoint(content, file), _checksum(content)
+
+    @property
     def checkpoint(self) -> Checkpoint:
-        """The last checkpoint.
+        """The last checkpoint when it was first read.
 
         Raises:
             UserError: there is none, or it cannot be read.
         """
-        file = self.folder / CHECKPOINT
-        if not file.is_file():
-            raise UserError(f"{file}: no such file; the run has not saved a checkpoint yet")
-        return read_checkpoint(file)
+        return self._checkpoint_and_checksum[0]
 
     @property
     def last_step(self) -> int:
@@ -108,19 +118,20 @@ class SavedRun:
         Raises:
             UserError: there are none of this step, or the file cannot be read.
         """
-        file = self.file(step)
+        return self.read_weights(self.file(step))[0]
+
+    def read_weights(self, file: Path) -> tuple[dict[str, Tensor], str]:
+        """The weights in a file of `file`, without the replica axis, and SHA-256 of the file.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
         if file.name != CHECKPOINT:
-            return read_safetensors(file)
-        return {name.removeprefix(PREFIX): values[0] for name, values in self.checkpoint["state_dict"].items()}
+            content = read_content(file)
+            return parse_tensors(content, file), _checksum(content)
+        checkpoint, checksum = self._checkpoint_and_checksum
+        return {name.removeprefix(PREFIX): each[0] for name, each in checkpoint["state_dict"].items()}, checksum
 
 
-def read_safetensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a file, by their names.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    try:
-        return load_file(file)
-    except SafetensorError as error:
-        raise UserError(f"{file}: cannot be read as safetensors ({error})") from error
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

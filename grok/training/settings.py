@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from grok.checks import UserError, as_typed_value, check_bool, check_choice, check_float, check_int, unknown_key
-from grok.configuration import COMMAND_KEYS, SWEEP_GROUPS
+from grok.configuration import COMMAND_KEYS, SWEEP_GROUPS, value_at
 from grok.old_names import refuse_old_keys
 
 PRECISIONS = ("float64", "float32", "bfloat16")
@@ -60,12 +60,13 @@ class Settings:
         """
         refuse_old_keys(config)
         refuse_unknown_keys(config)
-        for group in GROUPS:
-            if not isinstance(config.get(group), Mapping):
-                chosen = f"{group}={as_typed_value(config.get(group))}"
-                raise UserError(f"{chosen}: must be the name of a configuration, or keys with values")
-        given = {**config, **{f"{group}.{key}": value for group in NESTED for key, value in config[group].items()}}
-        return cls(**{field.name: given.get(_key(field.name), "<missing>") for field in fields(cls)})
+        for group in (*GROUPS, "optimizer.schedule", "optimizer.transforms"):
+            if not isinstance(value := value_at(config, group), Mapping):
+                given = f"{group}={as_typed_value(value)}"
+                raise UserError(f"{given}: must be the name of a configuration, or keys with values")
+        nested = {f"{group}.{key}": value for group in NESTED for key, value in config[group].items()}
+        values = {**config, **nested}
+        return cls(**{field.name: values.get(_key(field.name), "<missing>") for field in fields(cls)})
 
     @classmethod
     def per_replica_keys_of(cls, config: Mapping[str, Any]) -> tuple[str, ...]:

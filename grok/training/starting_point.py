@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grok.checks import UserError
 from grok.configuration import ORDERED
 from grok.models.model import Model
+from grok.models.network import load_network
+from grok.models.weight_files import read_tensors
 from grok.optimizers.optimizer import names_by_group
 from grok.records.file_names import CHECKPOINT, optimizer_file
 from grok.training.batching import shared_config
 from grok.training.module import ReplicaModule
 from grok.training.optimizer_state import SHARED, TRANSFORMS, to_named
-from grok.training.saved_run import SavedRun, read_safetensors
+from grok.training.saved_run import SavedRun
 from grok.training.settings import Settings
 
 
@@ -41,7 +42,7 @@ class StartingPoint:
         Raises:
             UserError: there is no such run or step, or its checkpoint cannot be read.
         """
-        match = re.fullmatch(r"(.+)@(\d+)", given)
+        match = None if Path(given).is_dir() else re.fullmatch(r"(.+)@(\d+)", given)
         try:
             run = SavedRun.open(match[1] if match else given)
             step = int(match[2]) if match else run.last_step
@@ -51,28 +52,27 @@ class StartingPoint:
         return cls(given=given, run=run, step=step, file=file)
 
     @cached_property
-    def weights(self) -> dict[str, Tensor]:
-        """The weights, without the replica axis."""
-        return self.run.weights(self.step)
+    def _weights_and_checksum(self) -> tuple[dict[str, Tensor], str]:
+        """The weights, without the replica axis, and the checksum of the file that they were read from."""
+        return self.run.read_weights(self.file)
 
     @property
     def recorded(self) -> dict[str, str | int]:
         """What the record and the checkpoint keep; the checksum is SHA-256 of the file."""
-        checksum = hashlib.sha256(self.file.read_bytes()).hexdigest()
-        return {"start_folder": str(self.run.folder), "start_step": self.step, "start_checksum": checksum}
+        _, checksum = self._weights_and_checksum
+        return {"start_folder": str(self.run.folder.absolute()), "start_step": self.step, "start_checksum": checksum}
 
-    def check_fit(self, model: nn.Module) -> None:
-        """Require that the model has the same weights.
+    def load_into(self, model: Model, replica: int) -> None:
+        """Load the weights into a replica of the model.
 
         Raises:
-            UserError: a name or a shape differs.
+            UserError: the file cannot be read, or a name or a shape differs.
         """
-        own = {name: [*values.shape[1:]] for name, values in model.state_dict().items()}
-        found = {name: [*values.shape] for name, values in self.weights.items()}
-        for name in sorted(own.keys() | found.keys()):
-            if own.get(name) != found.get(name):
-                there, here = (f"of shape {each[name]}" if name in each else "missing" for each in (found, own))
-                raise UserError(f"start_from={self.given}: {name} is {there} there and {here} in this model")
+        try:
+            weights, _ = self._weights_and_checksum
+            load_network(model, weights, source=self.run.folder, replica=replica)
+        except UserError as error:
+            raise UserError(f"start_from={self.given}: {error}") from error
 
     def optimizer_state(self, config: Mapping[str, Any], model: Model) -> dict[str, Tensor]:
         """The named state of the optimizer and of this configuration's transforms [1, …].
@@ -91,7 +91,7 @@ class StartingPoint:
             file = self.run.folder / optimizer_file(self.step)
             if not file.is_file():
                 raise UserError(f"start_with=state: {file} does not exist; keep_weights.optimizer=true writes it")
-            tensors = read_safetensors(file)
+            tensors = read_tensors(file)
             named = {name: each if name.startswith(SHARED) else each[None] for name, each in tensors.items()}
         unused = tuple(f"{TRANSFORMS}{name}/" for name in before["transforms"] if not config["transforms"].get(name))
         return {path: each for path, each in named.items() if not path.removeprefix(SHARED).startswith(unused)}
@@ -122,10 +122,7 @@ def start_from(module: ReplicaModule, configs: Sequence[Mapping[str, Any]]) -> l
             recorded.append({})
             continue
         point = read(settings.start_from)
-        point.check_fit(module.model)
-        with torch.no_grad():
-            for name, values in module.model.state_dict().items():
-                values[replica] = point.weights[name]
+        point.load_into(module.model, replica)
         if settings.start_with == "state" and replica == 0:  # batched replicas start with one state
             _restore_state(module, point, config["optimizer"])
         recorded.append(point.recorded)

@@ -61,7 +61,9 @@ def test_weights_for_transformer_lens_are_read_back_as_the_same_network(changes,
 
 
 def test_what_transformer_lens_cannot_compute_is_a_one_line_error(run):
-    with pytest.raises(UserError, match=r"^model.attention_coefficient=0.3: must be 1, TransformerLens has softmax"):
+    with pytest.raises(
+        UserError, match=r"^model.attention_coefficient=0.3: must be 1; TransformerLens has only softmax"
+    ):
         grok.to_transformer_lens(Network(perturbed(0, **PIZZA)))
-    with pytest.raises(UserError, match=r"^TransformerLens has transformers alone, not Mlp$"):
+    with pytest.raises(UserError, match=r"^only transformers can be exported, not Mlp$"):
         grok.to_transformer_lens(grok.load_model(run("steps=1")))

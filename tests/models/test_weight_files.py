@@ -1,5 +1,6 @@
 """Files of weights: every format and wrapping gives the same network, and what is no such file is a one-line error."""
 
+import random
 import zlib
 from argparse import Namespace
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 
 from grok.checks import UserError
 from grok.models.pretrained import load_weights
+from grok.models.weight_files import read_tensors
 from tests.models.test_pretrained import all_pairs, nanda_weights, saved
 
 
@@ -97,6 +99,24 @@ def test_a_damaged_compressed_file_is_a_one_line_error(tmp_path):
         load_weights(path)
     assert isinstance(caught.value.__cause__, zlib.error)
     assert error_of(path).startswith("cannot be read as .npz")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_torch_file_with_any_damaged_byte_is_read_or_a_one_line_error(is_zip, tmp_path):
+    path, draw = tmp_path / "weights.pt", random.Random(0)
+    torch.save({"model": {"weight": torch.ones(2)}, "step": 1}, path, _use_new_zipfile_serialization=is_zip)
+    intact, lines = path.read_bytes(), set()
+    for _ in range(200):
+        content = bytearray(intact)
+        content[draw.randrange(len(content))] = draw.randrange(256)
+        path.write_bytes(content)
+        try:
+            assert isinstance(read_tensors(path), dict)
+        except UserError as error:
+            assert str(error).startswith(f"{path}: ") and len(str(error).splitlines()) == 1
+            lines.add(str(error))
+    assert len(lines) > 5
 
 
 @pytest.mark.parametrize(

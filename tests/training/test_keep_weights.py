@@ -78,7 +78,7 @@ def test_the_last_step_is_where_the_run_ends(run):
         ("keep_weights.every=0", "keep_weights.every=0: must be an integer of at least 1"),
         ("keep_weights.last=1", "keep_weights.last=1: must be true or false"),
         ("keep_weights.optimizer=true", "keep_weights.optimizer=true: needs keep_weights.per_decade, every or last"),
-        ("keep_weights=true", "keep_weights=True: must be"),
+        ("keep_weights=true", "keep_weights=true: must be"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(override, line):

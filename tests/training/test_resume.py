@@ -181,6 +181,8 @@ def test_another_configuration_does_not_touch_a_run(short, run):
         run("steps=20", "optimizer.lr=0.5")
     with pytest.raises(UserError, match=r"steps=10: .* was made with steps=20"):
         run("steps=10")
+    with pytest.raises(UserError, match=r"keep_weights.every=5: .* was made with keep_weights.every=None"):
+        run("steps=40", "keep_weights.every=5")
     with pytest.raises(UserError, match="stop_when_grokked=True"):
         run("steps=20", "stop_when_grokked=true")
     assert (short / "last.ckpt").read_bytes() == content
@@ -192,6 +194,9 @@ def test_a_damaged_checkpoint_is_named_and_kept(short, run, damage):
     content = (short / "last.ckpt").read_bytes()
     damaged = {"text": b"no checkpoint", "cut": content[:5000], "empty": b""}[damage]
     (short / "last.ckpt").write_bytes(damaged)
-    with pytest.raises(UserError, match=r"last\.ckpt: cannot be read as a checkpoint"):
+    line = r"last\.ckpt: cannot be read as a checkpoint \(.*\)"
+    with pytest.raises(UserError, match=f"{line}; choose another hydra.run.dir$"):
         run("steps=20")
+    with pytest.raises(UserError, match=f"{line}$"):
+        grok.load_model(short)
     assert (short / "last.ckpt").read_bytes() == damaged

@@ -103,6 +103,53 @@ def test_a_run_of_another_task_without_kept_steps_is_measured_at_its_last_step(r
     assert "test loss" in capsys.readouterr().out
 
 
+def test_many_steps_are_a_short_table(add, capsys):
+    folder = add("measure=[]", "plot=[]", "task.p=11", "steps=60", "keep_weights.every=2")
+    (folder / "weights" / "step_000000060.safetensors").unlink()
+    assert main([str(folder)]) == 0
+    printed = capsys.readouterr().out
+    table = printed[printed.index("over steps (20 of 31)") : printed.index("at step 60")]
+    steps = [int(line.split()[1]) for line in table.splitlines() if line.startswith("│")]
+    assert len(steps) == 20 and steps[0] == 0 and steps[-1] == 60
+
+
+def test_a_network_with_dropout_trains(add):
+    model = grok.load_model(add("measure=[]", "plot=[]", "task.p=11", "steps=2", "model.dropout=0.5"))
+    pairs = torch.tensor([[1, 2], [3, 4]])
+    assert torch.equal(model(pairs), model(pairs))
+    assert not torch.equal(model.train()(pairs), model(pairs))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [", "cannot be read (while parsing"),
+        ("a: \x00", "cannot be read (unacceptable character"),
+        (b"\xff\xfe\xfa", "cannot be read ('utf-8' codec"),
+        ("- 1", "not the configuration of a run"),
+        ("lr: 1e-3", "not the configuration of a run of this version (lr=1e-3: no such key"),
+        ("task: {}\nmodel: {}", "not the configuration of a run of this version (optimizer=null: must be"),
+    ],
+)
+def test_a_configuration_that_is_no_run_s_is_named_in_one_line(text, line, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as caught:
+        grok.load_model(tmp_path)
+    assert str(caught.value).startswith(f"{file}: {line}") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["seed", "keep_weights", "optimizer.transforms", "optimizer.schedule"])
+def test_a_configuration_without_a_key_is_named_in_one_line(key, tmp_path):
+    config = composed("task=teacher_student")
+    group, _, name = key.rpartition(".")
+    del (config[group] if group else config)[name]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main([str(tmp_path)]) == 2
+    with pytest.raises(UserError, match=rf"config\.yaml: .*{name}"):
+        grok.load_model(tmp_path)
+
+
 def test_a_mistake_is_one_line(run, tmp_path, capsys):
     folder = run("steps=5")
     for step in range(1, 12):
@@ -114,8 +161,8 @@ def test_a_mistake_is_one_line(run, tmp_path, capsys):
     (folder / "weights" / "step_000000020.safetensors").write_bytes(b"x")
     lines = {
         (str(folder), "--step", "7"): f"step=7: {folder} has the weights of step {listed}",
-        (str(folder), "--step", "20"): f"{folder}/weights/step_000000020.safetensors: cannot be read as safetensors",
-        (str(folder), "--no-causal"): "--causal: is for a file of weights; the run's configuration says it",
+        (str(folder), "--step", "20"): f"{folder}/weights/step_000000020.safetensors: cannot be read as .safetensors",
+        (str(folder), "--no-causal"): "--causal: is only for weight files; a run folder already defines it",
         (str(tmp_path),): f"{tmp_path}/config.yaml: no such file; give the folder of a run",
     }
     for arguments, line in lines.items():

@@ -1,5 +1,6 @@
 """A run can start from the weights of another, or go on with its optimizer's state as if it had not ended."""
 
+import hashlib
 import json
 import shutil
 
@@ -9,6 +10,7 @@ import torch
 import grok
 from grok.checks import UserError
 from grok.records.file_names import weights_file
+from grok.training.starting_point import StartingPoint
 from tests.conftest import TINY, checkpoint, kept_files, trained_in
 
 TRANSFORMS = "+optimizer/transform=[grokfast_ema,grokfast_ma,norm_constraint]"
@@ -56,12 +58,28 @@ def test_a_run_with_the_state_of_a_last_checkpoint_equals_the_uninterrupted_run_
 
 
 def test_weights_alone_start_at_step_0_with_another_decay_and_the_same_loss(source, run):
-    folder = run("steps=20", "optimizer.weight_decay=3", "init_scale=9", f"start_from={source}@30", "seed=0")
-    record, before = grok.load(folder), grok.load(source).sel(step=30)
-    assert record["step"][0] == 0 and record["train_loss"][0] == before["train_loss"]
-    assert record["train_loss"][-1] != grok.load(source)["train_loss"][-1]
+    start = ("steps=20", f"start_from={source}@30")
+    record = grok.load(run(*start, "optimizer.weight_decay=3", "init_scale=9"))
+    same, before = grok.load(run(*start, folder="same")), grok.load(source).sel(step=30)
+    assert record["step"][0] == 0 and record["train_loss"][0] == same["train_loss"][0] == before["train_loss"]
+    assert record["train_loss"][-1] != same["train_loss"][-1]
     last = run("steps=20", f"start_from={source}", folder="last")
     assert grok.load(last)["test_loss"][0] == grok.load(source)["test_loss"][-1]
+
+
+def test_a_folder_that_exists_as_given_is_not_split_at_its_at_sign(source, run, tmp_path, monkeypatch):
+    shutil.copytree(source, tmp_path / "run@15")
+    monkeypatch.chdir(tmp_path)
+    attributes = grok.load(run("steps=1", "start_from=run@15")).attrs
+    assert attributes["start_folder"] == str(tmp_path / "run@15") and attributes["start_step"] == END
+
+
+def test_the_checksum_is_that_of_the_weights_while_the_source_goes_on(source, tmp_path):
+    copied = shutil.copytree(source, tmp_path / "copied")
+    checksum = hashlib.sha256((copied / "last.ckpt").read_bytes()).hexdigest()
+    point = StartingPoint.read(str(copied))
+    (copied / "last.ckpt").write_bytes(b"a later checkpoint")
+    assert point.recorded["start_checksum"] == checksum
 
 
 def test_a_resumed_run_does_not_need_what_it_started_from(source, run, tmp_path):
@@ -105,9 +123,9 @@ MISTAKES = [
     ("start_from=nowhere", "start_from=nowhere: nowhere/config.yaml: no such file"),
     (
         "start_from={run} model.width=8",
-        r"layers.0.bias is of shape \[1, 16\] there and of shape \[1, 8\] in this model",
+        r"layers.0.bias has shape \[1, 16\] in .*run but \[1, 8\] in this model",
     ),
-    ("start_from={run} model.depth=2", r"layers.1.bias is of shape \[1, 16\] there and of shape \[1, 5\] in"),
+    ("start_from={run} model.depth=2", r"layers.2.bias is in .*run but not in this model"),
     ("start_with=state", "start_with=state: needs start_from"),
     ("start_with=all", "start_with=all: must be one of weights, state"),
     ("start_from={run}@30 start_with=state steps=30", "steps=30: must be above 30, the step of start_from="),
@@ -135,5 +153,5 @@ def test_a_state_that_was_not_kept_is_refused(run, source, tmp_path):
     ):
         run("steps=50", f"start_from={copied}@15", "start_with=state", TRANSFORMS)
     (copied / weights_file(15)).write_bytes(b"none")
-    with pytest.raises(UserError, match="cannot be read as safetensors"):
+    with pytest.raises(UserError, match=r"start_from=.*: cannot be read as .safetensors"):
         run(f"start_from={copied}@15")

@@ -9,6 +9,7 @@ import xarray as xr
 from rich.table import Table
 
 NAME_WIDTH, NUMBER_WIDTH = 28, 13  # characters: at least for a quantity's name, and for a column of numbers
+MAX_ROWS = 20  # of the table over steps
 OVER_STEPS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 
 
@@ -30,12 +31,16 @@ def tables(record: xr.Dataset, *, width: int) -> Iterator[Table]:
 
 
 def _over_steps(record: xr.Dataset) -> Table:
-    """A row for each step."""
-    table = Table("step", title="over steps")
+    """A row for each step, or for some of many, equally spaced in number from the first to the last."""
+    n_steps = len(record["step"])
+    n_rows = min(n_steps, MAX_ROWS)
+    rows = [round(row * (n_steps - 1) / (n_rows - 1)) for row in range(n_rows)]
+    table = Table("step", title="over steps" + (f" ({MAX_ROWS} of {n_steps:,})" if n_steps > MAX_ROWS else ""))
     for name in OVER_STEPS:
         table.add_column(str(record[name].attrs["long_name"]), justify="right")
-    for number, step in enumerate(record["step"].values):
-        table.add_row(f"{step:,}", *[_number(float(record[name][number]), digits=4) for name in OVER_STEPS])
+    for row in rows:
+        values = [_number(float(record[name][row]), digits=4) for name in OVER_STEPS]
+        table.add_row(f"{int(record['step'][row]):,}", *values)
     return table
 
 
