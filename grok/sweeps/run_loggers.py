@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from threading import Thread
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +15,8 @@ from grok.records.history import History
 from grok.sweeps.run import Run
 from grok.training.instantiation import instantiate
 from grok.training.run_logger import Outputs, RunLogger
+
+MAX_FINISHING = 64  # loggers that are finished at the same time
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,13 @@ class RunLoggers:
 class LoggerStack:
     """The loggers of runs that train together, all finished when this context ends.
 
-    Each is finished in its own thread, so that runs do not wait one after the other for a server that is gone.
+    They are finished in threads, so that runs do not wait one after the other for a server that is gone.
     """
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.open: dict[RunLogger, bool] = {}  # whether to print how to view it
-        self.finishing: list[Thread] = []
+        self.finishing = ThreadPoolExecutor(MAX_FINISHING)
 
     def open_loggers(self, run: Run, history: Mapping[str, Any] | None, *, announce: bool) -> RunLoggers:
         """Open the run's loggers and log the evaluations of its earlier sessions, the state of a `History`."""
@@ -59,13 +61,10 @@ class LoggerStack:
     ) -> None:
         for logger in [*self.open]:
             self._finish(logger, None)
-        for thread in self.finishing:
-            thread.join()
+        self.finishing.shutdown()
 
     def _finish(self, logger: RunLogger, outputs: Outputs | None) -> None:
-        thread = Thread(target=self._finish_now, args=(logger, outputs, self.open.pop(logger)))
-        self.finishing.append(thread)
-        thread.start()
+        self.finishing.submit(self._finish_now, logger, outputs, self.open.pop(logger))
 
     def _finish_now(self, logger: RunLogger, outputs: Outputs | None, announce: bool) -> None:
         message = logger.finish(outputs)

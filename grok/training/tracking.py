@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import wandb
+from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
 
 from grok.checks import UserError
 from grok.training.run_logger import Outputs, RunLogger
 from grok.training.wandb_file import WANDB, note_session, run_id
-from grok.training.wandb_mode import error_line, login_refusal, requested_mode, resolve_mode
+from grok.training.wandb_mode import WITHOUT, error_line, login_refusal, requested_mode, resolve_mode
 
 INIT_SECONDS = 20.0
 FINISH_SECONDS = 60.0  # limit for sending the rest at the end; what is left stays in the folder for `wandb sync`
 
 
+CLIENT_LOST = (ConnectionError, MailboxClosedError, HandleAbandonedError)  # the process that sends the data has died
+
+
 class WandbRun(RunLogger):
-    """A W&B run. It plots every metric against the explicit `step`."""
+    """A W&B run. It plots every metric against the explicit `step`. An error of W&B's ends the logging alone."""
 
     def __init__(self, run: wandb.Run, folder: Path) -> None:
         super().__init__()
-        self.run, self.folder = run, folder
+        self.run, self.folder, self.client = run, folder, wandb.setup()
+        self.missing = ""  # why W&B has not received everything
         self.data = str(Path(run.settings.sync_dir).absolute())
         self.last_step = run.summary.get("step", -1)  # of a run that is resumed online; an offline run starts empty
-        run.define_metric("step", hidden=True)
-        run.define_metric("*", step_metric="step")
         if run.settings.mode != "disabled":
-            note_session(folder, url=run.url, unsent=None if run.url else self.data)
+            note_session(folder, url=run.url, unsent=self.data)
+        self._attempt(partial(run.define_metric, "step", hidden=True))
+        self._attempt(partial(run.define_metric, "*", step_metric="step"))
 
     @property
     def name(self) -> str | None:
@@ -41,30 +48,44 @@ class WandbRun(RunLogger):
         return self.run.id
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:  # type: ignore[override]
-        if step > self.last_step:
-            self.run.log({"step": step, **metrics})
+        if step > self.last_step and not self.missing:
+            self._attempt(partial(self.run.log, {"step": step, **metrics}))
             self.last_step = step
 
     def finish(self, outputs: Outputs | None) -> str:
         """Log the summary and the figures, and finish the W&B run; the line names what W&B did not receive."""
-        missing = ""
-        if outputs:
-            self._log_outputs(outputs)
-        try:
-            self.run.finish(exit_code=0 if outputs else 1)
-            missing = login_refusal() if self.run.url else ""
-        except TimeoutError:
-            missing = f"W&B did not receive all data within {FINISH_SECONDS:g} s"
+        if outputs and not self.missing:
+            self._attempt(partial(self._log_outputs, outputs))
+        self._attempt(partial(self.run.finish, exit_code=0 if outputs else 1))
         if self.run.settings.mode == "disabled":
             return "W&B disabled"
+        if self.run.url and not self.missing:
+            self._attempt(self._note_sent)
         data = shlex.quote(self.data)
-        if missing:
-            note_session(self.folder, url=self.run.url, unsent=self.data)
-            return f"{missing}: `wandb sync --include-online {data}` sends this run"
+        if self.missing:
+            return f"{self.missing}: `wandb sync --include-online {data}` sends this run"
         if self.run.url:
             return f"W&B {self.run.url}"
         shown = shlex.quote(str(Path(self.data).parent))
         return f"W&B offline: `wandb leet {shown}` shows it here, `wandb sync {data}` sends it to an account"
+
+    def _attempt(self, call: Callable[[], object]) -> None:
+        """Call W&B; the first error is kept in `missing`."""
+        try:
+            call()
+        except TimeoutError:
+            self.missing = self.missing or f"W&B did not receive all data within {FINISH_SECONDS:g} s"
+        except Exception as error:
+            self.missing = self.missing or f"W&B stopped ({error_line(error)})"
+            if isinstance(error, CLIENT_LOST) and wandb.setup() is self.client:
+                with suppress(Exception, SystemExit):
+                    wandb.teardown()  # the next run gets another process
+
+    def _note_sent(self) -> None:
+        """Note that W&B has all data if its server still accepts the login: the client drops what a server refuses."""
+        self.missing = login_refusal()
+        if not self.missing:
+            note_session(self.folder, url=self.run.url, unsent=None)
 
     def _log_outputs(self, outputs: Outputs) -> None:
         record, figures = outputs.record, outputs.figures
@@ -109,9 +130,7 @@ def wandb_logger(
     try:
         return WandbRun(_init_run(folder, requested_mode(mode), arguments, warn), folder)
     except (wandb.errors.Error, ValueError) as error:  # ValueError: a setting that W&B cannot read
-        raise UserError(
-            f"logger.mode={mode}: W&B refused ({error_line(error)}); logger=none goes without it"
-        ) from error
+        raise UserError(f"logger.mode={mode}: W&B refused ({error_line(error)}); {WITHOUT}") from error
 
 
 def _init_run(folder: Path, requested: str, arguments: Mapping[str, Any], warn: Callable[[str], None]) -> wandb.Run:

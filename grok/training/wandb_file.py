@@ -22,13 +22,15 @@ def run_id(folder: Path) -> str:
     In a W&B sweep it is the ID that the agent assigned to this trial.
     """
     given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
-    if given or not (folder / WANDB).exists():
-        write_json(folder / WANDB, {"id": given or uuid.uuid4().hex[:8]})
-    return str(_read(folder)["id"])
+    noted = _read(folder)["id"] if (folder / WANDB).exists() else None
+    name = given or noted or uuid.uuid4().hex[:8]
+    if name != noted:
+        write_json(folder / WANDB, {"id": name})
+    return str(name)
 
 
 def note_session(folder: Path, *, url: str | None, unsent: str | None) -> None:
-    """Note where the session's data are: the address of the W&B run, or the local folder that W&B did not receive.
+    """Note where the session's data are: the address of the W&B run, and the local folder until W&B has received it.
 
     The local folder of an earlier session stays. The session repeats its evaluations, so `wandb sync` need not send it.
     """
@@ -51,7 +53,7 @@ def sweep_line(sweep: Path, folders: Iterable[Path]) -> str | None:
     if unsent:
         write_text(sweep / UNSENT, "".join(f"{shlex.quote(folder)}\n" for folder in unsent))
         command = f"xargs wandb sync --include-online < {shlex.quote(str(sweep / UNSENT))}"
-        return f"W&B offline: `{command}` sends {len(unsent)} runs to an account"
+        return f"W&B offline: `{command}` sends {len(unsent)} {'run' if len(unsent) == 1 else 'runs'} to an account"
     return f"W&B {urls[0].rpartition('/runs/')[0]}" if urls else None
 
 

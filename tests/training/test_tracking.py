@@ -9,7 +9,7 @@ import pytest
 
 import grok
 from grok.checks import UserError
-from tests.conftest import ADDITION
+from tests.conftest import ADDITION, TINY
 
 pytestmark = pytest.mark.usefixtures("no_account")
 
@@ -66,10 +66,18 @@ def test_disabled_writes_no_file(run, tmp_path):
     assert not list(tmp_path.rglob("*.wandb"))
 
 
-def test_an_address_that_wandb_cannot_read_is_one_line(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("mode", [None, "online"])
+@pytest.mark.parametrize("arguments", [("hydra.run.dir=run",), ("-m", "seed=0,1", "hydra.sweep.dir=run")])
+def test_an_address_that_wandb_cannot_read_is_one_line(command, tmp_path, monkeypatch, arguments, mode):
     monkeypatch.setenv("WANDB_BASE_URL", "nonsense")
-    with pytest.raises(UserError, match=r"W&B refused .*base_url"):
-        tracked(run, tmp_path, "steps=10")
+    if mode:
+        monkeypatch.setenv("WANDB_MODE", mode)
+    code, error = command(*arguments, *TINY, "logger=wandb", "steps=10")
+    assert code == 2 and error == (
+        "error: W&B cannot read its settings (base_url: Input should be a valid URL, relative URL without a base); "
+        "logger=none trains without W&B\n"
+    )
+    assert not [*tmp_path.glob("run/*.*")]
 
 
 def test_a_project_that_wandb_refuses_is_one_line(run, tmp_path):

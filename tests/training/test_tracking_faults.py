@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import wandb
 
@@ -66,7 +68,8 @@ def test_a_run_that_must_be_online_is_refused_before_training(command, server, t
     server.fault = 403
     code, error = command(*arguments, "logger.mode=online")
     assert (
-        code == 2 and error == "error: logger.mode=online: W&B refused the login (403); logger=none goes without W&B\n"
+        code == 2
+        and error == "error: logger.mode=online: W&B refused the login (403); logger=none trains without W&B\n"
     )
     assert not [*tmp_path.glob("run/*.*")] and not (tmp_path / "sweep").exists()
 
@@ -101,6 +104,57 @@ def test_a_run_that_the_server_refuses_is_offline_with_another_id(command, serve
     synced(command.output, server, tmp_path)
     name = json.loads((tmp_path / "run" / "wandb.json").read_text())["id"]
     assert_complete(server.runs[name], tmp_path / "run")
+
+
+@pytest.mark.parametrize("method", ["log_metrics", "finish"])
+@pytest.mark.parametrize("mode", ["online", "offline"])
+def test_a_client_that_dies_costs_no_run(command, tmp_path, monkeypatch, mode, method):
+    called = getattr(tracking.WandbRun, method)
+
+    def kill_and_call(logger: tracking.WandbRun, *arguments: Any, **named: Any) -> Any:
+        if method == "finish" or named["step"] > 5:
+            for process in psutil.Process().children():
+                if "wandb-core" in process.name() and not logger.missing:
+                    process.kill()
+        return called(logger, *arguments, **named)
+
+    arguments = (*TINY, "logger=wandb", f"logger.mode={mode}", "steps=20")
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking.WandbRun, method, kill_and_call)
+        code, error = command(*arguments, "hydra.run.dir=run")
+    assert code == 0 and not error
+    (line,) = [line for line in command.output.splitlines() if line.startswith("W&B")]
+    assert line.startswith("W&B stopped (") and line.endswith("sends this run")
+    assert (tmp_path / "run" / "summary.json").exists()
+    assert len(grok.load(tmp_path / "run")["step"]) > 5
+    unsent = json.loads((tmp_path / "run" / "wandb.json").read_text())["unsent"]
+    assert unsent in line and [*Path(unsent).glob("*.wandb")]
+    code, error = command(*arguments, "hydra.run.dir=next")
+    assert code == 0 and not error and "stopped" not in command.output
+
+
+def test_a_finished_run_whose_data_were_not_sent_is_listed_when_the_sweep_resumes(
+    command, server, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking.WandbRun, "_note_sent", lambda logger: None)  # as if killed before
+        assert command(*SWEEP)[0] == 0
+    assert command(*SWEEP)[0] == 0 and "skipped  3" in re.sub(" +", "  ", command.output)
+    listed = (tmp_path / "sweep" / "wandb_unsent.txt").read_text().split()
+    assert len(listed) == 3 and all([*Path(folder).glob("*.wandb")] for folder in listed)
+
+
+def test_a_run_that_was_sent_is_not_unsent_because_another_was_refused(command, server, tmp_path, monkeypatch):
+    log_metrics = tracking.WandbRun.log_metrics
+
+    def log_beside_another(logger: tracking.WandbRun, metrics: dict[str, float], step: int) -> None:
+        wandb_mode._refusals[server.url] = (time.monotonic() + 300, "W&B refused the login (403)")
+        log_metrics(logger, metrics, step)
+
+    monkeypatch.setattr(tracking.WandbRun, "log_metrics", log_beside_another)
+    code, _ = command(*TINY, "logger=wandb", "steps=20", "hydra.run.dir=run")
+    note = json.loads((tmp_path / "run" / "wandb.json").read_text())
+    assert code == 0 and note["unsent"] is None and f"W&B {note['url']}\n" in command.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
