@@ -206,7 +206,7 @@ def test_a_file_whose_measures_depend_on_causality_ends_with_a_line_that_names_t
             "",
             "--attention-coefficient=2.0: must be a number at least 0 and at most 1",
         ),
-        (["small.npz", "--step", "3"], "", "--step=3: is for the folder of a run, not for a file"),
+        (["small.npz", "--step", "3"], "", "--step=3: is only for run folders, not for weight files"),
         (["small.npz", "--out", "small.npz"], "", "--out=small.npz: cannot be made (File exists)"),
         (["even.npz"], "", "even.npz: the network has 8 residues; their number must be odd and from 3 to 599"),
     ],
