@@ -201,3 +201,23 @@ class OnlineBatches:
 def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
     """Floating-point values in this precision; integers unchanged."""
     return values.to(dtype) if values.is_floating_point() else values
+
+
+def batch_source(
+    task: Task,
+    train: ReplicaDataset,
+    data: Sequence[Data],
+    streams: Sequence[RandomStreams],
+    batch_size: int | None,
+) -> BatchSource:
+    """New examples in every step if the tasks sample them, else batches of the training set.
+
+    A batch that is drawn afresh has at most all training examples, as in the reference code.
+    """
+    if samplers := [each.sample for each in data if each.sample is not None]:
+        return OnlineBatches(train, samplers, streams, batch_size)
+    if task.sampling == "epochs":
+        return EpochBatches(train, streams, batch_size)
+    if batch_size is None or batch_size >= train.indices.shape[1]:
+        return EpochBatches(train, streams, None)
+    return FreshBatches(train, data, streams, batch_size)

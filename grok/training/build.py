@@ -18,7 +18,7 @@ from grok.optimizers.schedule import Schedule
 from grok.optimizers.transforms.transform import Transform
 from grok.random_streams import RandomStreams
 from grok.tasks.task import Data, Task
-from grok.training.batches import BatchSource, EpochBatches, FreshBatches, OnlineBatches, ReplicaDataset, check_data
+from grok.training.batches import ReplicaDataset, batch_source, check_data
 from grok.training.batching import class_attribute, shared_config
 from grok.training.evaluation_steps import evaluation_steps
 from grok.training.free_memory import check_weights_fit, refuse_too_large
@@ -56,7 +56,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
         model=model,
         task=tasks[0],
         replicas=[*zip(tasks, streams, strict=True)],
-        batches=_batches(tasks[0], train, data, streams, first.batch_size),
+        batches=batch_source(tasks[0], train, data, streams, first.batch_size),
         train=train,
         test=test,
         optimizer_settings=[_optimizer_settings(config["optimizer"]) for config in configs],
@@ -211,26 +211,6 @@ def _load_initial_weights(model: Model, tasks: Sequence[Task], streams: Sequence
     for replica, (task, stream) in enumerate(zip(tasks, streams, strict=True)):
         for name, weights in task.initial_weights(model, stream).items():
             parameters[name][replica] = weights
-
-
-def _batches(
-    task: Task,
-    train: ReplicaDataset,
-    data: Sequence[Data],
-    streams: Sequence[RandomStreams],
-    batch_size: int | None,
-) -> BatchSource:
-    """New examples in every step if the tasks sample them, else batches of the training set.
-
-    A batch that is drawn afresh has at most all training examples, as in the reference code.
-    """
-    if samplers := [each.sample for each in data if each.sample is not None]:
-        return OnlineBatches(train, samplers, streams, batch_size)
-    if task.sampling == "epochs":
-        return EpochBatches(train, streams, batch_size)
-    if batch_size is None or batch_size >= train.indices.shape[1]:
-        return EpochBatches(train, streams, None)
-    return FreshBatches(train, data, streams, batch_size)
 
 
 def _measures(configs: Mapping[str, Any], task: Task, model: Model) -> list[Measure]:
