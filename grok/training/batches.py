@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, repeat
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
@@ -94,6 +94,7 @@ class ReplicaDataset:
                 yield self.gather(indices)
 
 
+@runtime_checkable
 class BatchSource(Protocol):
     """The training batch of each step: a function of the step, so that a resumed run needs no state."""
 
