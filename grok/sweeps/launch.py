@@ -53,8 +53,7 @@ def launch(
     ended: list[tuple[Path, Outcome]],
     **settings: Any,
 ) -> list[JobReturn]:
-    """Train the runs with these overrides, numbered from `first`, and write the outputs of the sweep. `ended` has the
-    outcomes of an optimizing sweeper's earlier runs, and gets those of these.
+    """Train the runs with these overrides, numbered from `first`; adds their outcomes to `ended`, those of earlier runs.
 
     Raises:
         UserError: a setting of the launcher is not allowed, or another process is using the sweep's folder.
