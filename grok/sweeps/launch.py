@@ -53,7 +53,7 @@ def launch(
     ended: list[tuple[Path, Outcome]],
     **settings: Any,
 ) -> list[JobReturn]:
-    """Train the runs with these overrides, numbered from `first`; adds their outcomes to `ended`, those of earlier runs.
+    """Train the runs with these overrides, numbered from `first`; their outcomes are added to those in `ended`.
 
     Raises:
         UserError: a setting of the launcher is not allowed, or another process is using the sweep's folder.
