@@ -105,11 +105,9 @@ def same_files(killed: Path, uninterrupted: Path) -> bool:
 
 
 def is_sent(folder: Path) -> bool:
-    """Whether the run's newest offline W&B folder has every evaluation of its record once, in order."""
-    identity = json.loads((folder / "wandb.json").read_text())["id"]
-    wandb = folder.parent.parent / f"{folder.parent.name}_wandb" / "wandb"
-    newest = sorted(wandb.glob(f"offline-run-*-{identity}/*.wandb"))[-1]
-    command = [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--json", str(newest)]
+    """Whether the run's last offline W&B folder has every evaluation of its record once, in order."""
+    (last,) = Path(json.loads((folder / "wandb.json").read_text())["unsent"]).glob("*.wandb")
+    command = [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--json", str(last)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     rows = [json.loads(line) for line in lines if line.startswith("{")]
     items = [row["history"]["item"] for row in rows if row["type"] == "history"]

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("no_account")
 def tracked(run, tmp_path, *overrides: str) -> tuple[Path, Path]:
     """Train a run with W&B; returns its folder and W&B's own file of it."""
     folder = run("logger=wandb", f"logger.dir={tmp_path}", *overrides)
-    identity = json.loads((folder / "wandb.json").read_text())["id"]
-    return folder, sorted(tmp_path.glob(f"wandb/offline-run-*-{identity}/*.wandb"))[-1]
+    (file,) = Path(json.loads((folder / "wandb.json").read_text())["unsent"]).glob("*.wandb")
+    return folder, file
 
 
 def rows(file: Path) -> list[dict]:
