@@ -74,7 +74,7 @@ def test_the_harness_names_no_task_model_or_measure(package):
         assert named <= BASES, f"{path} imports {named - BASES}"
 
 
-@pytest.mark.parametrize("body", ["modular", "effective_theory", "landscape", "quanta"])
+@pytest.mark.parametrize("body", ["modular", "effective_theory", "landscape", "language", "quanta"])
 def test_a_body_of_science_has_the_same_name_in_science_and_reports(body):
     assert (GROK / "science" / body / "__init__.py").exists() and (GROK / "reports" / body / "__init__.py").exists()
 

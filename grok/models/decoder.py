@@ -85,7 +85,8 @@ class Decoder(Model):
             for _ in range(depth)
         )
         self.before_unembedding = LayerNorm(width, len(generators)) if layer_norm else nn.Identity()
-        self.unembedding = None if tied else Gaussian(width, n_outputs, std=width**-0.5, generators=generators)
+        std = 1 / width if layer_norm else width**-0.5  # either way, the first predictions are nearly uniform
+        self.unembedding = None if tied else Gaussian(width, n_outputs, std=std, generators=generators)
 
     @property
     def param_groups(self) -> dict[str, str]:

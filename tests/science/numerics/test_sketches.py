@@ -13,6 +13,7 @@ def test_a_sketch_without_collisions_keeps_every_distance():
     distances = distances_to(sketches, -1)
     torch.testing.assert_close(distances, (vectors - vectors[:, -1:]).norm(dim=-1))
     assert distances[:, -1].tolist() == [0, 0]
+    torch.testing.assert_close(distances_to(sketches, 0), (vectors - vectors[:, :1]).norm(dim=-1))
 
 
 def test_a_sketch_is_linear_and_its_squared_length_is_unbiased():
