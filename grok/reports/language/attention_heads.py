@@ -10,16 +10,17 @@ import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from grok.reports.language.step_curves import end_labels, level_line
 from grok.reports.run.plots import Plot
-from grok.reports.style import GRAY, PALETTE, RC, SEQUENTIAL, TEST, TEST_STYLE, TRAIN, save_figure, set_log_ticks
+from grok.reports.style import GRAY, PALETTE, RC, TEST, TEST_STYLE, TRAIN, save_figure, set_log_ticks
 
 SCORES = {"prefix_matching": ("prefix matching", PALETTE[2]), "previous_token": ("previous token", PALETTE[3])}
 PREDICTORS = {"uniform": GRAY, "unigram": PALETTE[4], "bigram": PALETTE[0]}
-MAP_MAX = 0.5  # attention above it has the darkest color
+WHITE_TO_BLUE = LinearSegmentedColormap.from_list("", ["white", TRAIN, "#00263a"])
 
 
 class AttentionHeads(Plot):
@@ -37,7 +38,7 @@ class AttentionHeads(Plot):
         panels += [_distance] if "distance_to_start" in record else []
         with matplotlib.rc_context(RC | {"axes.spines.right": False}):
             figure = Figure(figsize=(7.6, 1.45 * len(panels) + 0.5), layout="constrained")
-            left, right = figure.subfigures(1, 2, width_ratios=(1.75, 1))
+            left, right = figure.subfigures(1, 2, width_ratios=(1.9, 1))
             rows = left.subplots(len(panels), 1, sharex=True)
             for draw_panel, axes in zip(panels, rows, strict=True):
                 draw_panel(axes, record)
@@ -58,7 +59,8 @@ def _losses(axes: Axes, record: xr.Dataset) -> None:
     for name, height in levels.items():
         level_line(axes, name, height)
     axes.set(ylabel="loss (nats)")
-    axes.legend(frameon=False, fontsize=8, handlelength=1.6)
+    axes.margins(y=0.08)
+    axes.legend(frameon=False, fontsize=8, handlelength=1.6, loc="center right")
 
 
 def _divergences(axes: Axes, record: xr.Dataset) -> None:
@@ -92,7 +94,7 @@ def _map(axes: Axes, record: xr.Dataset, name: str) -> None:
     """The attention of the best head of one kind from each position to each position."""
     block, head = _best_head(record, name)
     pattern = record["repeated_attention"].sel(block=block, head=head).astype(float).values
-    axes.imshow(pattern, cmap=SEQUENTIAL.reversed(), vmin=0, vmax=MAP_MAX, interpolation="nearest")
+    axes.imshow(pattern, cmap=WHITE_TO_BLUE, norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     axes.axhline(len(pattern) / 2 - 0.5, color=GRAY, lw=0.8, ls=":")
     axes.axvline(len(pattern) / 2 - 0.5, color=GRAY, lw=0.8, ls=":")
     axes.set_title(f"head {_name((block, head))}: {SCORES[name][0]}", fontsize=9)

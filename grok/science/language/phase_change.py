@@ -19,19 +19,22 @@ def halfway_step(steps: Steps, loss: Curve, high: Curve) -> float:
 
 
 def relative_fall_width(steps: Steps, loss: Curve, high: Curve) -> float:
-    """Steps from 10 % to 90 % of the fall from `high[0]` to the final loss, divided by the step of 10 %."""
+    """Steps from 10 % to 90 % of the fall from `high[0]` to the final loss, divided by the step of 10 %.
+
+    It is infinite if the loss starts lower.
+    """
     start, end = fall(steps, loss, high)
-    return (end - start) / start
+    return (end - start) / start if start else math.inf
 
 
 def plateau_over_fall(steps: Steps, loss: Curve, high: Curve, *, within: float) -> float:
     """Steps from the first to the last loss near `high[0]`, divided by the steps from 10 % to 90 % of the fall from it.
 
-    Near is a distance of at most `within`. It is 0 if the loss is never near.
+    Near is a distance of at most `within`. It is 0 if the loss is never near, or does not fall.
     """
     near = steps[np.abs(loss - high[0]) <= within]
     start, end = fall(steps, loss, high)
-    return float(near[-1] - near[0]) / (end - start) if near.size else 0.0
+    return float(near[-1] - near[0]) / (end - start) if near.size and end > start else 0.0
 
 
 def share_during_fall(steps: Steps, loss: Curve, values: Curve) -> float:
