@@ -1,4 +1,4 @@
-"""How far a network is from the exact predictors of Markov chains: uniform, unigram and bigram (Edelman et al. 2024)."""
+"""How far a network is from exact predictors of Markov chains: uniform, unigram and bigram (Edelman et al. 2024)."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ SKETCH_LENGTH = 2048  # relative std of distances: 1 / √(2 · SKETCH_LENGTH) =
 class WeightSketch(Measure):
     """A count sketch of each replica's weights.
 
-    The last evaluation adds the distances of each snapshot's weights to the first and to the last ones. The random
-    places and signs are part of the measure: the same for every snapshot and every replica.
+    The last evaluation adds the distances of each snapshot's weights to the last ones and, if step 0 was evaluated, to
+    the initial ones. The random places and signs are part of the measure: the same for all snapshots and replicas.
     """
 
     def __init__(self) -> None:
@@ -45,4 +45,5 @@ class WeightSketch(Measure):
                 dims=("step",),
             )
             for name, index in (("start", 0), ("end", -1))
+            if name == "end" or history.steps[0] == 0
         }

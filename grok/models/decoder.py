@@ -102,7 +102,7 @@ class Decoder(Model):
     ) -> Float[Tensor, "replica example position token"]:
         x, _ = self._before_unembedding(inputs)
         unembedding = self.embedding.tokens.mT if self.unembedding is None else self.unembedding.weight
-        return torch.bmm(x, unembedding).unflatten(1, inputs.shape[1:])
+        return torch.bmm(x, unembedding).view(*inputs.shape, -1)
 
     def patterns(
         self, inputs: Int[Tensor, "replica example position"]
@@ -130,5 +130,6 @@ def _check(*, depth: int, width: int, heads: int, d_mlp: int, positions: str) ->
         raise UserError(f"model.heads={heads}: must divide model.width={width}")
     if positions == "rotary" and width // heads % 2:
         raise UserError(
-            f"model.positions=rotary: needs heads of an even dimension, here model.width / model.heads = {width // heads}"
+            "model.positions=rotary: needs heads of an even dimension, here model.width / model.heads = "
+            f"{width // heads}"
         )

@@ -68,7 +68,7 @@ class RelativePositions(nn.Module):
         n = queries.shape[2]
         vectors = self.vectors[:, :n].flip(1)  # the last one has distance 0
         scores = torch.bmm(queries.reshape(len(vectors), -1, queries.shape[3]), vectors.mT).view(*queries.shape[:3], n)
-        # Row i must move left by n − 1 − i. With one more column, rows of n + 1 are read as rows of n (Huang et al. 2018).
+        # Row i must move left by n − 1 − i: with one more column, rows of n + 1 are read as rows of n.
         return functional.pad(scores, (1, 0)).flatten(2)[..., n:].view_as(scores)
 
 

@@ -130,5 +130,6 @@ class Spec:
     @property
     def outputs_per_example(self) -> int:
         """The number of positions if the task needs outputs at each, else 1."""
-        is_sequence = isinstance(self.inputs, TokenSequences) and isinstance(self.outputs, NextTokens)
-        return self.inputs.length if is_sequence else 1
+        if isinstance(self.inputs, TokenSequences) and isinstance(self.outputs, NextTokens):
+            return self.inputs.length
+        return 1

@@ -67,7 +67,9 @@ def test_an_induction_circuit_has_scores_of_one_and_copies():
     inputs = snapshot.test.targets.new_tensor([[[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]]])
     assert module.model(inputs).argmax(-1)[0, 0, 6:-1].tolist() == [1, 2, 3, 4, 5]
     drawn = AttentionScores().finalize(snapshot, History())["repeated_attention"]
-    assert drawn.values.shape == (1, 2, 1, LENGTH, LENGTH) and drawn.values.float().sum(-1).allclose(torch.ones(1), atol=1e-3)
+    assert drawn.values.shape == (1, 2, 1, LENGTH, LENGTH) and drawn.values.float().sum(-1).allclose(
+        torch.ones(1), atol=1e-3
+    )
 
 
 def test_a_random_network_has_the_scores_of_uniform_attention():

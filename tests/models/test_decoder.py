@@ -124,7 +124,7 @@ def test_relative_vectors_are_added_to_the_keys():
 
 
 def test_without_positions_in_the_scores_order_would_not_matter():
-    """Learned positions are the only ones of their model: without them, the last logits ignore the order of the rest."""
+    """Learned positions are the only ones: without them, the last logits ignore the order of the other tokens."""
     model, inputs = decoder(0, depth=1), sequences()
     reordered = torch.cat([inputs[..., :-1].flip(2), inputs[..., -1:]], 2)
     assert not torch.allclose(model(inputs)[:, :, -1], model(reordered)[:, :, -1])

@@ -1,6 +1,6 @@
 """Tasks on sequences: which tokens count, how sequences are made, and evaluation in chunks of tokens."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def test_only_tokens_that_followed_the_same_token_before_count():
     assert torch.equal(targets[:, :-1][known[:, :-1]], inputs[:, 1:][known[:, :-1]])
     for example, position in known.nonzero().tolist():
         before = inputs[example, : position + 1].tolist()
-        assert any(pair == (before[-1], targets[example, position]) for pair in zip(before, before[1:], strict=False))
+        assert any(pair == (before[-1], targets[example, position]) for pair in pairwise(before))
 
 
 def test_all_arrangements_of_the_piece_are_equally_likely():

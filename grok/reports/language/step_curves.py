@@ -36,7 +36,9 @@ def step_curves(
             own = part[quantity].sel(seed=seed)[evaluated.sel(seed=seed)]
             axes.plot(own["step"], own, color=PALETTE[number], lw=1.2, alpha=0.85, label=name if index == 0 else None)
     for name, level in (levels or {}).items():
-        height = level if isinstance(level, (int, float)) else float(xr.concat([p[level] for p in chosen], "run").mean())
+        height = (
+            level if isinstance(level, (int, float)) else float(xr.concat([p[level] for p in chosen], "run").mean())
+        )
         level_line(axes, name, height)
     axes.set(xlabel="optimizer step", ylabel=label, xlim=(0, None), ylim=limits)
     if legend:

@@ -22,26 +22,24 @@ def random_chains(n: int, n_tokens: int, *, prior: str, rng: Generator) -> Float
     """
     if prior == "dirichlet":
         rows = rng.standard_exponential((n, n_tokens, n_tokens))
-        return rows / rows.sum(-1, keepdims=True)
+        return np.asarray(rows / rows.sum(-1, keepdims=True))
     matrices = np.eye(n_tokens)[[*permutations(range(n_tokens))]]
     weights = rng.standard_gamma(1 / factorial(n_tokens - 1), (n, len(matrices)))
-    chains: np.ndarray = np.tensordot(weights / weights.sum(-1, keepdims=True), matrices, axes=1)
-    return chains
+    return np.asarray(np.tensordot(weights / weights.sum(-1, keepdims=True), matrices, axes=1))
 
 
 def stationary(chains: Float[np.ndarray, "chain token token"]) -> Float[np.ndarray, "chain token"]:
     """The stationary distribution π of each chain: π (1 − P) = 0 and Σ π = 1, so π (1 − P + E) = 1 for E of ones."""
     n_tokens = chains.shape[-1]
     matrices = (np.eye(n_tokens) - chains + 1).swapaxes(-1, -2)
-    solutions: np.ndarray = np.linalg.solve(matrices, np.ones((len(chains), n_tokens, 1)))[..., 0]
-    return solutions
+    return np.asarray(np.linalg.solve(matrices, np.ones((len(chains), n_tokens, 1)))[..., 0])
 
 
 def sample_sequences(
     chains: Float[np.ndarray, "chain token token"], length: int, *, rng: Generator
 ) -> Int[np.ndarray, "chain position"]:
     """A sequence of each chain. The first token has the stationary distribution."""
-    n, n_tokens, _ = chains.shape
+    n = len(chains)
     uniform, places = rng.random((length, n, 1)), np.arange(n)
     cumulative = chains.cumsum(-1)[..., :-1]  # without the last column, which is 1 up to rounding
     sequences = np.empty((length, n), dtype=np.int64)
@@ -59,8 +57,7 @@ def unigram_predictor(
     It is the Bayes predictor of independent tokens with the prior Dirichlet(1, …, 1).
     """
     counts = np.eye(n_tokens)[sequences].cumsum(1) + 1
-    shares: np.ndarray = counts / counts.sum(-1, keepdims=True)
-    return shares
+    return np.asarray(counts / counts.sum(-1, keepdims=True))
 
 
 def bigram_predictor(
@@ -74,5 +71,4 @@ def bigram_predictor(
     transitions = one_hot[:, :-1, :, None] * one_hot[:, 1:, None, :]
     counts = np.pad(transitions.cumsum(1), ((0, 0), (1, 0), (0, 0), (0, 0))) + 1
     after = np.take_along_axis(counts, sequences[:, :, None, None], 2)[:, :, 0]
-    shares: np.ndarray = after / after.sum(-1, keepdims=True)
-    return shares
+    return np.asarray(after / after.sum(-1, keepdims=True))

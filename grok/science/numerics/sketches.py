@@ -28,6 +28,6 @@ def count_sketch(
 
 
 def distances_to(sketches: Float[Tensor, "*batch step place"], index: int) -> Float[Tensor, "*batch step"]:
-    """The Euclidean distances from the vectors of all evaluation steps to that at an index (0: the first, −1: the last),
-    estimated from their sketches."""
+    """The Euclidean distances from the vectors of all evaluation steps to that at an index, such as 0 or −1, estimated
+    from their sketches."""
     return (sketches - sketches[..., index, :].unsqueeze(-2)).square().sum(-1).sqrt()

@@ -47,7 +47,7 @@ def test_sequences_have_the_frequencies_of_their_chain():
 
 
 def test_a_chain_that_never_changes_its_mind_is_predicted_by_counting():
-    """0 → 1 → 2 → 0: after n transitions from a token, the bigram predictor gives (n + 1) / (n + 3) to the right one."""
+    """0 → 1 → 2 → 0: after n transitions from a token, the right one has probability (n + 1) / (n + 3)."""
     sequence = np.arange(30)[None] % 3
     following, n_seen = (sequence[0] + 1) % 3, np.arange(30) // 3
     right = bigram_predictor(sequence, 3)[0, np.arange(30), following]
@@ -57,7 +57,7 @@ def test_a_chain_that_never_changes_its_mind_is_predicted_by_counting():
 
 
 def test_the_bigram_predictor_is_the_posterior_mean():
-    """For two tokens, ∫ q · q^m (1 − q)^n dq / ∫ q^m (1 − q)^n dq, where q is the probability of 1 after the last token."""
+    """For two tokens, ∫ q · q^m (1 − q)^n dq / ∫ q^m (1 − q)^n dq, where q is the probability of a 1."""
     sequences = sample_sequences(chains("dirichlet", 5, 2), 12, rng=np.random.default_rng(2))
     predicted = bigram_predictor(sequences, 2)
     for number, sequence in enumerate(sequences):
