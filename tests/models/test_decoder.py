@@ -98,6 +98,48 @@ def test_the_decoder_with_learned_positions_is_torchs_encoder_with_a_causal_mask
     torch.testing.assert_close(model(inputs)[0], logits, rtol=1e-10, atol=1e-10)
 
 
+def test_the_decoder_with_rotary_positions_is_gpt_neox():
+    """Pythia's architecture, with its blocks one after the other and all dimensions of a head rotated."""
+    transformers = pytest.importorskip("transformers")
+    model, inputs = decoder(0, positions="rotary"), sequences()
+    theirs = transformers.GPTNeoXForCausalLM(
+        transformers.GPTNeoXConfig(
+            vocab_size=N_TOKENS,
+            hidden_size=12,
+            num_hidden_layers=2,
+            num_attention_heads=3,
+            intermediate_size=20,
+            max_position_embeddings=LENGTH,
+            use_parallel_residual=False,
+            hidden_dropout=0.0,
+            attention_dropout=0.0,
+            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 1.0},
+            attn_implementation="eager",
+        )
+    ).double()
+    weights = {name: parameter[0].squeeze(0) for name, parameter in model.named_parameters()}
+    names = {
+        "attention.query_key_value": "attention.qkv",
+        "attention.dense": "attention.outputs",
+        "mlp.dense_h_to_4h": "mlp.into",
+        "mlp.dense_4h_to_h": "mlp.out",
+        "input_layernorm": "before_attention",
+        "post_attention_layernorm": "before_mlp",
+    }
+    state = {"gpt_neox.embed_in.weight": weights["embedding.tokens"], "lm_head.weight": weights["unembedding.weight"].T}
+    for part, own in (("weight", "scale"), ("bias", "shift")):
+        state[f"gpt_neox.final_layer_norm.{part}"] = weights[f"before_unembedding.{own}"]
+        for layer, (their_name, our_name) in ((layer, each) for layer in (0, 1) for each in names.items()):
+            is_norm = our_name.startswith("before")
+            value = weights[f"blocks.{layer}.{our_name}.{own if is_norm else part}"].T
+            if our_name == "attention.qkv":  # theirs has the query, key and value of each head together
+                value = value.unflatten(0, (3, 3, 4)).transpose(0, 1).flatten(0, 2)
+            state[f"gpt_neox.layers.{layer}.{their_name}.{part}"] = value
+    theirs.load_state_dict(state)
+    with torch.no_grad():
+        torch.testing.assert_close(model(inputs)[0], theirs(inputs[0]).logits, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("positions", ["rotary", "relative"])
 def test_scores_depend_on_the_distance_and_not_on_the_position(positions):
     """In a sequence of equal tokens, log attention minus that to the query itself is a function of the distance."""
