@@ -41,7 +41,7 @@ class Induction(GeneratedSequences):
     @property
     def rule(self) -> str:
         return (
-            f"{self.length + 1} random tokens of {self.n_tokens}, with a piece of {self.piece_length} "
+            f"{self.length + 1} random tokens of {self.n_tokens}, in which a piece of {self.piece_length} occurs "
             f"{self.n_occurrences} times"
         )
 
