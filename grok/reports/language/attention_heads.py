@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from grok.reports.language.step_curves import end_labels, level_line
+from grok.reports.language.step_curves import LEGEND, end_labels, level_line
 from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, TEST, TEST_STYLE, TRAIN, save_figure, set_log_ticks
 
@@ -60,7 +60,7 @@ def _losses(axes: Axes, record: xr.Dataset) -> None:
         level_line(axes, name, height)
     axes.set(ylabel="loss (nats)")
     axes.margins(y=0.08)
-    axes.legend(frameon=False, fontsize=8, handlelength=1.6, loc="center right")
+    axes.legend(**LEGEND, loc="center right")
 
 
 def _divergences(axes: Axes, record: xr.Dataset) -> None:

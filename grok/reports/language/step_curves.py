@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from grok.records.per_run import is_evaluated
 from grok.reports.style import GRAY, PALETTE, spread_heights
 
+LEGEND: Any = {"fontsize": 8, "handlelength": 1.6, "edgecolor": "none", "framealpha": 0.85}
 LINE_HEIGHT = 0.11  # of a label right of the axes, as a fraction of their height
 
 
@@ -40,9 +41,9 @@ def step_curves(
             level if isinstance(level, (int, float)) else float(xr.concat([p[level] for p in chosen], "run").mean())
         )
         level_line(axes, name, height)
-    axes.set(xlabel="optimizer step", ylabel=label, xlim=(0, None), ylim=limits)
+    axes.set(xlabel="optimizer step", ylabel=label, xlim=(0, int(dataset["step"][-1])), ylim=limits)
     if legend:
-        axes.legend(frameon=False, fontsize=8, handlelength=1.4)
+        axes.legend(**LEGEND)
 
 
 def level_line(axes: Axes, name: str, height: float) -> None:
