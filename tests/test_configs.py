@@ -14,6 +14,7 @@ from grok import measures, models, optimizers, tasks
 from grok.checks import UserError
 from grok.measures.snapshot import Measure
 from grok.models.model import Model
+from grok.models.spec import NextTokens
 from grok.optimizers import transforms
 from grok.optimizers.optimizer import OptimizerSettings
 from grok.optimizers.transforms.transform import Transform
@@ -52,7 +53,8 @@ def test_a_tasks_data_fit_its_model_and_loss(name):
     with skipped_without_its_package():
         module, (data,) = build([composed(f"task={name}")])
     evaluation = module.evaluate_on(module.datasets["test"])
-    assert evaluation.loss.shape == (1, len(data.test.indices)) == evaluation.correct.shape
+    per_token = (module.task.spec.outputs_per_example,) if isinstance(module.task.spec.outputs, NextTokens) else ()
+    assert evaluation.loss.shape == (1, len(data.test.indices), *per_token) == evaluation.correct.shape
     assert torch.isfinite(evaluation.loss).all()
     assert isinstance(data.provenance, Provenance) and all(data.provenance.recorded.values())
 

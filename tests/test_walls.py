@@ -87,7 +87,9 @@ def test_only_a_wandb_logger_imports_wandb():
         assert not [name for name in named if name.startswith(with_wandb)], path
 
 
-@pytest.mark.parametrize("body", ["modular", "effective_theory", "landscape", "quanta", "double_descent", "manifold"])
+@pytest.mark.parametrize(
+    "body", ["modular", "effective_theory", "landscape", "language", "quanta", "double_descent", "manifold"]
+)
 def test_a_body_of_science_has_the_same_name_in_science_and_reports(body):
     assert (GROK / "science" / body / "__init__.py").exists() and (GROK / "reports" / body / "__init__.py").exists()
 

@@ -15,8 +15,8 @@ SKETCH_LENGTH = 2048  # relative std of distances: 1 / √(2 · SKETCH_LENGTH) =
 class WeightSketch(Measure):
     """A count sketch of each replica's weights.
 
-    The last evaluation adds the distance of each snapshot's weights to the last ones. The random places and signs are
-    part of the measure: the same for every snapshot and every replica.
+    The last evaluation adds the distances of each snapshot's weights to the last ones and, if step 0 was evaluated, to
+    the initial ones. The random places and signs are part of the measure: the same for all snapshots and replicas.
     """
 
     def __init__(self) -> None:
@@ -36,6 +36,14 @@ class WeightSketch(Measure):
         }
 
     def finalize(self, snapshot: Snapshot, history: History) -> dict[str, Quantity]:
-        distance = sketches.distance_to_last(torch.stack(history.columns["weight_sketch"], 1))
-        title, chart = "distance of all weights to those at the end", "distance in parameter space"
-        return {"distance_to_end": Quantity(distance, title, chart=chart, dims=("step",))}
+        sketch = torch.stack(history.columns["weight_sketch"], 1)
+        return {
+            f"distance_to_{name}": Quantity(
+                sketches.distances_to(sketch, index),
+                f"distance of all weights to those at the {name}",
+                chart="distance in parameter space",
+                dims=("step",),
+            )
+            for name, index in (("start", 0), ("end", -1))
+            if name == "end" or history.steps[0] == 0
+        }

@@ -126,3 +126,10 @@ class Spec:
 
     inputs: Inputs
     outputs: Outputs
+
+    @property
+    def outputs_per_example(self) -> int:
+        """The number of positions if the task needs outputs at each, else 1."""
+        if isinstance(self.inputs, TokenSequences) and isinstance(self.outputs, NextTokens):
+            return self.inputs.length
+        return 1

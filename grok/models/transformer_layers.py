@@ -164,6 +164,8 @@ class LayerNorm(nn.Module):
         self.scale, self.shift = constant(1.0, width, n_replicas), constant(0.0, width, n_replicas)
 
     def forward(self, x: Float[Tensor, "replica place width"]) -> Float[Tensor, "replica place width"]:
+        if len(x) == 1:  # scale and shift in one pass
+            return functional.layer_norm(x, x.shape[-1:], self.scale.flatten(), self.shift.flatten())
         return functional.layer_norm(x, x.shape[-1:]) * self.scale + self.shift
 
 

@@ -55,6 +55,14 @@ def cross_entropy(
     return -torch.log_softmax(outputs, -1, dtype=precision).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
 
+def kl_divergence(
+    outputs: Float[Tensor, "*batch classes"], reference: Float[Tensor, "*batch classes"]
+) -> Float[Tensor, "*batch"]:
+    """KL(p ‖ q) of each example in nats: p is the softmax of the outputs, q the reference's probabilities."""
+    log_p = torch.log_softmax(outputs, -1)
+    return (log_p.exp() * (log_p - reference.log())).sum(-1)
+
+
 def is_argmax(outputs: Float[Tensor, "*batch classes"], labels: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
     """Whether the label has the largest output, for each example."""
     return outputs.argmax(-1) == labels

@@ -17,8 +17,10 @@ from grok.science.losses import loss_weights
 from grok.tasks.task import Task
 from grok.training.batches import ReplicaDataset
 
-EVALUATION_EXAMPLES = 4096  # examples evaluated at once, summed over all replicas …
-MIN_EXAMPLES_PER_REPLICA = 256  # … and at least this many per replica
+# Examples, or tokens of examples with outputs at every position, that are evaluated at once: this many summed over all
+# replicas, and at least this many per replica.
+EVALUATION_EXAMPLES = 4096
+MIN_EXAMPLES_PER_REPLICA = 256
 
 
 def evaluate(
@@ -30,7 +32,8 @@ def evaluate(
         UserError: the task's loss or correctness has the wrong shape.
     """
     loss, correct, labels, outputs = [], [], [], []
-    size = max(MIN_EXAMPLES_PER_REPLICA, EVALUATION_EXAMPLES // len(dataset.indices))
+    n_outputs = max(MIN_EXAMPLES_PER_REPLICA, EVALUATION_EXAMPLES // len(dataset.indices))
+    size = max(1, n_outputs // task.spec.outputs_per_example)
     for inputs, targets in dataset.chunks(size):
         out = model(inputs)
         loss.append(task.example_loss(out, targets))

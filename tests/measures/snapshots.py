@@ -13,7 +13,7 @@ def snapshot_of(module: ReplicaModule) -> Snapshot:
     """The replicas in their current state, with their outputs if a measure needs them."""
     with torch.no_grad():
         evaluations = {part: module.evaluate_on(dataset) for part, dataset in module.datasets.items()}
-    return Snapshot(module.step, module.task, module.model, **evaluations)
+    return Snapshot(module.step, module.task, module.model, **evaluations, replicas=module.replicas)
 
 
 def with_logits(snapshot: Snapshot, logits: Tensor) -> Snapshot:

@@ -75,3 +75,5 @@ def test_sketches_give_the_distance_between_two_snapshots():
     to_end = after.history.final["distance_to_end"][0]
     assert to_end.shape == (len(after.history.steps),) and to_end[-1] == 0
     assert to_end[0].item() == pytest.approx((last - first).norm().item())
+    to_start = after.history.final["distance_to_start"][0]
+    assert to_start[0] == 0 and to_start[-1] == to_end[0]

@@ -50,3 +50,12 @@ def test_the_mean_leaves_out_what_the_mask_hides_even_if_it_is_not_finite():
     assert losses.mean_loss(values, mask, weights).tolist() == [2.5, 3]
     assert losses.mean_loss(values, torch.zeros_like(mask)).tolist() == [0, 0]
     assert losses.mean_loss(values, None).isfinite().tolist() == [False, False]
+
+
+def test_the_kl_divergence_is_the_expected_log_ratio_and_zero_for_equal_distributions():
+    logits = torch.tensor([[0.0, 0.0], [2.0, -1.0]], dtype=torch.float64)
+    reference = torch.tensor([[0.25, 0.75], [0.5, 0.5]], dtype=torch.float64)
+    p = logits.softmax(1)
+    expected = torch.distributions.kl_divergence(*map(torch.distributions.Categorical, (p, reference)))
+    torch.testing.assert_close(losses.kl_divergence(logits, reference), expected)
+    torch.testing.assert_close(losses.kl_divergence(logits + 5, p), torch.zeros(2, dtype=torch.float64))

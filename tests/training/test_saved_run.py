@@ -85,7 +85,8 @@ def test_the_measures_at_kept_steps_are_those_of_the_record(add, tmp_path, capsy
         measured = grok.load(tmp_path / "out")
         assert [*measured["step"].values] == steps
         assert {"gradient_symmetricity", "anomaly_auroc", "contribution"} <= {*measured.data_vars}
-        for name in record.data_vars.keys() - (at_end if steps[-1] < 32 else {"phase_ends"}):
+        assert "distance_to_start" in record and "distance_to_start" not in measured  # step 0 was not kept
+        for name in record.data_vars.keys() - {"distance_to_start", *(at_end if steps[-1] < 32 else ("phase_ends",))}:
             theirs = record[name] if name in final else record[name].sel(step=steps)
             np.testing.assert_allclose(measured[name].values, theirs.values, rtol=1e-3, atol=1e-5, err_msg=name)
     printed = capsys.readouterr().out

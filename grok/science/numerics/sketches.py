@@ -27,6 +27,7 @@ def count_sketch(
     return vectors.new_zeros(*vectors.shape[:-1], length).index_add_(-1, place, vectors * sign)
 
 
-def distance_to_last(sketches: Float[Tensor, "*batch step place"]) -> Float[Tensor, "*batch step"]:
-    """The Euclidean distance from the vector at each evaluation step to the last one, estimated from their sketches."""
-    return (sketches - sketches[..., -1:, :]).square().sum(-1).sqrt()
+def distances_to(sketches: Float[Tensor, "*batch step place"], index: int) -> Float[Tensor, "*batch step"]:
+    """The Euclidean distances from the vectors of all evaluation steps to that at an index, such as 0 or −1, estimated
+    from their sketches."""
+    return (sketches - sketches[..., index, :].unsqueeze(-2)).square().sum(-1).sqrt()

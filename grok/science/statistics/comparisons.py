@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Float, Real, Shaped
 from scipy.stats import spearmanr
 
 
@@ -19,18 +19,23 @@ def mean(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
     return float(y.mean())
 
 
-def value_at_tick(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, tick: float) -> float:
-    """The value at a tick of the swept axis."""
-    matches = np.flatnonzero(np.isclose(x, tick, rtol=1e-9))
+def value_at_tick(x: Shaped[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, tick: float | str) -> float:
+    """The value at a tick of the swept axis, a number or a text."""
+    matches = np.flatnonzero(x == tick if isinstance(tick, str) else np.isclose(x, tick, rtol=1e-9))
     return float(y[matches[0]]) if matches.size else math.nan
 
 
 def ratio(
-    x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, numerator: float, denominator: float
+    x: Shaped[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, numerator: float | str, denominator: float | str
 ) -> float:
     """The value at the tick `numerator` divided by the value at the tick `denominator`."""
     above, below = value_at_tick(x, y, tick=numerator), value_at_tick(x, y, tick=denominator)
     return above / below if math.isfinite(below) else above + below
+
+
+def difference(value: Real[np.ndarray, ""], other: Real[np.ndarray, ""]) -> float:
+    """One number minus another."""
+    return float(value - other)
 
 
 def max_over_min(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:

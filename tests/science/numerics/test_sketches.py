@@ -3,16 +3,17 @@
 import pytest
 import torch
 
-from grok.science.numerics.sketches import count_sketch, distance_to_last
+from grok.science.numerics.sketches import count_sketch, distances_to
 
 
 def test_a_sketch_without_collisions_keeps_every_distance():
     vectors = torch.randn(2, 5, 8, dtype=torch.float64).cumsum(1)
     sign = torch.tensor([1.0, -1.0] * 4, dtype=torch.float64)
     sketches = count_sketch(vectors, torch.randperm(11)[:8], sign, length=11)
-    distances = distance_to_last(sketches)
+    distances = distances_to(sketches, -1)
     torch.testing.assert_close(distances, (vectors - vectors[:, -1:]).norm(dim=-1))
     assert distances[:, -1].tolist() == [0, 0]
+    torch.testing.assert_close(distances_to(sketches, 0), (vectors - vectors[:, :1]).norm(dim=-1))
 
 
 def test_a_sketch_is_linear_and_its_squared_length_is_unbiased():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from grok.science.statistics.comparisons import (
+    difference,
     first_finite,
     max_abs_difference,
     max_excess,
@@ -28,6 +29,8 @@ X, Y = np.array([0.3, 0.4, 0.5]), np.array([8.0, 4.0, 1.0])
 
 def test_comparisons_of_three_points_equal_their_ratios_and_mean():
     assert ratio(X, Y, numerator=0.3, denominator=0.4) == 2 and value_at_tick(X, Y, tick=0.4) == 4
+    assert ratio(np.array(["b", "a", "c"]), Y, numerator="b", denominator="c") == Y[0] / Y[2]
+    assert difference(np.array(3.0), np.array(5.0)) == -2
     assert max_over_min(X, Y) == 8 and max_step_ratio(X, Y) == 0.5 and mean(X, Y) == pytest.approx(13 / 3)
 
 

@@ -1,0 +1,64 @@
+"""Curves over linear steps, one for each run: for changes that are abrupt in steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+from matplotlib.axes import Axes
+
+from grok.records.per_run import is_evaluated
+from grok.reports.style import GRAY, PALETTE, spread_heights
+
+LEGEND: Any = {"fontsize": 8, "handlelength": 1.6, "edgecolor": "none", "framealpha": 0.85}
+LINE_HEIGHT = 0.11  # of a label right of the axes, as a fraction of their height
+
+
+def step_curves(
+    axes: Axes,
+    dataset: xr.Dataset,
+    *,
+    quantity: str,
+    label: str,
+    runs: Mapping[str, Mapping[str, Any]],
+    levels: Mapping[str, str | float] | None = None,
+    limits: tuple[float, float] | None = None,
+    legend: bool = False,
+) -> None:
+    """A quantity over steps: a curve per seed of the runs {name: where}, with a color for each name.
+
+    Dotted lines are at the `levels` {name: value, or the quantity whose mean over these runs it is}.
+    """
+    chosen = [dataset.sel(where) for where in runs.values()]
+    for number, (name, part) in enumerate(zip(runs, chosen, strict=True)):
+        evaluated = is_evaluated(part)
+        for index, seed in enumerate(part["seed"].values):
+            own = part[quantity].sel(seed=seed)[evaluated.sel(seed=seed)]
+            axes.plot(own["step"], own, color=PALETTE[number], lw=1.2, alpha=0.85, label=name if index == 0 else None)
+    for name, level in (levels or {}).items():
+        height = (
+            level if isinstance(level, (int, float)) else float(xr.concat([p[level] for p in chosen], "run").mean())
+        )
+        level_line(axes, name, height)
+    axes.set(xlabel="optimizer step", ylabel=label, xlim=(0, int(dataset["step"][-1])), ylim=limits)
+    if legend:
+        axes.legend(**LEGEND)
+
+
+def level_line(axes: Axes, name: str, height: float) -> None:
+    """Draw a dotted line at a height, with its name right of the axes."""
+    axes.axhline(height, color=GRAY, lw=0.9, ls=":")
+    place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "xytext": (3, 0)}
+    axes.annotate(name, (1, height), **place, color=GRAY, fontsize=8, va="center", annotation_clip=False)
+
+
+def end_labels(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
+    """Write the labels {text: (height, color)} of curves right of the axes, near the heights of their ends."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    heights = {text: float(to_axes.transform([(1, height)])[0, 1]) for text, (height, _) in ends.items()}
+    ordered = sorted(ends, key=lambda text: heights[text])
+    n_lines = max(text.count("\n") + 1 for text in ends)
+    spread = spread_heights([heights[text] for text in ordered], gap=LINE_HEIGHT * n_lines)
+    for text, height in zip(ordered, spread, strict=True):
+        axes.annotate(text, (1.02, height), xycoords="axes fraction", color=ends[text][1], fontsize=8, va="center")

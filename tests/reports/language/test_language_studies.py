@@ -1,0 +1,36 @@
+"""Studies of induction heads run, are judged and are drawn, and runs have their plot."""
+
+import json
+
+import pytest
+
+import grok
+from grok.reports.study.ledger import load_study
+from tests.conftest import assert_drawn, trained_in
+
+SMALL = ("task.n_test=8", "model.width=8", "batch_size=8", "evaluate.every=null", "logger=none")
+INDUCTION = ("task=induction", "task.n_tokens=12", "task.length=17", "task.piece_length=5")
+CHAINS = ("task=markov_chains", "task.length=12")
+
+
+@pytest.mark.parametrize(("name", "task"), [("induction", INDUCTION), ("markov_chains", CHAINS)])
+@pytest.mark.parametrize("steps", [1, 12])
+def test_a_run_has_the_plot_of_its_heads_and_its_scores_by_block_and_head(name, task, steps, tmp_path):
+    folder = trained_in(tmp_path / "run", *task, *SMALL, f"steps={steps}")
+    assert_drawn(folder / "attention_heads.png")
+    assert "not drawn" not in (folder / "report.html").read_text()
+    record, summary = grok.load(folder), json.loads((folder / "summary.json").read_text())
+    for score in ("prefix_matching", "previous_token"):
+        assert record[score].dims == ("step", "block", "head") and [*record["block"].values] == [1, 2]
+        assert summary[f"best_{score}"] == pytest.approx(float(record[score].isel(step=-1).max()))
+    assert ("bigram_loss" in summary) == (name == "markov_chains") and summary["phase"] is None
+
+
+@pytest.mark.parametrize("name", ["induction_head", "markov_chains"])
+def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
+    code, stderr = command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
+    assert code == 0, stderr
+    assert_drawn(tmp_path / "sweep" / "figure.png")
+    verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
+    assert [each["claim"] for each in verdicts] == [each.claim for each in load_study(name, "smoke").claims.values()]
+    assert all(each["holds"] is None for each in verdicts)
