@@ -46,8 +46,9 @@ def main(config: DictConfig) -> None:
             steps = json.loads((folder / SUMMARY).read_text())["steps"]
             print(f"{folder}: finished before, at step {steps:,}; nothing to do")
             return
+        # These import torch and Lightning; the mistakes above need not wait for them.
         from grok.sweeps.dry_run import print_plan
-        from grok.sweeps.run import Run  # imports torch and Lightning; the mistakes above need not wait for them
+        from grok.sweeps.run import Run
         from grok.sweeps.train import train_run
 
         command = shlex.join(["python", "train.py", *map(as_typed, job.overrides.task)])

@@ -31,7 +31,7 @@ from grok.training.measure_run import measure_run
 PLOTS: dict[str, RingGallery | Maps] = {"rings.png": RingGallery(), "maps.png": Maps()}  # need only one evaluation
 OVER_STEPS = {"phase_ends"}  # what these plots need only for several evaluations
 # What a file of weights does not say, with the defaults; a run's configuration says it.
-OF_FILES = {
+FILE_DEFAULTS = {
     "attention_coefficient": 1.0,
     "activation": "relu",
     "causal": True,
@@ -39,7 +39,7 @@ OF_FILES = {
     "fraction": 0.3,
     "split_seed": 0,
 }
-SAME = 1e-3  # maximum relative difference of two measures that count as equal
+RELATIVE_TOLERANCE = 1e-3  # maximum relative difference of two measures that count as equal
 
 
 def write_outputs(record: xr.Dataset, folder: Path) -> list[Path]:
@@ -95,14 +95,14 @@ def _measure_file(path: Path, options: dict[str, Any]) -> tuple[xr.Dataset, int]
     """The record of the network in a file, and its number of layers."""
     check_float("--fraction", options["fraction"], above=0, below=1)
     check_float("--attention-coefficient", options["attention_coefficient"], minimum=0, maximum=1)
-    of_network = {name: options[name] for name in ("attention_coefficient", "activation", "causal")}
-    model, p = load_weights(path, **of_network)
-    of_task = {name: options[name] for name in ("operation", "fraction", "split_seed")}
+    model_options = {name: options[name] for name in ("attention_coefficient", "activation", "causal")}
+    model, p = load_weights(path, **model_options)
+    task_options = {name: options[name] for name in ("operation", "fraction", "split_seed")}
     try:
-        record = measure_pretrained(model, p, **of_task)
+        record = measure_pretrained(model, p, **task_options)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    attributes = of_network | {"causal": int(options["causal"]), "weights": str(path)}
+    attributes = model_options | {"causal": int(options["causal"]), "weights": str(path)}
     return record.assign_attrs(attributes), len(model.blocks)
 
 
@@ -114,7 +114,9 @@ def _causality_note(causal: xr.Dataset, other: xr.Dataset) -> str:
         if causal[name].dims in ((), ("step",))
     }
     differing = [
-        name for name, pair in values.items() if not (math.isclose(*pair, rel_tol=SAME) or math.isnan(sum(pair)))
+        name
+        for name, pair in values.items()
+        if not (math.isclose(*pair, rel_tol=RELATIVE_TOLERANCE) or math.isnan(sum(pair)))
     ]
     if not differing:
         return ""
@@ -128,17 +130,17 @@ def _causality_note(causal: xr.Dataset, other: xr.Dataset) -> str:
 
 def _measure(options: argparse.Namespace) -> tuple[xr.Dataset, str]:
     """The record of a run or of a file, and a note on what the file does not say."""
-    given = {name: value for name in OF_FILES if (value := getattr(options, name)) is not None}
+    given = {name: value for name in FILE_DEFAULTS if (value := getattr(options, name)) is not None}
     if options.weights.is_dir():
         for name in given:
             raise UserError(f"--{name.replace('_', '-')}: is only for weight files; a run folder already defines it")
         return measure_run(options.weights, options.step), ""
     if options.step is not None:
         raise UserError(f"--step={options.step}: is only for run folders, not for weight files")
-    record, depth = _measure_file(options.weights, OF_FILES | given)
+    record, depth = _measure_file(options.weights, FILE_DEFAULTS | given)
     if depth == 1 or "causal" in given:
         return record, ""
-    other, _ = _measure_file(options.weights, OF_FILES | given | {"causal": False})
+    other, _ = _measure_file(options.weights, FILE_DEFAULTS | given | {"causal": False})
     return record, _causality_note(record, other)
 
 

@@ -181,10 +181,10 @@ def _one_per_replica(value: float | int | Sequence[float | int], n_replicas: int
     return [*value] if isinstance(value, Sequence) else [value] * n_replicas
 
 
-def _check_sizes(*, width: int, heads: int, d_head: int | None, **others: int) -> None:
+def _check_sizes(*, depth: int, width: int, heads: int, d_head: int | None, d_mlp: int) -> None:
     """Validate the sizes of the network."""
-    check_int("model.depth", others.pop("depth"), minimum=1, maximum=MAX_DEPTH)
-    for key, size in {**others, "width": width, "heads": heads}.items():
+    check_int("model.depth", depth, minimum=1, maximum=MAX_DEPTH)
+    for key, size in {"d_mlp": d_mlp, "width": width, "heads": heads}.items():
         check_int(f"model.{key}", size, minimum=1)
     if d_head is not None:
         check_int("model.d_head", d_head, minimum=1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-OURS = {  # name in TransformerLens: our name; names of a block without its prefix
+OUR_NAMES = {  # name in TransformerLens: our name; names of a block without its prefix
     "embed.W_E": "embedding.tokens",
     "pos_embed.W_pos": "embedding.positions",
     "unembed.W_U": "unembedding.weight",
@@ -34,7 +34,7 @@ OURS = {  # name in TransformerLens: our name; names of a block without its pref
     "ln_final.w": "before_unembedding.scale",
     "ln_final.b": "before_unembedding.shift",
 }
-THEIRS = {ours: theirs for theirs, ours in OURS.items()}
+TRANSFORMER_LENS_NAMES = {ours: theirs for theirs, ours in OUR_NAMES.items()}
 
 
 def kind_of(name: str) -> str:
@@ -66,7 +66,7 @@ def from_transformer_lens(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return array.flatten(0, 1)
         return array if kind.startswith(("embed.", "pos_embed.")) or ".W_" in kind else array.reshape(1, -1)
 
-    return _renamed(arrays, OURS, converted)
+    return _renamed(arrays, OUR_NAMES, converted)
 
 
 def to_transformer_lens(weights: Mapping[str, Tensor], heads: int) -> dict[str, Tensor]:
@@ -81,7 +81,7 @@ def to_transformer_lens(weights: Mapping[str, Tensor], heads: int) -> dict[str, 
             return array.view(heads, -1)
         return array.flatten() if kind.endswith(("bias", "scale", "shift")) else array
 
-    return _renamed(weights, THEIRS, converted)
+    return _renamed(weights, TRANSFORMER_LENS_NAMES, converted)
 
 
 def _renamed(

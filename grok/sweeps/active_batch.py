@@ -15,6 +15,7 @@ from grok.sweeps.run_loggers import RunLoggers
 from grok.training.checkpoint import Checkpoint
 from grok.training.checkpoint_callback import MAX_TIME_SHARE
 from grok.training.module import ReplicaModule
+from grok.training.run_attributes import run_attributes
 
 # Minimum interval between the records of runs that continue while others end. It grows so that writing takes at most
 # `MAX_TIME_SHARE` of the time.
@@ -56,13 +57,9 @@ class ActiveBatch:
 
     def _attributes(self, replica: int) -> dict[str, Any]:
         """The attributes of the record: those of the run and of its latest session; `sessions` lists all sessions."""
-        state, thresholds = self.states[replica], self.module.task.thresholds
+        state = self.states[replica]
         return {
-            "task": state.run.config["task"]["_target_"],
-            **(thresholds.recorded if thresholds else {}),
-            **{f"data_{name}": text for name, text in self.data[replica].items()},
-            "n_parameters": sum(parameter[0].numel() for parameter in self.module.model.parameters()),
-            "config": json.dumps(state.run.config),
+            **run_attributes(self.module, state.run.config, self.data[replica]),
             "sessions": json.dumps(state.sessions),
             **{key: value for key, value in state.sessions[0].items() if key.startswith("start_")},
             **state.sessions[-1],

@@ -24,7 +24,7 @@ from grok.training.interruption import Interruption
 from grok.training.products import Products
 from grok.training.progress import Progress
 from grok.training.settings import Settings
-from grok.training.starting_point import start_from
+from grok.training.starting_point import load_starting_points
 from grok.training.threads import wait_setting
 from grok.training.weights_callback import WeightsCallback
 
@@ -118,7 +118,7 @@ def _start_batch(
             advice = ", or choose another hydra.run.dir"
             validate_data(state.run.folder, state.checkpoint, each.provenance.recorded, advice=advice)
     is_new = not any(state.checkpoint for state in states)  # a resumed run does not need what it started from
-    starts = start_from(module, [state.run.config for state in states]) if is_new else [{} for _ in states]
+    starts = load_starting_points(module, [state.run.config for state in states]) if is_new else [{} for _ in states]
     compute = {
         "n_batched": len(states),
         "device": str(device),

@@ -36,10 +36,8 @@ def print_plan(batches: Sequence[Sequence[Run]]) -> None:
     for number, part in enumerate(parts):
         mean = sum(seconds) / len(seconds) if len(seconds) >= MAX_MEASURED else None
         try:
-            memory, each = (
-                size_text(estimated_bytes(part)),
-                mean if mean is not None else _estimated_seconds(part, console),
-            )
+            memory = size_text(estimated_bytes(part))
+            each = _estimated_seconds(part, console) if mean is None else mean
         except UserError as error:
             refused.append(f"batch {number}: {error}")
             continue

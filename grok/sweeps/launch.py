@@ -83,10 +83,6 @@ def launch(
     return _job_returns(runs, outcomes, config)
 
 
-def _sizes(batches: Sequence[Sequence[Run]]) -> str:
-    return " + ".join(str(len(each)) for each in batches[:8]) + (" + …" if len(batches) > 8 else "")
-
-
 def _checked_study(config: DictConfig, context: HydraContext) -> Study | None:
     """The study of the command, whose claims can be measured on its sweep; None if there is no study."""
     study = make_study(config)
@@ -111,7 +107,8 @@ def _check_settings(job: str, max_replicas: int | None, dispatch_to: str | None,
 def _announce(batches: Sequence[Sequence[Run]], config: DictConfig, console: Console) -> None:
     """Print the sizes of the batches; in a dry run also their memory and time, and exit with code 0."""
     n_runs = sum(len(batch) for batch in batches)
-    console.print(f"{n_runs} runs (batches of {_sizes(batches)}) in {config.hydra.sweep.dir}")
+    sizes = " + ".join([str(len(batch)) for batch in batches[:8]] + ["…"] * (len(batches) > 8))
+    console.print(f"{n_runs} runs (batches of {sizes}) in {config.hydra.sweep.dir}")
     if config.dry_run:
         print_plan(batches)
         raise SystemExit(0)

@@ -38,7 +38,7 @@ def split_to_fit_memory(runs: Sequence[Run]) -> Iterator[list[Run]]:
 def _max_runs(run: Run) -> int:
     """How many runs such as this one fit into memory; 0 if it cannot be built, which is reported when it is trained."""
     try:
-        added = estimated_bytes([run, run]) - estimated_bytes([run])
+        added = _added_bytes(run, build([run.config])[0])
     except Exception:
         return 0
     return max(1, int(free_bytes(select_device(run.config)) * MAX_MEMORY_SHARE / added))
@@ -50,10 +50,16 @@ def estimated_bytes(runs: Sequence[Run]) -> int:
     Raises:
         UserError: a run cannot be built.
     """
-    configs = [{**runs[0].config, "seed": runs[0].config["seed"] + number} for number in range(min(len(runs), 2))]
-    one, examples = build(configs[:1])[0], _bytes_of_examples(build(configs)[0])
-    added = examples - _bytes_of_examples(one) if len(runs) > 1 else 0
-    return examples + added * (len(runs) - len(configs)) + _bytes_per_replica(one) * len(runs)
+    first, n_added = runs[0], len(runs) - 1
+    one = build([first.config])[0]
+    added = n_added * _added_bytes(first, one) if n_added else 0
+    return _bytes_of_examples(one) + _bytes_per_replica(one) + added
+
+
+def _added_bytes(run: Run, one: ReplicaModule) -> int:
+    """The memory of one more replica in a batch of such runs; `one` is the run alone."""
+    two, _ = build([run.config, {**run.config, "seed": run.config["seed"] + 1}])
+    return _bytes_of_examples(two) - _bytes_of_examples(one) + _bytes_per_replica(one)
 
 
 def _split_evenly(runs: Sequence[Run], max_runs: int) -> Iterator[list[Run]]:

@@ -98,9 +98,8 @@ def needed_bytes(error: Exception) -> float | None:
         return float(found[1]) * float(1024 ** " KMGTPE".index(found[2] or " "))
     if isinstance(error, (OverflowError, MemoryError)):
         return math.inf
-    return (
-        math.inf if isinstance(error, (RuntimeError, ValueError, TypeError)) and BEYOND_64_BITS.search(text) else None
-    )
+    is_beyond = isinstance(error, (RuntimeError, ValueError, TypeError)) and BEYOND_64_BITS.search(text)
+    return math.inf if is_beyond else None
 
 
 class _TooLargeError(Exception):

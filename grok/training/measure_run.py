@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import xarray as xr
@@ -12,6 +11,7 @@ from grok.models.network import load_network
 from grok.records.provenance import provenance
 from grok.training.build import build
 from grok.training.checkpoint import validate_data
+from grok.training.run_attributes import run_attributes
 from grok.training.saved_run import SavedRun
 
 
@@ -35,14 +35,5 @@ def measure_run(folder: Path, step: int | None = None) -> xr.Dataset:
     for module.step in steps:
         load_network(module.model, run.weights(module.step), source=run.folder)
         module.evaluate()
-    thresholds = module.task.thresholds
-    return module.history.dataset(
-        0,
-        {
-            "task": run.config["task"]["_target_"],
-            **(thresholds.recorded if thresholds else {}),
-            **{f"data_{name}": text for name, text in data.provenance.recorded.items()},
-            "config": json.dumps(run.config),
-            **provenance(),
-        },
-    )
+    attributes = run_attributes(module, run.config, data.provenance.recorded)
+    return module.history.dataset(0, attributes | provenance())

@@ -60,7 +60,7 @@ class ReplicaModule(LightningModule):
         self.kept_steps = kept_steps
         self.stop_when_grokked = stop_when_grokked
         self.history = History()
-        self.step = 0  # set before training by `start_from`
+        self.step = 0  # set before training if `start_with=state`
         self.initial_state: dict[str, Tensor] = {}  # of the optimizer, named; empty unless `start_from` gives one
         self.seconds = 0.0  # training time over all sessions, evaluations included except the first
         self.is_checked = False  # whether the shapes of the first batch are checked

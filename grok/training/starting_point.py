@@ -80,11 +80,11 @@ class StartingPoint:
         Raises:
             UserError: the state was not kept, or is that of another optimizer or of a transform with other settings.
         """
-        before = self.run.config["optimizer"]
-        self._check_same_rule(config, before)
+        source = self.run.config["optimizer"]
+        self._check_same_rule(config, source)
         if self.file.name == CHECKPOINT:
             names = [name for name, _ in model.named_parameters()]
-            groups = names_by_group(names, before["param_groups"], model.param_groups)
+            groups = names_by_group(names, source["param_groups"], model.param_groups)
             (saved,) = self.run.checkpoint["optimizer_states"]
             named = to_named(saved["state"], [name for group in groups.values() for name in group])
         else:
@@ -93,12 +93,12 @@ class StartingPoint:
                 raise UserError(f"start_with=state: {file} does not exist; keep_weights.optimizer=true writes it")
             tensors = read_tensors(file)
             named = {name: each if name.startswith(SHARED) else each[None] for name, each in tensors.items()}
-        unused = tuple(f"{TRANSFORMS}{name}/" for name in before["transforms"] if not config["transforms"].get(name))
+        unused = tuple(f"{TRANSFORMS}{name}/" for name in source["transforms"] if not config["transforms"].get(name))
         return {path: each for path, each in named.items() if not path.removeprefix(SHARED).startswith(unused)}
 
-    def _check_same_rule(self, config: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    def _check_same_rule(self, config: Mapping[str, Any], source: Mapping[str, Any]) -> None:
         """Require the optimizer of the other run; its transforms may differ in per-replica keys, or be left out."""
-        own, found = (shared_config({"optimizer": each}) for each in (config, before))
+        own, found = (shared_config({"optimizer": each}) for each in (config, source))
         for key in sorted(own.keys() & found.keys()):
             has_state = key == "optimizer._target_" or key.startswith(f"{ORDERED}.")
             if has_state and own[key] != found[key]:
@@ -108,7 +108,7 @@ class StartingPoint:
                 )
 
 
-def start_from(module: ReplicaModule, configs: Sequence[Mapping[str, Any]]) -> list[dict[str, str | int]]:
+def load_starting_points(module: ReplicaModule, configs: Sequence[Mapping[str, Any]]) -> list[dict[str, str | int]]:
     """Load what `start_from` names into the module before it trains; returns what each replica's record keeps.
 
     Raises:

@@ -20,8 +20,6 @@ from grok.training.wandb_mode import WITHOUT, error_line, login_refusal, request
 
 INIT_SECONDS = 20.0
 FINISH_SECONDS = 60.0  # limit for sending the rest at the end; what is left stays in the folder for `wandb sync`
-
-
 CLIENT_LOST = (ConnectionError, MailboxClosedError, HandleAbandonedError)  # the process that sends the data has died
 
 

@@ -34,8 +34,8 @@ class Vectorized(Launcher):
         from grok.sweeps.launch import launch  # imports torch and Lightning, which a single run's command line avoids
 
         with removed_if_refused(Path(self.config.hydra.sweep.dir), self.new_paths):
-            settings = {**self.settings, "ended": self.ended}
-            return launch(job_overrides, initial_job_idx, self.hydra_context, self.config, **settings)
+            arguments = (job_overrides, initial_job_idx, self.hydra_context, self.config)
+            return launch(*arguments, ended=self.ended, **self.settings)
 
 
 class Grid(BasicSweeper):

@@ -91,7 +91,7 @@ def check_records(dataset: xr.Dataset, name: str) -> None:
             raise UserError(f"study.data: {name}: {quantity} is {lowest:g}; it must be above 0")
 
 
-def draw(dataset: xr.Dataset, path: Path, *, alpha: float) -> Path:
+def draw(dataset: xr.Dataset, path: Path, *, alpha: float, n_subtasks: int) -> Path:
     """Draw the loss versus compute with its frontier, and the best size versus compute."""
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(9.4, 3.8), layout="constrained")
@@ -100,8 +100,8 @@ def draw(dataset: xr.Dataset, path: Path, *, alpha: float) -> Path:
         for width in dataset[WIDTH].values:
             curves = dataset["loss"].sel({WIDTH: width}).transpose("seed", "compute").values
             left.plot(dataset["compute"], curves.T, color=shading.to_rgba(width), lw=0.8, alpha=0.8)
-        _frontier(left, dataset, "lowest", -alpha / (2 + alpha))
-        _frontier(right, dataset, "best", 1 / (2 + alpha))
+        _frontier(left, dataset, "lowest", theory=-alpha / (2 + alpha), n_subtasks=n_subtasks)
+        _frontier(right, dataset, "best", theory=1 / (2 + alpha), n_subtasks=n_subtasks)
         left.set(ylabel="mean loss (bits)", ylim=(0.6 * float(dataset["loss"].min()), 1.2))
         left.legend(loc="lower left", fontsize=7.5, frameon=False)
         right.set(ylabel="parameters of the best network")
@@ -112,7 +112,7 @@ def draw(dataset: xr.Dataset, path: Path, *, alpha: float) -> Path:
     return path
 
 
-def _frontier(axes: Axes, dataset: xr.Dataset, name: str, theory: float) -> None:
+def _frontier(axes: Axes, dataset: xr.Dataset, name: str, *, theory: float, n_subtasks: int) -> None:
     """Draw every seed's frontier, the power law through it, that of the laws, and the slope of the theory."""
     compute = dataset["compute"].values
     ours, law = (dataset[each].transpose("seed", "compute").values for each in (name, f"law_{name}"))
@@ -122,7 +122,7 @@ def _frontier(axes: Axes, dataset: xr.Dataset, name: str, theory: float) -> None
     level = np.exp(np.nanmean(np.log(ours)))
     slope, law_slope = (float(np.mean([finite_exponent(compute, each) for each in seeds])) for seeds in (ours, law))
     axes.plot(ends, level * (ends / middle) ** slope, color=TRAIN, lw=1.8, label=f"ours: slope {format_signed(slope)}")
-    label = f"laws for 100 subtasks: slope {format_signed(law_slope)}"
+    label = f"laws for {n_subtasks} subtasks: slope {format_signed(law_slope)}"
     axes.plot(compute, law.mean(0), color="black", lw=1.1, ls=FINITE_STYLE, label=label)
     line = LOWER_FACTOR * level * (ends / middle) ** theory
     axes.plot(ends, line, color=GRAY, lw=1.0, ls=INFINITE_STYLE, label=f"for ∞ subtasks: slope {format_signed(theory)}")

@@ -21,7 +21,7 @@ from grok.records.files import write_text
 from grok.reports.quanta.loss_panels import Published
 from grok.reports.style import FINITE_STYLE, GRAY, INFINITE_STYLE, PALETTE, RC, save_figure
 from grok.reports.template import fill_template, table_rows
-from grok.science.quanta.quantization_model import asymptotic_exponents
+from grok.science.quanta.exponent_plane import model_line
 
 LIMIT = 1.25  # of both axes; a point beyond it is drawn at the edge, with its exponents
 OWN_LIMIT = 0.7
@@ -45,7 +45,8 @@ LABELS = {  # the offset of a name from its point, in points, and its alignment,
 
 def draw(dataset: xr.Dataset, path: Path, *, sparse_parity: Published) -> Path:
     """Draw three planes: the published points as printed, as corrected, and those of sparse parity."""
-    dataset, sources = dataset.isel(seed=0), dict[str, str]()
+    dataset = dataset.isel(seed=0)
+    sources: dict[str, str] = {}
     with matplotlib.rc_context(RC | {"axes.spines.right": False, "svg.hashsalt": path.name}):
         figure = Figure(figsize=(11.4, 4.6), layout="constrained")
         printed, corrected, own = figure.subplots(1, 3)
@@ -108,9 +109,9 @@ def _sparse_parity(axes: Axes, dataset: xr.Dataset, published: Published, source
 def _lines(axes: Axes, limit: float) -> None:
     """Draw the equal line and the line of the quantization model, and set up the axes."""
     grid = np.linspace(0, limit, 200)
-    model = np.array([asymptotic_exponents(alpha).data for alpha in grid])
     axes.plot(grid, grid, color="black", lw=1.0, ls=INFINITE_STYLE, label=r"$\alpha_D = \alpha_N$")
-    axes.plot(grid, model, color="black", lw=1.2, ls=FINITE_STYLE, label=r"$\alpha_D = \alpha_N / (1 + \alpha_N)$")
+    label = r"$\alpha_D = \alpha_N / (1 + \alpha_N)$"
+    axes.plot(grid, model_line(grid), color="black", lw=1.2, ls=FINITE_STYLE, label=label)
     axes.set(xlim=(0, limit), ylim=(0, limit), aspect="equal")
     axes.set(xlabel=r"exponent in parameters $\alpha_N$", ylabel=r"exponent in data $\alpha_D$")
 
