@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from rich.console import Console
 from grok.records.provenance import provenance
 from grok.sweeps.active_batch import ActiveBatch, RecordWriter, RunState
 from grok.sweeps.compute import compile_if_wanted, products_of
-from grok.sweeps.run import Outcome, Run, objective, write_config, write_outputs
+from grok.sweeps.run import Outcome, Run, mark_finished, objective, write_config, write_outputs
 from grok.sweeps.run_loggers import LoggerStack
 from grok.tasks.task import Data
 from grok.training.build import build, select_device
@@ -196,12 +197,12 @@ def _train_until_a_run_ends(
 
 
 def _end_run(batch: ActiveBatch, replica: int, context: Context) -> EndedRun:
-    """Write the outputs of a finished run and close its loggers."""
+    """Write the outputs of a run that has trained, finish its loggers, and then mark it as finished."""
     state, module = batch.states[replica], batch.module
     assert state.loggers is not None, "the run has started"
     error = f"diverged: the loss at step {module.step:,} is not finite" if module.diverged()[replica] else ""
     outputs = write_outputs(state.run, batch.record(replica), context.console, error=error, sweep=context.sweep)
-    state.loggers.finish(outputs)
+    state.loggers.finish(outputs, partial(mark_finished, state.run, outputs.summary))
     context.progress.skip(module.steps - module.step, runs=1)
     outcome = Outcome("failed" if error else "done", objective(state.run.config, outputs.summary), error)
     return EndedRun(state.run, outcome, outputs.summary)

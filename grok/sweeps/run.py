@@ -80,7 +80,7 @@ def save_record(run: Run, record: xr.Dataset) -> None:
 
 
 def write_outputs(run: Run, record: xr.Dataset, console: Console, *, error: str, sweep: Path | None) -> Outputs:
-    """Write the outputs of a finished run; its summary is written last and marks the run as finished.
+    """Write the outputs of a run that has trained, except its summary, which marks it as finished.
 
     The pages of a sweep's runs share one copy of plotly, in the sweep's folder, and their figures are PNG only.
     """
@@ -95,9 +95,13 @@ def write_outputs(run: Run, record: xr.Dataset, console: Console, *, error: str,
         write_text(run.folder / ERROR, error + "\n")
     else:
         (run.folder / ERROR).unlink(missing_ok=True)
-    write_json(run.folder / SUMMARY, summary)
     figures |= {name: path for name, (path, _) in drawn.items()}
     return Outputs(record=record, summary=summary, figures=figures)
+
+
+def mark_finished(run: Run, summary: Mapping[str, Any]) -> None:
+    """Write the summary of a run whose outputs and loggers are complete."""
+    write_json(run.folder / SUMMARY, summary)
 
 
 def previous_outcome(run: Run) -> Outcome:

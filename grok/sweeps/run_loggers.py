@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from types import TracebackType
@@ -21,10 +21,10 @@ MAX_FINISHING = 64  # loggers that are finished at the same time
 
 @dataclass(frozen=True)
 class RunLoggers:
-    """The open loggers of one run; `finish` gives them its outputs and finishes them."""
+    """The open loggers of one run; `finish` gives them its outputs, finishes them, and then calls a function."""
 
     loggers: Sequence[RunLogger]
-    finish: Callable[[Outputs], None]
+    finish: Callable[[Outputs, Callable[[], None]], None]
 
 
 class LoggerStack:
@@ -36,12 +36,13 @@ class LoggerStack:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.open: dict[RunLogger, bool] = {}  # whether to print how to view it
-        self.finishing = ThreadPoolExecutor(MAX_FINISHING)
+        self.pool = ThreadPoolExecutor(MAX_FINISHING)
+        self.finishing: list[Future[None]] = []
 
     def open_loggers(self, run: Run, history: Mapping[str, Any] | None, *, announce: bool) -> RunLoggers:
         """Open the run's loggers and log the evaluations of its earlier sessions, the state of a `History`."""
         if "_target_" not in run.config["logger"]:
-            return RunLoggers([], lambda outputs: None)
+            return RunLoggers([], lambda outputs, then: then())
         make_logger = instantiate(run.config["logger"], "logger")
         warn = partial(_print_once, self.console)
         logger = make_logger(folder=run.folder.absolute(), config=run.config, warn=warn)
@@ -60,16 +61,24 @@ class LoggerStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for logger in [*self.open]:
-            self._finish(logger, None)
-        self.finishing.shutdown()
+            self._finish(logger, None, lambda: None)
+        self.pool.shutdown()
+        for each in self.finishing if error is None else ():
+            each.result()  # raises what could not be written
 
-    def _finish(self, logger: RunLogger, outputs: Outputs | None) -> None:
-        self.finishing.submit(self._finish_now, logger, outputs, self.open.pop(logger))
+    def _finish(self, logger: RunLogger, outputs: Outputs | None, then: Callable[[], None]) -> None:
+        self.finishing.append(self.pool.submit(self._finish_now, logger, outputs, then, announce=self.open.pop(logger)))
 
-    def _finish_now(self, logger: RunLogger, outputs: Outputs | None, announce: bool) -> None:
-        message = logger.finish(outputs)
+    def _finish_now(
+        self, logger: RunLogger, outputs: Outputs | None, then: Callable[[], None], *, announce: bool
+    ) -> None:
+        try:
+            message = logger.finish(outputs)
+        except Exception as error:  # of a user's own logger, which must not cost the run
+            message, announce = f"logger: {type(error).__name__}: {error}", True
         if announce:
             self.console.print(message)
+        then()
 
 
 def check_login(runs: Sequence[Run], console: Console) -> None:

@@ -86,6 +86,8 @@ def _train_or_split(runs: Sequence[Run], context: Context) -> list[EndedRun]:
         return [*ended, *_stopped(_others(runs, ended))]
     except Exception as error:
         rest = _others(runs, ended)
+        if not rest:
+            raise  # the summary of a run that has trained could not be written
         if len(rest) == 1:
             return [*ended, _failed(rest[0], error, context)]
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
