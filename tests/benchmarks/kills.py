@@ -69,7 +69,7 @@ def train_with_kills(folder: Path, n_runs: int, steps: int, n_kills: int, *, lim
         command.wait()
         trained = steps_of(folder)
         print(f"kill {kill}: after {lifetime:.2f} s, {trained / total:.1%} of all steps trained", flush=True)
-        limit *= 0.8 if trained / total > kill / (n_kills + 1) else 1.2
+        limit *= 0.95 if trained / total > kill / (n_kills + 1) else 1.05
     code, output = start(folder, n_runs, steps).wait(within=LIMIT)
     assert code == 0, output
     return n_kills
