@@ -49,6 +49,10 @@ class NextTokenTask(Task):
     def mask(self, targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
         return targets != NOT_COUNTED
 
+    def text(self, tokens: Int[Tensor, " token"]) -> list[str]:
+        """Each token as text, by default its number."""
+        return [str(token) for token in tokens.tolist()]
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratedSequences(NextTokenTask):

@@ -13,7 +13,7 @@ from grok.analyze import main
 from grok.checks import UserError
 from grok.training.build import build
 from tests.conftest import checkpoint, composed
-from tests.test_configs import options, skipped_without_its_package
+from tests.test_configs import options, skipped_without_its_package, task_config
 
 
 def keep(folder, step, weights):
@@ -32,7 +32,7 @@ def keep_last(folder):
 
 @pytest.mark.parametrize("name", options("task"))
 def test_every_task_gives_its_network_as_a_plain_module(name, tmp_path):
-    config = composed(f"task={name}")
+    config = task_config(name)
     with skipped_without_its_package():
         module, _ = build([config])
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))

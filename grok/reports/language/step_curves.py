@@ -12,7 +12,7 @@ from grok.records.per_run import is_evaluated
 from grok.reports.style import GRAY, PALETTE, spread_heights
 
 LEGEND: Any = {"fontsize": 8, "handlelength": 1.6, "edgecolor": "none", "framealpha": 0.85}
-LINE_HEIGHT = 0.11  # of a label right of the axes, as a fraction of their height
+LINE_HEIGHT = 0.11  # of a label right of low axes
 
 
 def step_curves(
@@ -53,12 +53,15 @@ def level_line(axes: Axes, name: str, height: float) -> None:
     axes.annotate(name, (1, height), **place, color=GRAY, fontsize=8, va="center", annotation_clip=False)
 
 
-def end_labels(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
-    """Write the labels {text: (height, color)} of curves right of the axes, near the heights of their ends."""
+def end_labels(axes: Axes, ends: Mapping[str, tuple[float, str]], *, line_height: float = LINE_HEIGHT) -> None:
+    """Write the labels {text: (height, color)} of curves right of the axes, near the heights of their ends.
+
+    `line_height` is that of a line of a label, as a fraction of the axes' height.
+    """
     to_axes = axes.transData + axes.transAxes.inverted()
     heights = {text: float(to_axes.transform([(1, height)])[0, 1]) for text, (height, _) in ends.items()}
     ordered = sorted(ends, key=lambda text: heights[text])
     n_lines = max(text.count("\n") + 1 for text in ends)
-    spread = spread_heights([heights[text] for text in ordered], gap=LINE_HEIGHT * n_lines)
+    spread = spread_heights([heights[text] for text in ordered], gap=line_height * n_lines)
     for text, height in zip(ordered, spread, strict=True):
         axes.annotate(text, (1.02, height), xycoords="axes fraction", color=ends[text][1], fontsize=8, va="center")

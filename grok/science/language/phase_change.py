@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Int, Real
+from jaxtyping import Real
 
 from grok.science.statistics.curves import crossing
 
-Steps = Int[np.ndarray, " step"]
+Steps = Real[np.ndarray, " step"]  # or their logarithms
 Curve = Real[np.ndarray, " step"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import grok
@@ -34,3 +35,23 @@ def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_p
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
     assert [each["claim"] for each in verdicts] == [each.claim for each in load_study(name, "smoke").claims.values()]
     assert all(each["holds"] is None for each in verdicts)
+
+
+def test_the_study_of_tokens_runs_on_files_is_judged_and_is_drawn(command, tmp_path):
+    pytest.importorskip("tokenizers")
+    rng = np.random.default_rng(0)
+    (tmp_path / "texts").mkdir()
+    for number in range(30):
+        lines = rng.choice(
+            ["However, I don't know.\n", "def run(self):\n    x = 1\n", "One of us should be there.\n"], 150
+        )
+        (tmp_path / "texts" / f"{number}.txt").write_text(f"{number}\n" + "".join(lines))
+    keys = ("task.files=texts", "task.length=16", "logger=none", "hydra.sweep.dir=sweep")
+    code, stderr = command("study=language_tokens", "scale=smoke", *keys)
+    assert code == 0, stderr
+    assert_drawn(tmp_path / "sweep" / "figure.png")
+    sweep = grok.load(tmp_path / "sweep")
+    verdicts = load_study("language_tokens", "smoke").judge(sweep.assign_attrs(altered=""))
+    assert {each["n"] for each in verdicts} == {2} and all(each["holds"] is None for each in verdicts)
+    sizes = sweep["n_without_embeddings"].mean("seed")
+    assert sizes.sel(size=["s0", "s1", "s2"]).values.tolist() == [3312, 14496, 56640]
