@@ -14,7 +14,7 @@ from typing import Any
 LAZY_IMPORTS = {
     "load": "grok.records.load",
     "load_model": "grok.training.saved_run",
-    "load_weights": "grok.models.pretrained",
+    "load_weights": "grok.models.pretrained_addition",
     "to_transformer_lens": "grok.models.transformer_lens",
 }
 __all__ = [*LAZY_IMPORTS]

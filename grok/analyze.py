@@ -19,7 +19,7 @@ from rich.console import Console
 from grok.checks import EXIT_USER_ERROR, UserError, check_float
 from grok.measures.addition import OPERATIONS
 from grok.measures.pretrained import measure_pretrained
-from grok.models.pretrained import load_weights
+from grok.models.pretrained_addition import load_weights
 from grok.models.transformer_layers import ACTIVATIONS
 from grok.records.file_names import RECORD
 from grok.records.files import write_dataset

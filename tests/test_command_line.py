@@ -57,9 +57,9 @@ from tests.conftest import ROOT
             "optimizer.betas=[0.9, 0.98]: grok.optimizers.sgd.Sgd takes param_groups, lr, momentum, weight_decay; "
             "~optimizer.betas drops it",
         ),
-        (["steps=abc"], "steps=abc: must be an integer of at least 1"),
-        (["steps=0"], "steps=0: must be an integer of at least 1"),
-        (["steps=1.5"], "steps=1.5: must be an integer of at least 1"),
+        (["steps=abc"], "steps=abc: must be an integer of at least 0"),
+        (["steps=-1"], "steps=-1: must be an integer of at least 0"),
+        (["steps=1.5"], "steps=1.5: must be an integer of at least 0"),
         (["seed=-1"], "seed=-1: must be an integer of at least 0"),
         (["batch_size=0"], "batch_size=0: must be an integer of at least 1"),
         (["batch_size=101"], "batch_size=101: must be at most the 100 training examples"),
@@ -195,7 +195,7 @@ def test_commands_of_the_same_second_have_their_own_folders(command, tmp_path, m
 
 def test_errors_are_reported_without_importing_torch(tmp_path):
 
-    script = "import sys; sys.argv = ['train.py', 'task=teacher_student', 'steps=0', 'hydra.run.dir=' + sys.argv[1]]\n"
+    script = "import sys; sys.argv = ['train.py', 'task=teacher_student', 'steps=-1', 'hydra.run.dir=' + sys.argv[1]]\n"
     script += "import train; from grok.command_line import run\n"
     script += "try: run(train.main, config_folder=train.CONF)\n"
     script += "except SystemExit as error: assert error.code == 2\n"

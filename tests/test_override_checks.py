@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 TASK = "task=modular_addition"
 MISTAKES = [
-    (["+task.foo=1"], "task.foo=1: no such key; task has p, operation, fraction"),
+    (["+task.foo=1"], "task.foo=1: no such key; task has p, operation, form"),
     (["++task.fractoin=1"], "task.fractoin=1: no such key (did you mean task.fraction?); task has p, operation"),
     (["+model.foo=1"], "model.foo=1: no such key; model has depth, width, heads"),
     (["+optimizer.foo=1"], "optimizer.foo=1: no such key; optimizer has"),
@@ -35,7 +35,7 @@ MISTAKES = [
     (["optimizer.lr=fast"], "optimizer.lr=fast: must be a number"),
     (["optimizer.betas=0.9"], "optimizer.betas=0.9: must be a list, such as [a,b]"),
     (["-m", "model.width=16,abc"], "model.width=abc: must be an integer"),
-    (["-m", "steps=5,0"], "steps=0: must be an integer of at least 1"),
+    (["-m", "steps=5,-1"], "steps=-1: must be an integer of at least 0"),
     (["-m", "seed=range(-1,2)"], "seed=-1: must be an integer of at least 0"),
     (["-m", "model=mlp,transformer", "model.depth=x"], "model.depth=x: must be an integer"),
     (["-m", "model=mlp,mpl"], "model=mpl: must be one of"),

@@ -58,17 +58,22 @@ class Corpus:
 
     def token_bytes(self) -> list[bytes]:
         """The bytes of each token of the vocabulary."""
-        byte_of = {character: byte for byte, character in enumerate(byte_characters())}
+        byte_of = {character: bytes([byte]) for byte, character in enumerate(byte_characters())}
         tokens = [self.tokenizer.id_to_token(number) for number in range(self.tokenizer.get_vocab_size())]
-        return [bytes(byte_of[character] for character in token) for token in tokens]
+        special = {each.content for each in self.tokenizer.get_added_tokens_decoder().values()}
+        return [
+            token.encode() if token in special else b"".join(byte_of.get(each, each.encode()) for each in token)
+            for token in tokens
+        ]
 
 
 @lru_cache(maxsize=2)
-def load(folder: str, *, files: str | None, n_documents: int | None, n_tokens: int) -> Corpus:
+def load(folder: str, *, files: str | None, n_documents: int | None, n_tokens: int, tokenizer: str | None) -> Corpus:
     """The corpus of installed packages or of a user's `files`, with a vocabulary of at most `n_tokens`.
 
-    `n_documents` chooses as many documents at random, the same ones every time; None: all. The corpus is made once,
-    which takes a minute or two, and cached in the folder.
+    `tokenizer` is the `tokenizer.json` of another model; None: a tokenizer is trained on the corpus. `n_documents`
+    chooses as many documents at random, the same ones every time; None: all. The corpus is made once, which takes a
+    minute or two, and cached in the folder.
 
     Raises:
         UserError: a package is missing, there is no text, or a file is damaged or cannot be written.
@@ -80,12 +85,13 @@ def load(folder: str, *, files: str | None, n_documents: int | None, n_tokens: i
         digest = hashlib.sha256(b"".join(each.digest for each in documents)).hexdigest()[:12]
         name = f"files_{hashlib.sha256(str(Path(files).resolve()).encode()).hexdigest()[:8]}"
         source = f"{len(documents):,} documents of {files} ({digest})"
-    path = Path(folder) / "language" / f"{name}_{n_documents or 'all'}_{n_tokens}.npz"
-    rule = f"{ENCODING_VERSION}, tokenizers {_tokenizers_version()}, {source}"
+    own = "" if tokenizer is None else hashlib.sha256(Path(tokenizer).read_bytes()).hexdigest()[:12]
+    path = Path(folder) / "language" / f"{name}_{n_documents or 'all'}_{own or n_tokens}.npz"
+    rule = f"{ENCODING_VERSION}, tokenizers {_tokenizers_version()}, {source}" + (f", tokenizer {own}" if own else "")
 
     def make() -> Arrays:
         found = installed_documents() if documents is None else documents
-        return encoded(_chosen(found, n_documents), n_tokens=n_tokens)
+        return encoded(_chosen(found, n_documents), n_tokens=n_tokens, tokenizer=tokenizer)
 
     arrays = cached(path, rule=rule, make=make)
     checksum = hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
@@ -108,8 +114,26 @@ def _chosen(documents: Iterable[Document], n: int | None) -> list[Document]:
     return sorted(documents, key=lambda each: each.digest[8:])[:n]
 
 
-def encoded(documents: Sequence[Document], *, n_tokens: int) -> Arrays:
-    """The arrays of a corpus: a tokenizer, trained on the training documents, and the tokens of all documents.
+def read_tokenizer(path: str) -> Any:
+    """The tokenizer in a `tokenizer.json`.
+
+    Raises:
+        UserError: there is no such file, or it is no tokenizer.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"task.tokenizer={path}: no such file; it must be the tokenizer.json of a model")
+    try:
+        return _tokenizers().Tokenizer.from_file(path)
+    except UserError:
+        raise
+    except Exception as error:  # the library raises bare exceptions
+        line = " ".join(str(error).split())[:200]
+        raise UserError(f"task.tokenizer={path}: cannot be read as a tokenizer.json ({line})") from error
+
+
+def encoded(documents: Sequence[Document], *, n_tokens: int, tokenizer: str | None = None) -> Arrays:
+    """The arrays of a corpus: the tokens of all documents and their tokenizer, trained on the training documents
+    unless it is given.
 
     A document is held out if its hash is among the lowest 5 % of hashes; at least one is.
     """
@@ -117,10 +141,13 @@ def encoded(documents: Sequence[Document], *, n_tokens: int) -> Arrays:
     by_hash = sorted(documents, key=lambda each: each.digest[:8])
     n_held_out = max(1, sum(each.digest[:8] < int(HELD_OUT * 2**64).to_bytes(8, "big") for each in by_hash))
     parts = {"held_out": by_hash[:n_held_out], "train": by_hash[n_held_out:]}
-    tokenizer = trained_tokenizer([each.text for each in parts["train"]], n_tokens=n_tokens)
-    arrays: Arrays = {"tokenizer": np.frombuffer(tokenizer.to_str().encode(), np.uint8)}
+    if tokenizer is None:
+        made = trained_tokenizer([each.text for each in parts["train"]], n_tokens=n_tokens)
+    else:
+        made = read_tokenizer(tokenizer)
+    arrays: Arrays = {"tokenizer": np.frombuffer(made.to_str().encode(), np.uint8)}
     for name, part in parts.items():
-        tokens = [*_encode(tokenizer, [each.text for each in part])]
+        tokens = [*_encode(made, [each.text for each in part])]
         arrays[f"{name}_tokens"] = np.concatenate([np.empty(0, np.uint16), *tokens])
         arrays[f"{name}_starts"] = np.cumsum([0, *map(len, tokens)])
         arrays[f"{name}_widths"] = np.array([each.width for each in part], np.int16)
@@ -151,7 +178,7 @@ def byte_characters() -> list[str]:
 
 def _encode(tokenizer: Any, texts: Sequence[str]) -> Iterable[np.ndarray]:
     for first in range(0, len(texts), DOCUMENTS_AT_ONCE):
-        batch = tokenizer.encode_batch_fast(texts[first : first + DOCUMENTS_AT_ONCE])
+        batch = tokenizer.encode_batch_fast(texts[first : first + DOCUMENTS_AT_ONCE], add_special_tokens=False)
         yield from (np.array(each.ids, np.uint16) for each in batch)
 
 

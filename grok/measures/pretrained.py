@@ -60,6 +60,7 @@ def _task(p: int, *, operation: str, fraction: float) -> ModularAddition:
     return ModularAddition(
         p=p,
         operation=operation,
+        form="pair",
         fraction=fraction,
         labels="operation",
         label_noise=0.0,

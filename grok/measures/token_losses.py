@@ -122,4 +122,5 @@ def _window_classes(task: Language) -> Int[Tensor, "window position"]:
 def _n_without_embeddings(model: Model) -> int:
     """The parameters of one network outside its embedding and unembedding."""
     named = {name: each[0].numel() for name, each in model.named_parameters()}
-    return sum(n for name, n in named.items() if not name.startswith(("embedding.", "unembedding.")))
+    outer = tuple(prefix for group, prefix in model.param_groups.items() if group in ("embedding", "last_layer"))
+    return sum(n for name, n in named.items() if not name.startswith(outer))

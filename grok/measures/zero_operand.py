@@ -24,6 +24,8 @@ class ZeroOperand(Measure):
         """
         if not isinstance(task, ModularAddition) or task.operation not in OPERATIONS:
             raise UserError(f"needs task.operation=divide or multiply, not {name_of_task(task)}; leave it out")
+        if task.form != "pair":
+            raise UserError(f"needs task.form=pair, not {task.form}; leave it out")
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
         assert isinstance(snapshot.task, ModularAddition), "validated before training"

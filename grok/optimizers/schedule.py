@@ -18,7 +18,7 @@ class Schedule:
 
     It rises as min(step / warmup, 1): the first step changes nothing, as with LambdaLR in the reference codes (Power et
     al. 2022, Nanda et al. 2023). With `decay_until`, it then falls along half a cosine to `final_factor` at that step,
-    and stays there.
+    and stays there. A `decay_until` of 0, of a run without steps, is none.
     """
 
     per_replica_keys: ClassVar = ("warmup", "decay_until", "final_factor")
@@ -30,8 +30,8 @@ class Schedule:
         check_int("optimizer.schedule.warmup", self.warmup, minimum=0)
         check_float("optimizer.schedule.final_factor", self.final_factor, minimum=0, maximum=1)
         if self.decay_until is not None:
-            check_int("optimizer.schedule.decay_until", self.decay_until, minimum=1)
-            if self.decay_until <= self.warmup:
+            check_int("optimizer.schedule.decay_until", self.decay_until, minimum=0)
+            if 0 < self.decay_until <= self.warmup:
                 raise UserError(
                     f"optimizer.schedule.decay_until={self.decay_until}: must be above "
                     f"optimizer.schedule.warmup={self.warmup}; a short run needs a shorter warm-up"
@@ -41,7 +41,7 @@ class Schedule:
         """The factor of the step from `step` to `step + 1`."""
         if step < self.warmup:
             return step / self.warmup
-        if self.decay_until is None:
+        if not self.decay_until:
             return 1.0
         progress = min((step - self.warmup) / (self.decay_until - self.warmup), 1.0)
         return self.final_factor + (1 - self.final_factor) * (1 + math.cos(math.pi * progress)) / 2

@@ -30,6 +30,7 @@ class Language(NextTokenTask):
     folder: str
     files: str | None
     n_documents: int | None
+    tokenizer: str | None
     n_test: int
 
     def __post_init__(self) -> None:
@@ -45,6 +46,13 @@ class Language(NextTokenTask):
         if self.n_documents is not None:
             check_int("task.n_documents", self.n_documents, minimum=2)
         check_int("task.n_test", self.n_test, minimum=1)
+        if (
+            self.tokenizer is not None
+            and (n := corpus.read_tokenizer(str(self.tokenizer)).get_vocab_size()) != self.n_tokens
+        ):
+            raise UserError(
+                f"task.n_tokens={self.n_tokens}: must be {n}, the vocabulary of task.tokenizer={self.tokenizer}"
+            )
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -53,7 +61,13 @@ class Language(NextTokenTask):
         Raises:
             UserError: a package is missing, there is no text, or `length` is longer than every document.
         """
-        found = corpus.load(self.folder, files=self.files, n_documents=self.n_documents, n_tokens=self.n_tokens)
+        found = corpus.load(
+            self.folder,
+            files=self.files,
+            n_documents=self.n_documents,
+            n_tokens=self.n_tokens,
+            tokenizer=self.tokenizer,
+        )
         for part, documents in (("training", found.train), ("held-out", found.held_out)):
             if documents.longest <= self.length:
                 raise UserError(

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from grok.checks import UserError, check_bool, check_choice, check_float, check_int
 from grok.models.model import Model
-from grok.models.spec import Classes, Spec, TokenPairs
+from grok.models.spec import Classes, NextTokens, Spec, TokenPairs, TokenSequences
 from grok.models.transformer import Transformer
 from grok.random_streams import RandomStreams
 from grok.science import losses
 from grok.science.modular.binary_operations import NEED_PRIME, ON_S5, OPERATIONS, is_prime, n_elements, table
+from grok.tasks.next_token import NOT_COUNTED
 from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
+FORMS = ("pair", "sentence")
 LABELS = ("operation", "random")
 RNGS = ("ours", "reference")
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
@@ -34,11 +36,15 @@ class ModularAddition(Task):
 
     With `train_equals_logit`, loss and accuracy have one more class, the token "=", which is never correct. Nanda et
     al. 2023 train with its logit. By default it is dropped: no gradient lowers it, and there are p classes.
+
+    In the form of a sentence, inputs are the tokens a, ∘, b, "=", Int [pair, 4], for a decoder. Of the tokens that
+    follow each, only the result c counts in the loss and in the accuracy (Power et al. 2022).
     """
 
     per_replica_keys: ClassVar = ("labels", "label_noise", "rng")
     p: int
     operation: str
+    form: str
     fraction: float
     labels: str
     label_noise: float
@@ -52,6 +58,7 @@ class ModularAddition(Task):
         check_choice("task.operation", self.operation, OPERATIONS)
         if self.operation in NEED_PRIME and not is_prime(self.p):
             raise UserError(f"task.p={self.p}: must be a prime for task.operation={self.operation}")
+        check_choice("task.form", self.form, FORMS)
         check_float("task.fraction", self.fraction, above=0, below=1)
         check_choice("task.labels", self.labels, LABELS)
         check_float("task.label_noise", self.label_noise, minimum=0, below=1)
@@ -64,6 +71,8 @@ class ModularAddition(Task):
     @property
     def spec(self) -> Spec:
         n = n_elements(self.operation, self.p)
+        if self.form == "sentence":
+            return Spec(TokenSequences(n + 2, 4), NextTokens(n + 2))
         return Spec(TokenPairs(n, equals_class=self.train_equals_logit), Classes(n + self.train_equals_logit))
 
     def validate(self, model: Model) -> None:
@@ -107,7 +116,16 @@ class ModularAddition(Task):
             + ("the stream `split`" if self.rng == "ours" else f"random.seed({streams.seed})"),
             message=f"{self.operation} on {group}: training on {n_train:,} of {len(pairs):,} pairs",
         )
-        return Data(Examples(pairs, labels, train), Examples(pairs, labels, test), provenance)
+        inputs, targets = (pairs, labels) if self.form == "pair" else self._sentences(pairs, labels)
+        return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
+
+    def _sentences(
+        self, pairs: Int[Tensor, "pair 2"], labels: Int[Tensor, " pair"]
+    ) -> tuple[Int[Tensor, "pair 4"], Int[Tensor, "pair 4"]]:
+        """The tokens a, ∘, b, "=", and those that count after each: c after "="."""
+        sign = torch.full_like(labels, n_elements(self.operation, self.p))
+        inputs = torch.stack([pairs[:, 0], sign, pairs[:, 1], sign + 1], dim=1)
+        return inputs, torch.nn.functional.pad(labels.unsqueeze(1), (3, 0), value=NOT_COUNTED)
 
     def _labels(
         self, results: Int[Tensor, " pair"], train: Int[Tensor, " example"], streams: RandomStreams
@@ -129,10 +147,15 @@ class ModularAddition(Task):
     def example_loss(
         self, outputs: Float[Tensor, "*batch p"], targets: Int[Tensor, "*batch"]
     ) -> Float[Tensor, "*batch"]:
+        if self.form == "sentence":
+            targets = targets.clamp(min=0)
         return losses.cross_entropy(outputs, targets, precision=PRECISIONS[self.loss_precision])
 
     def is_correct(self, outputs: Float[Tensor, "*batch p"], targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
         return losses.is_argmax(outputs, targets)
+
+    def mask(self, targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"] | None:
+        return targets != NOT_COUNTED if self.form == "sentence" else None
 
 
 @lru_cache(maxsize=4)

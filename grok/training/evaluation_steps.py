@@ -18,7 +18,7 @@ def evaluation_steps(steps: int, *, per_decade: int, every: int | None) -> list[
     Raises:
         UserError: the history of all evaluations does not fit into memory.
     """
-    n_logarithmic = per_decade * math.log10(steps)
+    n_logarithmic = per_decade * math.log10(steps or 1)
     n_linear = steps // every if every else 0
     needed, free = (n_logarithmic + n_linear) * BYTES_PER_EVALUATION, free_bytes()
     if needed > free:
@@ -27,6 +27,6 @@ def evaluation_steps(steps: int, *, per_decade: int, every: int | None) -> list[
             f"{key}: the evaluations of {steps:,} steps need {size_text(needed)} of memory, and {size_text(free)} are "
             "free"
         )
-    logarithmic = {round(10 ** (i / per_decade)) for i in range(math.floor(per_decade * math.log10(steps)) + 1)}
+    logarithmic = {round(10 ** (i / per_decade)) for i in range(math.floor(n_logarithmic) + 1)} if steps else set()
     linear = set(range(0, steps, every)) if every else set()
     return sorted({0, steps} | logarithmic | linear)

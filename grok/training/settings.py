@@ -87,9 +87,9 @@ def check_setting(key: str, value: Any) -> None:
         UserError: the value has the wrong type or is out of its range.
     """
     match key:
-        case "seed":
+        case "seed" | "steps":
             check_int(key, value, minimum=0)
-        case "steps" | "evaluate.per_decade":
+        case "evaluate.per_decade":
             check_int(key, value, minimum=1)
         case "batch_size" | "evaluate.every" | "keep_weights.per_decade" | "keep_weights.every":
             if value is not None:

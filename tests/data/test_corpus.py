@@ -12,7 +12,7 @@ from grok.data.documents import cut, documents_of_files, installed_documents, wr
 
 pytest.importorskip("tokenizers")
 
-WORDS = "the cat sat on a mat and did not see naïve rats – ever".split()
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "did", "not", "see", "naïve", "rats", "–", "ever"]
 
 
 def write_texts(folder, n: int = 60) -> str:
@@ -32,7 +32,9 @@ def files(tmp_path):
 
 
 def load(files: str, tmp_path, **changes) -> corpus.Corpus:
-    return corpus.load(str(tmp_path / "cache"), **dict(files=files, n_documents=None, n_tokens=300) | changes)
+    return corpus.load(
+        str(tmp_path / "cache"), **dict(files=files, n_documents=None, n_tokens=300, tokenizer=None) | changes
+    )
 
 
 def texts_of(found: corpus.Corpus, part: corpus.TokenDocuments) -> list[str]:
@@ -101,4 +103,6 @@ def test_wrong_files_and_a_missing_package_are_one_line_errors(tmp_path, monkeyp
     with pytest.raises(
         UserError, match=r"^task: .* package tokenizers, which is not installed; pip install tokenizers$"
     ):
-        corpus.load.__wrapped__(str(tmp_path), files=write_texts(tmp_path / "t", 3), n_documents=None, n_tokens=300)
+        corpus.load.__wrapped__(
+            str(tmp_path), files=write_texts(tmp_path / "t", 3), n_documents=None, n_tokens=300, tokenizer=None
+        )

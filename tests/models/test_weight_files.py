@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from grok.checks import UserError
-from grok.models.pretrained import load_weights
+from grok.models.pretrained_addition import load_weights
 from grok.models.weight_files import read_tensors
 from tests.models.test_pretrained import all_pairs, nanda_weights, saved
 

@@ -32,7 +32,13 @@ def files(tmp_path_factory):
 
 def task(files, **changes) -> Language:
     keys = dict(
-        folder=str(files.parent / "cache"), files=str(files), n_documents=None, n_tokens=300, length=16, n_test=30
+        folder=str(files.parent / "cache"),
+        files=str(files),
+        n_documents=None,
+        tokenizer=None,
+        n_tokens=300,
+        length=16,
+        n_test=30,
     )
     return Language(**keys | changes)
 
@@ -128,6 +134,11 @@ def test_a_run_refuses_to_resume_on_another_corpus(files, tmp_path):
             dict(n_tokens=256),
             r"^task\.n_tokens=256: must be from 257 to 65,536, because 256 tokens are the single bytes$",
         ),
+        (
+            dict(tokenizer="none.json"),
+            r"^task\.tokenizer=none\.json: no such file; it must be the tokenizer\.json of a model$",
+        ),
+        (dict(tokenizer="pyproject.toml"), r"^task\.tokenizer=pyproject\.toml: cannot be read as a tokenizer\.json"),
         (dict(n_documents=1), r"^task\.n_documents=1: must be an integer of at least 2$"),
         (dict(folder=3), r"^task\.folder=3: must be the path of a folder$"),
     ],

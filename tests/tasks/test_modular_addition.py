@@ -81,6 +81,40 @@ def test_a_loss_that_is_zero_in_float32_is_exact_in_float64():
     assert task("task.loss_precision=float32").example_loss(outputs, targets).item() == 0
 
 
+SENTENCE = (
+    *SMALL[:2],
+    "task.form=sentence",
+    "model=decoder",
+    "model.width=16",
+    "model.d_mlp=16",
+    "logger=none",
+    "steps=1",
+)
+
+
+def test_a_sentence_counts_only_its_result():
+    module, (data,) = build([composed(*SENTENCE, "measure=[weight_norm]")])
+    sentence, targets = data.train.inputs[7 * 11 + 5], data.train.targets[7 * 11 + 5]
+    assert sentence.tolist() == [7, 11, 5, 12] and targets.tolist() == [-1, -1, -1, 1]  # 7 ∘ 5 = 1 modulo 11
+    pairs = task("task.p=11").data(RandomStreams(0))
+    assert torch.equal(data.train.indices, pairs.train.indices)
+    inputs, targets = module.batches.batch(0)
+    outputs = module.model(inputs)
+    expected = torch.nn.functional.cross_entropy(outputs[0, :, 3].double(), targets[0, :, 3])
+    assert module.losses().item() == pytest.approx(expected.item(), rel=1e-6)
+    performance = module.evaluate_on(module.datasets["train"])
+    correct = outputs[0, :, 3].argmax(-1) == targets[0, :, 3]
+    assert performance.mean(performance.correct).item() == pytest.approx(correct.double().mean().item())
+
+
+@pytest.mark.parametrize("measure", ["circuit", "ring_coordinates", "maps", "anomaly", "symmetry", "zero_operand"])
+def test_measures_of_pairs_refuse_a_sentence(measure):
+    operation = "divide" if measure == "zero_operand" else "add"
+    with pytest.raises(UserError, match=rf"^measure={measure}: (reads|needs) .*") as error:
+        build([composed(*SENTENCE, f"measure=[{measure}]", f"task.operation={operation}")])
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_has_data_and_a_name_that_the_command_line_can_parse(operation):
     (override,) = OverridesParser.create().parse_overrides([f"task.operation={operation}"])
@@ -106,6 +140,8 @@ def test_every_operation_has_data_and_a_name_that_the_command_line_can_parse(ope
         (("task.fraction=1",), "task.fraction=1: must be a number above 0 and below 1"),
         (("task.fraction=0.0",), "task.fraction=0.0: must be a number above 0 and below 1"),
         (("task.fraction=0.001",), "task.fraction=0.001: gives no training example out of 121 pairs"),
+        (("task.form=sentence",), "these models fit: decoder, pretrained"),
+        (("task.form=triple",), "task.form=triple: must be one of pair, sentence"),
         (("task.operation=plus",), f"task.operation=plus: must be one of {', '.join(OPERATIONS)}"),
         (("task.labels=true",), "task.labels=true: must be text; a number in quotes is text"),
         (

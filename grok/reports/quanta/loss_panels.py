@@ -113,8 +113,8 @@ def _monogenic_caption(points: SeedLosses) -> str:
     The rules are those of the reference for tokens over models.
     """
     bits, mean = points.losses / NATS_PER_BIT, points.mean / NATS_PER_BIT
-    monogenic, learned = monogenic_from(bits.T) >= 0, bits[-1] < CONVERGED_BITS
-    word = "polygenic" if is_polygenic(mean, points.x) else "not polygenic"
+    monogenic, learned = monogenic_from(bits.T, unit="shares") >= 0, bits[-1] < CONVERGED_BITS
+    word = "polygenic" if is_polygenic(mean, points.x, unit="shares") else "not polygenic"
     r_squared = float(linear_fit(np.log(points.x), mean).r_squared)
     n_monogenic, n_learned = (monogenic & learned).sum(), learned.sum()
     return f"monogenic: {n_monogenic} of {n_learned} learned subtasks; mean: {word} (R² {r_squared:.3f})"

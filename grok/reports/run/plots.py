@@ -19,6 +19,7 @@ class Plot(ABC):
 
     title: ClassVar[str]
     needs: ClassVar[Collection[str]]  # the record's variables that the plot shows
+    over_steps: ClassVar[bool] = True  # whether it needs a step after 0, as a log axis of steps does
 
     @abstractmethod
     def draw(self, record: xr.Dataset, path: Path) -> Path:
@@ -39,16 +40,16 @@ def draw_all(
 ) -> dict[str, tuple[Path, str]]:
     """Draw the plots; returns each plot's file in the folder, and its section of the page.
 
-    Skips plots whose variables the record lacks. Skips all plots if the run ended at step 0, which log axes cannot
-    show. If a plot fails, a warning is printed and the others are drawn.
+    Skips plots whose variables the record lacks, and those over steps if the run ended at step 0. If a plot fails, a
+    warning is printed and the others are drawn.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    drawn = {}
-    for name, plot in plots.items() if record["step"].values.any() else ():
+    drawn, has_steps = {}, bool(record["step"].values.any())
+    for name, plot in plots.items():
         try:
-            if all(each in record for each in plot.needs):
+            if all(each in record for each in plot.needs) and (has_steps or not plot.over_steps):
                 path = plot.draw(record, folder / f"{name}.png")
                 drawn[name] = path, _section(plot, record, path, embedded=embedded)
         except UserError:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Real, Shaped
 
 from grok.science.language.phase_change import fall, falls_to
 from grok.science.language.token_classes import OTHER
-from grok.science.quanta.emergence import CHANCE_NATS, is_polygenic, monogenic_from
+from grok.science.language.token_scaling import token_scaling
 from grok.science.statistics.comparisons import rank_correlation
 
 N_NULLS = 20  # random orders of the sizes for each token
@@ -133,16 +133,16 @@ def token_shares(
     each token's losses in random order (`permuted`), and by the losses of a single seed (`one seed`; mean over seeds).
     """
     by_size = np.argsort(n_parameters[:, 0])
-    n, of_seeds = n_parameters[by_size, 0], losses[by_size].transpose(2, 1, 0).astype(float) / CHANCE_NATS
-    mean, rng = of_seeds.mean(0), np.random.default_rng(0)
-    permuted = [rng.permuted(mean, axis=1) for _ in range(N_NULLS)]
+    n, of_seeds = n_parameters[by_size, 0], losses[by_size].transpose(2, 1, 0).astype(float)
+    mean = token_scaling(of_seeds.mean(0), n, unit="nats", n_permutations=N_NULLS, seed=0)
+    single = [token_scaling(each, n, unit="nats", n_permutations=0, seed=0) for each in of_seeds]
     return {
-        f"{kind}{suffix}": float(np.mean([rule(each).mean() for each in curves]))
-        for kind, rule in (
-            ("sharp", lambda each: monogenic_from(each) >= 0),
-            ("smooth", lambda each: is_polygenic(each, n)),
-        )
-        for suffix, curves in (("", [mean]), (", permuted", permuted), (", one seed", of_seeds))
+        "sharp": mean.sharp_share,
+        "sharp, permuted": float(mean.null.sharp.mean()),
+        "sharp, one seed": float(np.mean([each.sharp_share for each in single])),
+        "smooth": mean.smooth_share,
+        "smooth, permuted": float(mean.null.smooth.mean()),
+        "smooth, one seed": float(np.mean([each.smooth_share for each in single])),
     }
 
 

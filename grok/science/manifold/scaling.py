@@ -54,7 +54,7 @@ def is_learned(losses: Real[np.ndarray, "example size"]) -> Bool[np.ndarray, " e
 def monogenic_share(losses: Real[np.ndarray, "example size"], weights: Real[np.ndarray, " example"]) -> float:
     """The weighted share of monogenic examples among those that are learned; NaN if none are."""
     learned = is_learned(losses)
-    sharp = (monogenic_from(losses) >= 0) & learned
+    sharp = (monogenic_from(losses, unit="shares") >= 0) & learned
     return float((sharp @ weights) / (learned @ weights)) if learned.any() else math.nan
 
 
