@@ -12,7 +12,9 @@ from jaxtyping import Float, Int
 from torch import nn
 
 from grok.checks import UserError, check_float, check_int
+from grok.measures import quanta_sizes
 from grok.measures.quanta_samples import Samples, learned_samples, network_weights, similarities
+from grok.measures.quanta_sizes import QuantaSizes
 from grok.measures.snapshot import Measure, Snapshot
 from grok.models.controlled_mlp import ControlledMlp
 from grok.models.model import Model
@@ -25,7 +27,6 @@ from grok.tasks.sparse_parity import SparseParity
 from grok.tasks.task import Task
 
 N_SHOWN = 300  # samples in the recorded similarity matrix
-MAX_RANKS = 150  # maximum number of log-spaced ranks at which cluster sizes are recorded
 SEED = 0  # of the eigensolver and k-means, for all networks
 KEY_PREFIX = "measure.quanta_discovery"
 # Title and axes of each quantity.
@@ -36,13 +37,9 @@ QUANTITIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "quanta_agreement_at_subtasks": ("adjusted Rand index, one cluster per subtask", ("truth",)),
     "quanta_similarity_gap": ("mean similarity within subtasks minus that between subtasks", ()),
     "quanta_cluster_size": ("size of the cluster", ("clusters", "rank")),
-    "quanta_envelope": ("size of the largest cluster at this rank", ("rank",)),
-    "quanta_envelope_exponent": ("exponent of the envelope", ()),
+    **quanta_sizes.QUANTITIES,
     "quanta_envelope_equal": ("size of the largest cluster at this rank, equally frequent subtasks", ("rank",)),
     "quanta_envelope_equal_exponent": ("exponent of the envelope, equally frequent subtasks", ()),
-    "quanta_envelope_null": ("size of the largest cluster at this rank, random clusters", ("rank",)),
-    "quanta_envelope_null_exponent": ("exponent of the envelope, random clusters", ()),
-    "quanta_fitted_ranks": ("ranks over which the exponent is fitted", ("end",)),
     "quanta_true_size": ("samples of the subtask", ("rank",)),
     "quanta_true_exponent": ("exponent of the subtasks' frequencies, −(α + 1)", ()),
     "quanta_similarity": ("similarity of two gradients", ("sample", "other_sample")),
@@ -79,24 +76,17 @@ class QuantaDiscovery(Measure):
     ) -> None:
         check_int(f"{KEY_PREFIX}.n_samples", n_samples, minimum=3)
         check_float(f"{KEY_PREFIX}.max_loss", max_loss, above=0)
-        for count in cluster_counts:
-            check_int(f"{KEY_PREFIX}.cluster_counts", count, minimum=1, maximum=n_samples - 1)
-        if not cluster_counts or [*cluster_counts] != sorted({*cluster_counts}):
-            raise UserError(f"{KEY_PREFIX}.cluster_counts={[*cluster_counts]}: must be a list of increasing integers")
         check_int(f"{KEY_PREFIX}.n_init", n_init, minimum=1)
         check_int(f"{KEY_PREFIX}.full_n_init_up_to", full_n_init_up_to, minimum=1)
-        check_int(f"{KEY_PREFIX}.to_rank", to_rank, minimum=2, maximum=cluster_counts[-1])
-        check_int(f"{KEY_PREFIX}.from_rank", from_rank, minimum=1, maximum=to_rank - 1)
+        ranks = {"from_rank": from_rank, "to_rank": to_rank}
+        self.sizes = QuantaSizes(KEY_PREFIX, n_samples=n_samples, cluster_counts=cluster_counts, **ranks)
         self.n_samples, self.max_loss, self.cluster_counts = n_samples, max_loss, cluster_counts
         self.n_inits = {"n_init": n_init, "full_n_init_up_to": full_n_init_up_to}
-        self.fit_range = {"from_rank": from_rank, "to_rank": to_rank}
-        self.ranks = np.unique(np.geomspace(1, cluster_counts[-1], MAX_RANKS).round().astype(int))
         shown = range(min(N_SHOWN, n_samples))
         self.ticks: Mapping[str, Sequence[str | int]] = {
             "truth": TRUTHS,
             "clusters": cluster_counts,
-            "rank": self.ranks.tolist(),
-            "end": ("first", "last"),
+            **self.sizes.ticks,
             "sample": shown,
             "other_sample": shown,
         }
@@ -145,7 +135,8 @@ class QuantaDiscovery(Measure):
         counts = {"quanta_samples": np.array(n_samples), "quanta_true_exponent": np.array(-(task.alpha + 1))}
         if n_samples < self.n_samples or n_subtasks >= self.n_samples:
             return counts
-        controls = self._random_control(streams) | self._equal_control(network, task, learned(equally=True))
+        controls = self.sizes.random_envelope(self.n_samples, streams.generator("quanta_discovery_null"))
+        controls |= self._equal_control(network, task, learned(equally=True))
         subset_bits = samples.bits.gather(1, task.subsets(streams).to(samples.bits.device)[samples.subtasks])
         truths = true_clusters(samples.subtasks, subset_bits, samples.targets)
         similarity = similarities(network, task, samples)
@@ -154,18 +145,12 @@ class QuantaDiscovery(Measure):
         matrix = _similarity_matrix(similarity, truths["subtask"], clusterings[n_subtasks])
         return counts | self._agreement(truths, clusterings, n_subtasks) | sizes | matrix
 
-    def _random_control(self, streams: RandomStreams) -> dict[str, np.ndarray]:
-        """The envelope of random clusters."""
-        generator = streams.generator("quanta_discovery_null")
-        clusterings = qdg.random_clusterings(self.n_samples, self.cluster_counts, generator)
-        return self._envelope("quanta_envelope_null", clusterings)
-
     def _equal_control(self, network: TwoLayerWeights, task: SparseParity, samples: Samples) -> dict[str, np.ndarray]:
         """The envelope for equally frequent subtasks; empty if there are too few samples."""
         if len(samples.targets) < self.n_samples:
             return {}
         clusterings = self._clusterings(similarities(network, task, samples), counts=self.cluster_counts)
-        return self._envelope("quanta_envelope_equal", [*clusterings.values()])
+        return self.sizes.envelope("quanta_envelope_equal", [*clusterings.values()])
 
     def _clusterings(
         self, similarity: Float[np.ndarray, "sample sample"], *, counts: Sequence[int]
@@ -193,22 +178,11 @@ class QuantaDiscovery(Measure):
         self, subtasks: Int[np.ndarray, " sample"], clusterings: Sequence[Int[np.ndarray, " sample"]]
     ) -> dict[str, np.ndarray]:
         """Cluster sizes by rank, and their envelope."""
-        return self._envelope("quanta_envelope", clusterings) | {
-            "quanta_cluster_size": np.stack([self._at_ranks(qdg.sizes_by_rank(each)) for each in clusterings]),
-            "quanta_fitted_ranks": np.array([*self.fit_range.values()]),
-            "quanta_true_size": self._at_ranks(qdg.sizes_by_rank(subtasks)),
+        at_ranks = self.sizes.at_ranks
+        return self.sizes.envelope("quanta_envelope", clusterings) | {
+            "quanta_cluster_size": np.stack([at_ranks(qdg.sizes_by_rank(each)) for each in clusterings]),
+            "quanta_true_size": at_ranks(qdg.sizes_by_rank(subtasks)),
         }
-
-    def _envelope(self, name: str, clusterings: Sequence[Int[np.ndarray, " sample"]]) -> dict[str, np.ndarray]:
-        """The envelope of the cluster sizes, and its exponent."""
-        sizes = qdg.envelope(clusterings)
-        exponent = qdg.envelope_exponent(sizes, **self.fit_range)
-        return {name: self._at_ranks(sizes), f"{name}_exponent": np.array(exponent)}
-
-    def _at_ranks(self, sizes: Int[np.ndarray, " cluster"]) -> Int[np.ndarray, " rank"]:
-        """The sizes at the recorded ranks; 0 beyond the last cluster."""
-        values: np.ndarray = np.pad(sizes, (0, max(0, self.cluster_counts[-1] - sizes.size)))[self.ranks - 1]
-        return values
 
 
 def _similarity_matrix(

@@ -100,11 +100,11 @@ def _targets(snapshot: Snapshot) -> Int[Tensor, " token"]:
 
 def _classes(snapshot: Snapshot) -> Int[Tensor, " token"]:
     """The class of each test token that counts, as an index in `CLASSES`."""
-    return _counted(snapshot, _window_classes(_task(snapshot))[None])[0]
+    return _counted(snapshot, window_classes(_task(snapshot))[None])[0]
 
 
 @lru_cache(maxsize=2)
-def _window_classes(task: Language) -> Int[Tensor, "window position"]:
+def window_classes(task: Language) -> Int[Tensor, "window position"]:
     """The class of the target at each position of each test window."""
     documents = task.corpus.held_out
     windows = task.test_starts[:, None] + np.arange(task.length + 1)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from grok.checks import UserError, check_bool, check_choice, check_int
-from grok.models.decoder_layers import DecoderBlock
+from grok.models.decoder_layers import Affine, DecoderBlock
 from grok.models.model import MAX_DEPTH, Model
 from grok.models.spec import NextTokens, TokenSequences
 from grok.models.transformer_layers import ACTIVATIONS, Gaussian, LayerNorm, gaussian, lookup
@@ -96,6 +96,10 @@ class Decoder(Model):
     @property
     def token_embedding(self) -> Float[Tensor, "replica token width"]:
         return self.embedding.tokens
+
+    @property
+    def linear_maps(self) -> dict[str, nn.Module]:
+        return {f"blocks.{name}": each for name, each in self.blocks.named_modules() if isinstance(each, Affine)}
 
     def forward(
         self, inputs: Int[Tensor, "replica example position"]

@@ -59,6 +59,15 @@ class Model(nn.Module, ABC):
         """The embedding of each token; None if the model embeds no tokens."""
         return None
 
+    @property
+    def linear_maps(self) -> Mapping[str, nn.Module]:
+        """The linear maps of attention and MLPs, by the prefix of their parameters' names; empty if there are none.
+
+        Each gives [..., out] from [..., in], where the other axes hold the examples and their positions, and is called
+        once in a forward pass. A bias is its `bias`.
+        """
+        return {}
+
 
 def models_that_fit(spec: Spec) -> list[str]:
     """The models in this folder that read the inputs and give the outputs of a task, by the names of their files."""

@@ -50,8 +50,8 @@ class NextTokenTask(Task):
         return targets != NOT_COUNTED
 
     def text(self, tokens: Int[Tensor, " token"]) -> list[str]:
-        """Each token as text, by default its number."""
-        return [str(token) for token in tokens.tolist()]
+        """Each token as text, by default its number; joined, they are the text of the sequence."""
+        return [f" {token}" for token in tokens.tolist()]
 
 
 @dataclass(frozen=True, kw_only=True)

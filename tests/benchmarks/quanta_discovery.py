@@ -5,7 +5,6 @@
 It times these ways alternately in one process, on the paper's network for sparse parity (600 inputs, width 500):
 
 - our exact gradient products in float64 and in float32;
-- our way for any loss, with sketches of the gradients;
 - the reference's way: gradients in blocks of 250, computed anew for each pair of blocks. Here torch.func computes them;
   the reference computes one sample after another.
 
@@ -25,20 +24,19 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+from torch.func import grad, vmap
 from torch.nn import functional
 
 from grok.measures.quanta_samples import BLOCK, network_weights
 from grok.science.numerics.packed_bits import unpack_bits
 from grok.science.quanta.discovery import angular_similarity
-from grok.science.quanta.gradient_gram import gram, linear_gram, per_sample_gradients, random_count_sketch
+from grok.science.quanta.gradient_gram import linear_gram
 from grok.science.quanta.parity_gradients import TwoLayerWeights, gradient_layers
 from grok.training.build import build
 from tests.conftest import composed
 
 SIZES = ("task.n_subtasks=500", "task.n_bits=100", "model.width=500", "batch_size=20000")
 REFERENCE_BLOCK = 250  # samples per block in the reference
-SKETCH_BLOCK = 100  # gradients in memory at once before they are sketched
-SKETCH_LENGTH = 4096  # numbers in the sketch of a gradient
 OURS, BY_PAIRS = "ours, exact, float64", "each pair of blocks"
 
 Samples = tuple[Tensor, Tensor]  # control bits and task bits, and targets
@@ -68,16 +66,6 @@ def exact(network: TwoLayerWeights, subtasks: Tensor, bits: Tensor, targets: Ten
     return angular_similarity(linear_gram(layers, block=BLOCK))
 
 
-def sketched(parameters: dict[str, Tensor], samples: Samples) -> Tensor:
-    """Our similarities for any loss: each gradient is computed once and sketched."""
-    n_parameters = sum(each.numel() for each in parameters.values())
-    generator = torch.Generator(samples[0].device).manual_seed(0)
-    sketch = random_count_sketch(n_parameters, n_kept=SKETCH_LENGTH, generator=generator)
-    return angular_similarity(
-        gram(per_sample_gradients(dense_loss, parameters, samples, block=SKETCH_BLOCK, sketch=sketch))
-    )
-
-
 def by_pairs(parameters: dict[str, Tensor], samples: Samples, *, rows: int) -> Tensor:
     """The first `rows` rows of blocks, and their mirror images, in the reference's way; NaN in all other blocks."""
     n = len(samples[0])
@@ -86,8 +74,8 @@ def by_pairs(parameters: dict[str, Tensor], samples: Samples, *, rows: int) -> T
 
     def directions(block: slice) -> Tensor:
         part = [each[block] for each in samples]
-        gradients = per_sample_gradients(dense_loss, parameters, part, block=REFERENCE_BLOCK, sketch=None)
-        return functional.normalize(gradients)
+        gradients = vmap(grad(dense_loss), in_dims=(None, 0, 0))(parameters, *part)
+        return functional.normalize(torch.cat([each.flatten(1) for each in gradients.values()], 1))
 
     for number, row in enumerate(blocks[:rows]):
         first = directions(row)
@@ -119,7 +107,6 @@ def all_ways(n_samples: int, rows: int, device: torch.device) -> dict[str, Calla
     return {
         OURS: lambda: exact(network, subtasks, bits, targets, torch.float64),
         "ours, exact, float32": lambda: exact(network, subtasks, bits, targets, torch.float32),
-        f"ours, any loss, sketches of {SKETCH_LENGTH:,}": lambda: sketched(parameters, samples),
         BY_PAIRS: lambda: by_pairs(parameters, samples, rows=rows),
     }
 

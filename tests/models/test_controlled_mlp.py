@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.func import functional_call
+from torch.func import functional_call, grad, vmap
 
 from grok.checks import UserError
 from grok.models import controlled_mlp
@@ -11,7 +11,6 @@ from grok.models.mlp import Mlp
 from grok.models.spec import ControlledBits, Vectors
 from grok.random_streams import RandomStreams
 from grok.science.numerics.packed_bits import random_bit_words, unpack_bits
-from grok.science.quanta.gradient_gram import per_sample_gradients
 from grok.training.build import build
 from tests.conftest import composed
 
@@ -92,7 +91,8 @@ def test_torch_func_computes_the_gradients_of_single_examples():
         return functional_call(model, parameters, example[None, None]).square().sum()
 
     parameters = dict(model.named_parameters())
-    rows = per_sample_gradients(loss, parameters, [inputs], block=4, sketch=None)
+    by_example = vmap(grad(loss), in_dims=(None, 0))(parameters, inputs)
+    rows = torch.cat([each.flatten(1) for each in by_example.values()], 1)
     for row, example in zip(rows, inputs, strict=True):
         gradients = torch.autograd.grad(loss(parameters, example), [*parameters.values()])
         torch.testing.assert_close(row, torch.cat([each.flatten() for each in gradients]), rtol=1e-10, atol=1e-12)

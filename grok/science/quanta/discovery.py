@@ -66,8 +66,15 @@ def spectral_clusterings(
     counts): with fewer than 10, the adjusted Rand index with 10 initializations from another seed is 0.42. Two
     clusterings with 10 initializations each have 0.40.
     """
-    maps = laplacian_eigenmaps(similarity, n_columns=max(counts)).astype(np.float32)  # half the time of double
-    clusterings = {}
+    maps = laplacian_eigenmaps(similarity, n_columns=max(counts))
+    return clusterings_of_maps(maps, counts=counts, n_init=n_init, full_n_init_up_to=full_n_init_up_to, seed=seed)
+
+
+def clusterings_of_maps(
+    maps: Float[np.ndarray, "n column"], *, counts: Sequence[int], n_init: int, full_n_init_up_to: int, seed: int
+) -> dict[int, Int[np.ndarray, " n"]]:
+    """The clusterings of `spectral_clusterings` from the eigenmaps, so that several seeds can share these."""
+    maps, clusterings = maps.astype(np.float32), {}  # half the time of double
     for count in counts:
         n_starts = max(1, min(n_init, int(n_init * (full_n_init_up_to / count) ** 2)))
         clusterings[count] = k_means(maps[:, :count], count, random_state=seed, n_init=n_starts)[1].astype(int)

@@ -19,6 +19,12 @@ def mean(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
     return float(y.mean())
 
 
+def median(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
+    """The median over all finite points; NaN without one."""
+    finite = y[np.isfinite(y)]
+    return float(np.median(finite)) if finite.size else math.nan
+
+
 def value_at_tick(x: Shaped[np.ndarray, " point"], y: Real[np.ndarray, " point"], *, tick: float | str) -> float:
     """The value at a tick of the swept axis, a number or a text."""
     matches = np.flatnonzero(x == tick if isinstance(tick, str) else np.isclose(x, tick, rtol=1e-9))

@@ -46,7 +46,7 @@ def test_the_study_of_tokens_runs_on_files_is_judged_and_is_drawn(command, tmp_p
             ["However, I don't know.\n", "def run(self):\n    x = 1\n", "One of us should be there.\n"], 150
         )
         (tmp_path / "texts" / f"{number}.txt").write_text(f"{number}\n" + "".join(lines))
-    keys = ("task.files=texts", "task.length=16", "logger=none", "hydra.sweep.dir=sweep")
+    keys = (f"task.files={tmp_path / 'texts'}", "task.length=16", "logger=none", "hydra.sweep.dir=sweep")
     code, stderr = command("study=language_tokens", "scale=smoke", *keys)
     assert code == 0, stderr
     assert_drawn(tmp_path / "sweep" / "figure.png")

@@ -3,15 +3,16 @@
 import pytest
 import torch
 from torch import nn
-from torch.func import functional_call
+from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 
 from grok.science.quanta.gradient_gram import (
     LinearLayer,
     error_signals,
+    gradient_rows,
     gram,
     linear_gram,
-    per_sample_gradients,
+    passed_layers,
     random_count_sketch,
 )
 
@@ -67,17 +68,28 @@ def test_an_index_and_its_one_hot_vector_give_the_same_products():
     torch.testing.assert_close(products, linear_gram([LinearLayer(dense, signals, bias=True)], block=4))
 
 
-@pytest.mark.parametrize("block", [1, 4, 100])
-def test_gradients_of_a_block_of_samples_equal_those_of_single_samples(network, samples, autograd_gradients, block):
-    def loss(parameters, x, y):
-        return functional.cross_entropy(functional_call(network, parameters, (x,)), y)
+def sequence_network(*, frozen: bool) -> nn.Sequential:
+    """A network that mixes three positions, whose activation overwrites the outputs of a linear map."""
+    torch.manual_seed(0)
+    mix = nn.AdaptiveAvgPool2d((1, 5))
+    layers = nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Linear(8, 5, bias=False), mix, nn.Flatten(), nn.Linear(5, 3)
+    return nn.Sequential(*layers).double().requires_grad_(not frozen)
 
-    parameters = dict(network.named_parameters())
-    gradients = per_sample_gradients(loss, parameters, samples, block=block, sketch=None)
-    torch.testing.assert_close(gradients, autograd_gradients)
-    sketch = random_count_sketch(gradients.shape[1], n_kept=7, generator=generator())
-    sketched = per_sample_gradients(loss, parameters, samples, block=block, sketch=sketch)
-    torch.testing.assert_close(sketched, sketch(autograd_gradients))
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_gradients_of_samples_that_pass_a_layer_several_times_equal_those_of_torch_func(frozen):
+    network = sequence_network(frozen=frozen)
+    x, y = torch.randn(N, 3, 6, generator=generator(), dtype=torch.float64), torch.randint(3, (N,))
+
+    def loss(parameters, inputs, target):
+        return functional.cross_entropy(functional_call(network, parameters, inputs[None])[0], target)
+
+    maps = [each for each in network if isinstance(each, nn.Linear)]
+    layers = passed_layers(maps, lambda: functional.cross_entropy(network(x), y, reduction="none"))
+    parameters = {name: each.detach() for name, each in network.named_parameters()}
+    expected = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, x, y)
+    torch.testing.assert_close(gradient_rows(layers), torch.cat([each.flatten(1) for each in expected.values()], 1))
+    assert not any(each._forward_hooks for each in maps)
 
 
 def test_a_sketch_keeps_products_in_expectation_within_the_stated_error():

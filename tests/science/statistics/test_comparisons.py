@@ -15,6 +15,7 @@ from grok.science.statistics.comparisons import (
     mean,
     mean_absolute_difference,
     mean_difference,
+    median,
     median_factor,
     rank_correlation,
     ratio,
@@ -25,6 +26,10 @@ from grok.science.statistics.comparisons import (
 )
 
 X, Y = np.array([0.3, 0.4, 0.5]), np.array([8.0, 4.0, 1.0])
+
+
+def test_the_median_is_that_of_finite_points():
+    assert median(X, np.array([5.0, math.nan, 1.0])) == 3 and math.isnan(median(X, np.full(3, math.nan)))
 
 
 def test_comparisons_of_three_points_equal_their_ratios_and_mean():
