@@ -42,7 +42,11 @@ LABELS = {  # the offset of a name from its point, in points, and its alignment,
     **{(version, "Kaplan"): (-8, 7, "left") for version in ("printed", "corrected")},
 }
 
-OWN_LABELS = {"α = 0.4, steps": (4, 4, "left")}
+OWN_LABELS = {
+    "α = 0.4, steps": (4, 4, "left"),
+    "α = 0.4, examples": (-5, -9, "right"),
+    "α = 0.8, examples": (6, 3, "left"),
+}
 
 
 def draw(dataset: xr.Dataset, path: Path, *, sparse_parity: Published) -> Path:
@@ -129,7 +133,7 @@ def _sparse_parity(axes: Axes, dataset: xr.Dataset, published: Published, source
         _explain(marker, f"own-{name}", f"{name}: {interval}; {point['own_source'].item()}", sources)
         text = f"{name}, law: {law[0]:.2f}, {law[1]:.2f}, fitted to the law for 100 subtasks at the same points"
         _explain(of_law, f"law-{name}", text, sources)
-        dx, dy, align = OWN_LABELS.get(name, (-4, 4, "right") if is_steps else (5, -10, "left"))
+        dx, dy, align = OWN_LABELS.get(name, (-4, 4, "right"))
         axes.annotate(name.split(",")[0], (x, y), xytext=(dx, dy), textcoords="offset points", ha=align, fontsize=7)
     for mark, color, label in (
         ("s", "black", "ours, 100 subtasks, from steps"),
