@@ -38,4 +38,7 @@ class ExampleLosses(Measure):
         share = snapshot.test.loss[:, : self.n_examples] / variance[:, None]
         examples = {"example": range(share.shape[1])}
         title = "loss of a test example / variance of the targets"
-        return {"example_loss": Quantity(share, title, dims=("example",), coordinates=examples)}
+        return {
+            "example_loss": Quantity(share, title, dims=("example",), coordinates=examples),
+            "target_variance": Quantity(variance, "variance of the test targets"),
+        }

@@ -34,6 +34,8 @@ from grok.models.transformer_layers import (
     constant,
 )
 
+MLP_FACTOR = 4  # neurons of an MLP for each dimension of the residual stream, if `d_mlp` does not say
+
 
 class Transformer(Model):
     """R transformers in one batch, one per generator.
@@ -61,7 +63,7 @@ class Transformer(Model):
         width: int,
         heads: int,
         d_head: int | None,
-        d_mlp: int,
+        d_mlp: int | None,
         activation: str,
         layer_norm: bool,
         attention_coefficient: float | int | Sequence[float | int],
@@ -79,7 +81,8 @@ class Transformer(Model):
         self.dropout, self.n_outputs, self.inputs = Dropout(float(dropout)), n_outputs, inputs
         self.activation = activation
         self.embedding = Embedding(inputs.n_tokens, width, equals_sign=equals_sign, generators=generators)
-        block = partial(Block, width, heads, d_head or width // heads, d_mlp, activation=activation, causal=causal)
+        sizes = width, heads, d_head or width // heads, d_mlp or MLP_FACTOR * width
+        block = partial(Block, *sizes, activation=activation, causal=causal)
         self.blocks = nn.ModuleList(
             block(layer_norm=layer_norm, coefficients=coefficients, dropout=self.dropout, generators=generators)
             for _ in range(depth)
@@ -181,11 +184,12 @@ def _one_per_replica(value: float | int | Sequence[float | int], n_replicas: int
     return [*value] if isinstance(value, Sequence) else [value] * n_replicas
 
 
-def _check_sizes(*, depth: int, width: int, heads: int, d_head: int | None, d_mlp: int) -> None:
+def _check_sizes(*, depth: int, width: int, heads: int, d_head: int | None, d_mlp: int | None) -> None:
     """Validate the sizes of the network."""
     check_int("model.depth", depth, minimum=1, maximum=MAX_DEPTH)
     for key, size in {"d_mlp": d_mlp, "width": width, "heads": heads}.items():
-        check_int(f"model.{key}", size, minimum=1)
+        if key != "d_mlp" or size is not None:
+            check_int(f"model.{key}", size, minimum=1)
     if d_head is not None:
         check_int("model.d_head", d_head, minimum=1)
     elif width % heads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -29,7 +30,7 @@ class TeacherStudent(Task):
     """
 
     per_replica_keys: ClassVar = ("intrinsic_dimension", "teacher_depth", "teacher_width", "teacher_activation")
-    n_train: int
+    n_train: int | None
     n_test: int
     n_inputs: int
     intrinsic_dimension: int | None
@@ -41,8 +42,10 @@ class TeacherStudent(Task):
     thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
-        for key in ("n_train", "n_test", "n_inputs", "n_outputs", "teacher_width"):
+        for key in ("n_test", "n_inputs", "n_outputs", "teacher_width"):
             check_int(f"task.{key}", getattr(self, key), minimum=1)
+        if self.n_train is not None:
+            check_int("task.n_train", self.n_train, minimum=1)
         if self.intrinsic_dimension is not None:
             check_int("task.intrinsic_dimension", self.intrinsic_dimension, minimum=1)
             if self.intrinsic_dimension > self.n_inputs:
@@ -56,11 +59,11 @@ class TeacherStudent(Task):
     def spec(self) -> Spec:
         return Spec(Vectors(self.n_inputs), Values(self.n_outputs))
 
-    @torch.no_grad()
     def data(self, streams: RandomStreams) -> Data:
         """Inputs from the stream `data`, their basis from `embedding`, and a teacher from `teacher`.
 
-        The teacher has torch's default initialization.
+        The teacher has torch's default initialization. Without `n_train`, every step samples new examples, and training
+        accuracy is measured on as many examples as there are in the test set.
         """
         teacher = Mlp(
             depth=self.teacher_depth,
@@ -70,19 +73,31 @@ class TeacherStudent(Task):
             n_outputs=self.n_outputs,
             generators=[streams.generator("teacher")],
         )
-        shape = (self.n_train + self.n_test, self.intrinsic_dimension or self.n_inputs)
-        inputs = torch.randn(shape, generator=streams.generator("data"), dtype=torch.float64)
-        if self.intrinsic_dimension is not None:
-            inputs = inputs @ self._basis(self.intrinsic_dimension, streams.generator("embedding")).T
-        targets = teacher(inputs[None])[0]
-        indices = torch.arange(len(inputs))
+        d = self.intrinsic_dimension
+        basis = None if d is None else self._basis(d, streams.generator("embedding"))
+        sample = partial(self.examples, teacher, basis)
+        n_train = self.n_test if self.n_train is None else self.n_train
+        inputs, targets = sample(n_train + self.n_test, streams.generator("data"))
+        examples = "new inputs in every step" if self.n_train is None else f"{n_train} training"
         provenance = Provenance(
             source=f"generated: N(0, 1) inputs{self._dimension_text}, random teacher",
             split="independent draws by the stream `data`",
-            message=f"teacher–student: {self.n_train} training and {self.n_test} test inputs",
+            message=f"teacher–student: {examples} and {self.n_test} test inputs",
         )
-        train, test = indices[: self.n_train], indices[self.n_train :]
-        return Data(Examples(inputs, targets, train), Examples(inputs, targets, test), provenance)
+        train, test = torch.arange(len(inputs)).split([n_train, self.n_test])
+        parts = Examples(inputs, targets, train), Examples(inputs, targets, test)
+        return Data(*parts, provenance, sample if self.n_train is None else None)
+
+    @torch.no_grad()
+    def examples(
+        self, teacher: Mlp, basis: Float[Tensor, "in d"] | None, n: int, generator: Generator
+    ) -> tuple[Float[Tensor, "example in"], Float[Tensor, "example out"]]:
+        """n Gaussian inputs, in the directions of the basis if there is one, and the teacher's outputs."""
+        shape = (n, self.n_inputs if basis is None else basis.shape[1])
+        inputs = torch.randn(shape, generator=generator, dtype=torch.float64)
+        if basis is not None:
+            inputs = inputs @ basis.T
+        return inputs, teacher(inputs[None])[0]
 
     @property
     def _dimension_text(self) -> str:

@@ -5,6 +5,7 @@ import torch
 
 from grok.checks import UserError
 from grok.measures.example_losses import ExampleLosses
+from grok.measures.neighborhood_losses import NeighborhoodLosses
 from grok.measures.zero_operand import ZeroOperand
 from grok.training.build import build
 from tests.conftest import ADDITION, TINY, composed
@@ -20,6 +21,17 @@ def test_example_losses_are_shares_of_the_loss_of_guessing_the_mean():
     torch.testing.assert_close(values[0], (snapshot.test.loss[0, :7] / guessed).float())
 
 
+def test_neighborhood_losses_are_means_over_the_nearest_test_inputs():
+    module, (data,) = build([composed(*TINY, "task.n_outputs=1")])
+    snapshot = snapshot_of(module)
+    n_test, loss = len(data.test.indices), snapshot.test.loss
+    variance = snapshot.test.targets.var(1, unbiased=False)
+    for n_neighbors, expected in ((1, loss[:, :3]), (n_test, loss.mean(1, keepdim=True).expand(1, 3))):
+        measure = NeighborhoodLosses(n_neighborhoods=3, n_neighbors=n_neighbors)
+        found = measure.finalize(snapshot, module.history)["neighborhood_loss"].values
+        torch.testing.assert_close(found, (expected / variance).float(), rtol=1e-4, atol=0)
+
+
 def test_the_zero_operand_is_measured_on_the_held_out_pairs_whose_first_operand_is_zero():
     module, (data,) = build([composed(*ADDITION, "task.operation=divide", "measure=[zero_operand]")])
     snapshot = snapshot_of(module)
@@ -30,7 +42,12 @@ def test_the_zero_operand_is_measured_on_the_held_out_pairs_whose_first_operand_
 
 
 @pytest.mark.parametrize(
-    ("measure", "message"), [("zero_operand", "task.operation=divide"), ("example_losses", "a regression")]
+    ("measure", "message"),
+    [
+        ("zero_operand", "task.operation=divide"),
+        ("example_losses", "a regression"),
+        ("neighborhood_losses", "a regression on vectors"),
+    ],
 )
 def test_other_tasks_are_refused(measure, message):
     with pytest.raises(UserError, match=message):

@@ -168,3 +168,9 @@ def test_replicas_with_shared_weights_give_the_gradient_of_each_examples_embeddi
         logit = model(inputs[:, example : example + 1])[0, 0, 4]
         (gradient,) = torch.autograd.grad(logit, model.embedding.tokens)
         torch.testing.assert_close(gradients[example], gradient[0], rtol=1e-10, atol=1e-12)
+
+
+def test_an_mlp_has_four_neurons_for_each_dimension_unless_told_otherwise():
+    width = SMALL["width"]
+    for d_mlp, n_neurons in ((None, 4 * width), (7, 7)):
+        assert dict(transformer(0, d_mlp=d_mlp).named_parameters())["blocks.0.mlp.into"].shape[1:] == (width, n_neurons)

@@ -30,3 +30,15 @@ def test_a_dimension_above_the_number_of_inputs_is_refused():
         task("task.intrinsic_dimension=6")
     with pytest.raises(UserError, match=r"^task.intrinsic_dimension=0: must be an integer of at least 1"):
         task("task.intrinsic_dimension=0")
+
+
+def test_without_a_number_of_training_examples_every_step_samples_new_inputs_of_the_same_teacher():
+    fixed = task("task.n_train=100").data(RandomStreams(0))
+    data = task("task.n_train=null").data(RandomStreams(0))
+    torch.testing.assert_close(data.test.targets, fixed.test.targets)  # the same manifold and teacher
+    assert len(data.train.indices) == len(data.test.indices) and fixed.sample is None
+    inputs, targets = data.sample(7, RandomStreams(0).generator("batches", 3))
+    again = data.sample(7, RandomStreams(0).generator("batches", 3))
+    assert inputs.shape == (7, 5) and torch.equal(targets, again[1])
+    assert not torch.equal(inputs, data.sample(7, RandomStreams(0).generator("batches", 4))[0])
+    assert not torch.cdist(inputs, data.train.inputs).eq(0).any()

@@ -23,7 +23,7 @@ from grok.reports.style import (
 )
 from grok.science.statistics.power_law import PowerLaw, power_law
 
-DIMENSION = "task.intrinsic_dimension"
+DIMENSION, WIDTH = "task.intrinsic_dimension", "model.width"
 
 
 def losses_versus_size(
@@ -34,17 +34,26 @@ def losses_versus_size(
     label: str,
     by: str | None = None,
     reduce: Callable[..., float] | None = None,
+    share: bool = False,
 ) -> None:
-    """The test loss of every seed versus the swept `key`, or a quantity `by`, at each d, with power laws."""
+    """The test loss of every seed versus the swept `key`, or a quantity `by`, at each d, with power laws.
+
+    With `share`, it is divided by the variance of the targets: 1 is the loss of guessing their mean.
+    """
     dims = dataset[DIMENSION].values
     for d, color in zip(dims, dimension_colors(dims), strict=True):
-        x, y = _points(dataset.sel({DIMENSION: d}), key, by, reduce)
+        chosen = dataset.sel({DIMENSION: d})
+        x, y = _points(chosen, key, by, reduce)
+        if share:
+            y = y / chosen["target_variance"].transpose("seed", key).values
         fit = _fit(x, y)
         ends = np.array([x.min(), x.max()])
         axes.plot(x.ravel(), y.ravel(), "o", color=color, ms=3.5, mew=0, alpha=0.7)
         name = f"d = {d}: slope {format_signed(fit.exponent)}{format_interval(fit)}"
         axes.plot(ends, fit.coefficient * ends**fit.exponent, color=color, lw=1.4, label=name)
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel="test loss (squared error)")
+    if share:
+        axes.set_ylabel("test loss / variance of the targets")
     axes.set_ylim(0.02 * axes.dataLim.y0, None)  # room for the legend
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(fontsize=7.5, frameon=False, loc="lower left")
@@ -75,6 +84,20 @@ def exponents_versus_dimension(
     axes.xaxis.set_major_formatter("{x:g}")
     set_plain_ticks(axes.yaxis)
     axes.legend(fontsize=7.5, frameon=False)
+
+
+def train_test_ratio(axes: Axes, dataset: xr.Dataset, *, teacher_width: int) -> None:
+    """The final training loss / test loss over widths at each d, with the teacher's width: below 1, examples limit."""
+    dims = dataset[DIMENSION].values
+    for d, color in zip(dims, dimension_colors(dims), strict=True):
+        chosen = dataset.sel({DIMENSION: d})
+        train, test = (per_run(chosen, name).transpose("seed", WIDTH).values for name in ("train_loss", "test_loss"))
+        axes.plot(chosen[WIDTH], (train / test).T, "o", color=color, ms=3, mew=0, alpha=0.6)
+        axes.plot(chosen[WIDTH], (train / test).mean(0), color=color, lw=1.4, label=f"d = {d}")
+    axes.axvline(teacher_width, color="black", lw=0.9, ls=":", label="teacher's width")
+    axes.set(xscale="log", xlabel="width", ylabel="final training loss / test loss", ylim=(0, 1.15))
+    set_plain_ticks(axes.xaxis)
+    axes.legend(fontsize=7.5, frameon=False, loc="lower left")
 
 
 def dimension_colors(dims: np.ndarray) -> list[Any]:

@@ -16,14 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from grok.checks import UserError
+from grok.reports.study.composition import compose_study
 from grok.reports.study.data import result
 from grok.reports.style import (
     FINITE_STYLE,
     GRAY,
     INFINITE_STYLE,
+    PALETTE,
     RC,
     SEQUENTIAL,
-    TRAIN,
     color_bar,
     format_signed,
     save_figure,
@@ -35,18 +36,20 @@ from grok.science.quanta.quantization_model import zipf_frequencies
 
 WIDTH = "model.width"
 POINTS_PER_DECADE = 12  # of the grid of compute
+MARKS = "os^"  # of the seeds
 LOWER_FACTOR = 0.75  # the law for infinitely many subtasks gives a slope only; its line is drawn lower by this factor
 
 
-def frontiers(
-    *, study: str, scale: str, batch_size: int, alpha: float, from_bits: float, to_parameters: float
-) -> xr.Dataset:
+def frontiers(*, study: str, scale: str, from_bits: float, to_parameters: float) -> xr.Dataset:
     """Losses in bits by width and compute, their frontier, and that of the laws, from a kept sweep over widths.
+
+    The batch size and α are those of the sweep's configuration; the Dataset has them as attributes.
 
     Raises:
         UserError: the result lacks what is needed, or a loss or a size is not positive.
     """
-    kept = result(study=study, scale=scale)
+    kept, config = result(study=study, scale=scale), compose_study(study, scale)
+    batch_size, alpha = int(config.batch_size), float(config.task.alpha)
     check_records(kept, f"results/{study}/{scale}")
     kept = kept.isel(step=slice(1, None))  # step 0 has no compute
     sizes = kept["n_parameters"].isel(seed=0).values
@@ -67,7 +70,8 @@ def frontiers(
     dims = {"loss": ("seed", WIDTH, "compute")}
     variables = {name: (dims.get(name, ("seed", "compute")), np.array(each)) for name, each in found.items()}
     coordinates = {"seed": kept["seed"].values, WIDTH: kept[WIDTH].values, "compute": compute}
-    return xr.Dataset(variables | {"n_parameters": (WIDTH, sizes)}, coordinates)
+    attributes = {"batch_size": batch_size, "alpha": alpha, "n_subtasks": kept.sizes["subtask"]}
+    return xr.Dataset(variables | {"n_parameters": (WIDTH, sizes)}, coordinates, attributes)
 
 
 def _on_grid(compute: np.ndarray, sizes: np.ndarray, examples: np.ndarray, losses: np.ndarray) -> np.ndarray:
@@ -91,8 +95,9 @@ def check_records(dataset: xr.Dataset, name: str) -> None:
             raise UserError(f"study.data: {name}: {quantity} is {lowest:g}; it must be above 0")
 
 
-def draw(dataset: xr.Dataset, path: Path, *, alpha: float, n_subtasks: int) -> Path:
+def draw(dataset: xr.Dataset, path: Path) -> Path:
     """Draw the loss versus compute with its frontier, and the best size versus compute."""
+    alpha = float(dataset.attrs["alpha"])
     with matplotlib.rc_context(RC | {"axes.spines.right": False}):
         figure = Figure(figsize=(9.4, 3.8), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -100,8 +105,8 @@ def draw(dataset: xr.Dataset, path: Path, *, alpha: float, n_subtasks: int) -> P
         for width in dataset[WIDTH].values:
             curves = dataset["loss"].sel({WIDTH: width}).transpose("seed", "compute").values
             left.plot(dataset["compute"], curves.T, color=shading.to_rgba(width), lw=0.8, alpha=0.8)
-        _frontier(left, dataset, "lowest", theory=-alpha / (2 + alpha), n_subtasks=n_subtasks)
-        _frontier(right, dataset, "best", theory=1 / (2 + alpha), n_subtasks=n_subtasks)
+        _frontier(left, dataset, "lowest", theory=-alpha / (2 + alpha))
+        _frontier(right, dataset, "best", theory=1 / (2 + alpha))
         left.set(ylabel="mean loss (bits)", ylim=(0.6 * float(dataset["loss"].min()), 1.2))
         left.legend(loc="lower left", fontsize=7.5, frameon=False)
         right.set(ylabel="parameters of the best network")
@@ -112,18 +117,27 @@ def draw(dataset: xr.Dataset, path: Path, *, alpha: float, n_subtasks: int) -> P
     return path
 
 
-def _frontier(axes: Axes, dataset: xr.Dataset, name: str, *, theory: float, n_subtasks: int) -> None:
-    """Draw every seed's frontier, the power law through it, that of the laws, and the slope of the theory."""
+def _frontier(axes: Axes, dataset: xr.Dataset, name: str, *, theory: float) -> None:
+    """Draw every seed's frontier with the power law through it, the frontier of the laws, and the slope of the theory.
+
+    Each power law ends where its points end.
+    """
     compute = dataset["compute"].values
     ours, law = (dataset[each].transpose("seed", "compute").values for each in (name, f"law_{name}"))
-    axes.plot(compute, ours.T, ".", color=TRAIN, ms=4, zorder=3)
-    known = np.isfinite(ours).any(0)
-    ends, middle = compute[known][[0, -1]], np.exp(np.log(compute[known]).mean())
-    level = np.exp(np.nanmean(np.log(ours)))
-    slope, law_slope = (float(np.mean([finite_exponent(compute, each) for each in seeds])) for seeds in (ours, law))
-    axes.plot(ends, level * (ends / middle) ** slope, color=TRAIN, lw=1.8, label=f"ours: slope {format_signed(slope)}")
-    label = f"laws for {n_subtasks} subtasks: slope {format_signed(law_slope)}"
+    slopes = [finite_exponent(compute, seed) for seed in ours]
+    for number, (seed, slope) in enumerate(zip(ours, slopes, strict=True)):
+        x, y = compute[np.isfinite(seed)], seed[np.isfinite(seed)]
+        mark, color = MARKS[number % len(MARKS)], PALETTE[(0, 1, 3)[number % 3]]  # no green, as of the widths
+        label = f"seed {dataset['seed'].values[number]}: slope {format_signed(slope)}"
+        axes.plot([], [], mark, color=color, ms=3, mew=0, ls="-", lw=1.3, label=label)
+        axes.plot(x, y, mark, color=color, ms=3, mew=0, zorder=3)
+        line = np.exp(np.log(y).mean()) * (x / np.exp(np.log(x).mean())) ** slope
+        axes.plot(x, line, color=color, lw=1.3)
+    law_slope = float(np.mean([finite_exponent(compute, each) for each in law]))
+    label = f"laws for {int(dataset.attrs['n_subtasks'])} subtasks: slope {format_signed(law_slope)}"
     axes.plot(compute, law.mean(0), color="black", lw=1.1, ls=FINITE_STYLE, label=label)
-    line = LOWER_FACTOR * level * (ends / middle) ** theory
+    ends = compute[np.isfinite(ours).any(0)][[0, -1]]
+    level = LOWER_FACTOR * np.exp(np.nanmean(np.log(ours)))
+    line = level * (ends / np.exp(np.log(ends).mean())) ** theory
     axes.plot(ends, line, color=GRAY, lw=1.0, ls=INFINITE_STYLE, label=f"for ∞ subtasks: slope {format_signed(theory)}")
-    axes.set(xscale="log", yscale="log", xlabel="compute C = 6 N D (operations)")
+    axes.set(xscale="log", yscale="log", xlabel="compute C = 6 N D (FLOPs)")

@@ -12,6 +12,7 @@ import xarray as xr
 
 from grok.checks import UserError
 from grok.records.per_run import per_run
+from grok.reports.study.data import files_read
 from grok.science.statistics.intervals import mean_interval
 
 TICK_TOLERANCE = 1e-9  # between a swept value and the one that a claim names
@@ -44,14 +45,15 @@ class Claim:
         """The verdict: the mean over seeds, its 95 % interval, and whether the mean is within the bounds.
 
         `holds` is None if the claim is not judged: at another scale, on a sweep with altered keys, or without a
-        finished seed.
+        finished seed. `files` has the SHA-256 of the kept results that the measure compares with, if it reads any.
 
         Raises:
             UserError: the Dataset lacks what the claim needs.
         """
         altered = dataset.attrs.get("altered", "")
         try:
-            values = np.array([] if altered else self._values(dataset))
+            with files_read() as files:
+                values = np.array([] if altered else self._values(dataset))
         except (KeyError, ValueError, TypeError) as error:
             raise UserError(f"study.claims: {self.claim!r} cannot be measured on this sweep: {error}") from error
         measured = float(values.mean()) if values.size else math.nan
@@ -73,6 +75,7 @@ class Claim:
             "bound_max": self.bound_max,
             "rationale": self.rationale,
             "not_judged_because": not_judged,
+            **({"files": files} if files else {}),
         }
 
     def _agrees(self, measured: float) -> bool:
@@ -90,15 +93,22 @@ class Claim:
         return "" if values.size else "no seed has all its runs"
 
     def _values(self, dataset: xr.Dataset) -> list[float]:
-        """The measured value of each seed whose runs are all finished; a single value if `seed` is in `dims`."""
+        """The measured value of each seed whose runs are all finished; a single value if `seed` is in `dims`, or if no
+        quantity has seeds."""
         chosen = dataset
         for key, value in self.where.items():
             is_number = isinstance(value, (int, float))
             nearest: Any = {"method": "nearest", "tolerance": TICK_TOLERANCE} if is_number else {}
             chosen = chosen.sel({key: value}, **nearest)
         together = "seed" in self.dims
-        seeds = [chosen] if together else [chosen.isel(seed=number) for number in range(chosen.sizes["seed"])]
+        n_seeds = chosen.sizes["seed"] if any("seed" in chosen[name].dims for name in self._names()) else 1
+        seeds = [chosen] if together else [chosen.isel(seed=number) for number in range(n_seeds)]
         return [self._value(part) for part in seeds if part["finished"].all()]
+
+    def _names(self) -> list[str]:
+        """The names of all quantities."""
+        groups = [self.quantity] if isinstance(self.quantity, str) else self.quantity
+        return [name for group in groups for name in ([group] if isinstance(group, str) else group)]
 
     def _value(self, dataset: xr.Dataset) -> float:
         """The measured value of one seed, or of all seeds together."""

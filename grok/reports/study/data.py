@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,18 @@ from grok.records.load import load
 from grok.records.sweep import DATASET
 
 ROOT = Path(__file__).parents[3]
+_files: ContextVar[dict[str, str] | None] = ContextVar("_files", default=None)
+
+
+@contextmanager
+def files_read() -> Iterator[dict[str, str]]:
+    """The files that `table` and `result` read within this block: the SHA-256 of each, by its name."""
+    found: dict[str, str] = {}
+    token = _files.set(found)
+    try:
+        yield found
+    finally:
+        _files.reset(token)
 
 
 def table(*, path: str) -> xr.Dataset:
@@ -35,8 +48,8 @@ def table(*, path: str) -> xr.Dataset:
     except (OSError, ValueError) as error:
         raise UserError(f"study.data: {file} cannot be read as a table ({error})") from error
     variables = {name: ("row", _column(column)) for name, column in zip(head, columns, strict=True)}
-    checksum = f"sha256 {hashlib.sha256(file.read_bytes()).hexdigest()}"
-    return xr.Dataset(variables, attrs={"data_source": path, "data_checksum": checksum})
+    _note(path, file)
+    return xr.Dataset(variables)
 
 
 def result(*, study: str, scale: str) -> xr.Dataset:
@@ -45,7 +58,10 @@ def result(*, study: str, scale: str) -> xr.Dataset:
     Raises:
         UserError: the study has no result at this scale.
     """
-    return load(ROOT / "results" / study / scale / DATASET)
+    name = f"results/{study}/{scale}/{DATASET}"
+    found = load(ROOT / name)
+    _note(name, ROOT / name)
+    return found
 
 
 def as_sweep(dataset: xr.Dataset) -> xr.Dataset:
@@ -55,6 +71,12 @@ def as_sweep(dataset: xr.Dataset) -> xr.Dataset:
     if "finished" in dataset:
         return dataset
     return dataset.assign(finished=("seed", np.ones(dataset.sizes["seed"], bool)))
+
+
+def _note(name: str, file: Path) -> None:
+    """Note that a file was read, in the innermost block of `files_read`."""
+    if (files := _files.get()) is not None:
+        files[name] = hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _column(texts: Sequence[str]) -> np.ndarray:

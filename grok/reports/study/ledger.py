@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -25,13 +24,12 @@ from grok.checks import UserError
 from grok.records.files import write_dataset, write_text
 from grok.records.load import load
 from grok.records.sweep import DATASET
+from grok.reports.study.composition import compose_study
 from grok.reports.study.pages import JudgedResult, counts_sentence, pages, selected
 from grok.reports.study.reading import read_study
 from grok.reports.study.study import Study
 from grok.reports.study.thin import compact_picture, thin
 from grok.reports.study.verdicts import Verdict, terminal_lines
-
-ROOT = Path(__file__).parents[3]
 
 
 def load_study(name: str, scale: str) -> Study:
@@ -40,11 +38,7 @@ def load_study(name: str, scale: str) -> Study:
     Raises:
         UserError: conf/study has no such study.
     """
-    if not (ROOT / "conf" / "study" / f"{name}.yaml").exists():
-        raise UserError(f"study={name}: only a study of {ROOT / 'conf' / 'study'} can be a result")
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", overrides=[f"study={name}", f"scale={scale}"], return_hydra_config=True)
-        found: Any = OmegaConf.to_container(config.study, resolve=True)
+    found: Any = OmegaConf.to_container(compose_study(name, scale).study, resolve=True)
     return read_study(found)
 
 

@@ -64,7 +64,7 @@ def check_claims(study: Study, swept: Mapping[str, Sequence[Any]], recorded: Dim
         for dim, value in claim.where.items():
             _check_values(f"{key}.where.{dim}", value, swept.get(dim, ()))
         if recorded is not None:
-            _check_quantities(key, claim, swept, recorded)
+            _check_quantities(key, claim, swept, {**recorded, "seed": ()})
 
 
 def _groups(claim: Claim) -> list[list[str]]:

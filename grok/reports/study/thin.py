@@ -27,9 +27,12 @@ def thin(dataset: xr.Dataset, study: Study) -> xr.Dataset:
     """The quantities that the study needs, curves and large arrays rounded to as few bits as its verdicts allow.
 
     A quantity is needed if a verdict or a pixel of the figure changes without it. Rounded numbers are float32, whose
-    last bits are zero, so that they compress well. Each measured value changes by at most 1 part in 1,000.
+    last bits are zero, so that they compress well. Each measured value changes by at most 1 part in 1,000. Those
+    of a study that trains nothing are exact and not rounded.
     """
     kept, before = dataset[_needed(dataset, study)], study.judge(dataset)
+    if study.data is not None:
+        return kept
     numbers = {str(name): array for name, array in kept.items() if array.dtype.kind == "f"}
     rounded_names = [name for name, array in numbers.items() if "step" in array.dims or array.size > MAX_VALUES]
     for name in sorted(rounded_names, key=lambda name: -kept[name].size):

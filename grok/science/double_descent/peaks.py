@@ -1,6 +1,7 @@
 """Where a quantity over model size or steps is not monotone: peaks, and their place relative to the threshold.
 
-The interpolation threshold is the smallest model that fits its training data.
+The interpolation threshold is the smallest model that fits its training data or, where larger ones may fail to, the
+smallest model from which all larger ones fit.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Real
 
-from grok.science.statistics.curves import first_reaching
+from grok.science.statistics.curves import first_reaching, settled_from
 
 
 def largest_peak(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
@@ -39,6 +40,39 @@ def maximum_over_threshold(
     0 if no training accuracy is as high.
     """
     return float(x[np.argmax(y)] / first_reaching(x, train_accuracy, level=level))
+
+
+def fitting_threshold(
+    x: Real[np.ndarray, " point"], train_accuracy: Real[np.ndarray, " point"], *, level: float
+) -> float:
+    """The smallest x from which all training accuracies are at least `level`; infinite if the last one is not."""
+    return settled_from(x, train_accuracy >= level)
+
+
+def peak_over_fitting_threshold(
+    x: Real[np.ndarray, " point"],
+    train_accuracy: Real[np.ndarray, " point"],
+    y: Real[np.ndarray, " point"],
+    *,
+    level: float,
+) -> float:
+    """The x of the peak with the largest ratio, divided by the fitting threshold; NaN without a peak."""
+    before, after = np.minimum.accumulate(y), np.minimum.accumulate(y[::-1])[::-1]
+    height = np.minimum(y / before, y / after)
+    threshold = fitting_threshold(x, train_accuracy, level=level)
+    return float(x[height.argmax()] / threshold) if height.max() > 1 else np.nan
+
+
+def factor_from_fitting_threshold(
+    x: Real[np.ndarray, " point"],
+    train_accuracy: Real[np.ndarray, " point"],
+    y: Real[np.ndarray, " point"],
+    *,
+    level: float,
+) -> float:
+    """The factor, in either direction, between the x with the largest y and the fitting threshold."""
+    ratio = x[np.argmax(y)] / fitting_threshold(x, train_accuracy, level=level)
+    return float(max(ratio, 1 / ratio)) if ratio > 0 else np.inf
 
 
 def largest_fall(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float, Real
+from jaxtyping import Float, Real
 
-from grok.science.quanta.emergence import KNOWN_SHARE, UNKNOWN_SHARE, monogenic_from
 from grok.science.statistics import power_law
 
 Dims = Real[np.ndarray, " d"]
@@ -41,26 +40,3 @@ def worst_factor(dims: Dims, x: Points, losses: Curves, *sizes: Curves, numerato
     """The largest factor over d, in either direction, between α and `numerator` / d; infinite if a loss rises."""
     ratio = exponents(x, losses, *sizes) * dims / numerator
     return float(np.exp(np.abs(np.log(ratio)).max())) if (ratio > 0).all() else math.inf
-
-
-def is_learned(losses: Real[np.ndarray, "example size"]) -> Bool[np.ndarray, " example"]:
-    """Whether the smallest network does not know an example and the largest does.
-
-    Losses are shares of the loss at chance, by the rules of `quanta.emergence`.
-    """
-    return np.asarray((losses[:, 0] > UNKNOWN_SHARE) & (losses[:, -1] < KNOWN_SHARE))
-
-
-def monogenic_share(losses: Real[np.ndarray, "example size"], weights: Real[np.ndarray, " example"]) -> float:
-    """The weighted share of monogenic examples among those that are learned; NaN if none are."""
-    learned = is_learned(losses)
-    sharp = (monogenic_from(losses, unit="shares") >= 0) & learned
-    return float((sharp @ weights) / (learned @ weights)) if learned.any() else math.nan
-
-
-def monogenic_share_of_examples(
-    dims: Dims, x: Points, examples: np.ndarray, losses: Real[np.ndarray, "d point example"]
-) -> float:
-    """The share of monogenic examples among the learned ones of all d."""
-    curves = losses.transpose(0, 2, 1).reshape(-1, losses.shape[1])
-    return monogenic_share(curves, np.ones(len(curves)))

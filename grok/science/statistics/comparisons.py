@@ -130,6 +130,11 @@ def mean_absolute_difference(x: np.ndarray, y: Real[np.ndarray, " point"], other
     return float(np.abs(y - other).mean())
 
 
+def max_difference(x: np.ndarray, y: Real[np.ndarray, " point"], other: Real[np.ndarray, " point"]) -> float:
+    """The largest absolute difference of two quantities over all points."""
+    return float(np.abs(y - other).max())
+
+
 def max_excess(
     x: np.ndarray, seeds: np.ndarray, y: Real[np.ndarray, "point seed"], bound: Real[np.ndarray, "point seed"]
 ) -> float:

@@ -97,6 +97,34 @@ def measure_of_mean_curve(
     return float(measure(x, *[curve.mean(1) for curve in curves]))
 
 
+def smallest_over_seeds(
+    x: Real[np.ndarray, " point"],
+    seeds: np.ndarray,
+    *curves: Real[np.ndarray, "point seed"],
+    measure: Callable[..., float],
+) -> float:
+    """The smallest value of a measure of each seed's own curves: what holds for it holds in every seed."""
+    return min(_over_seeds(x, seeds, curves, measure))
+
+
+def largest_over_seeds(
+    x: Real[np.ndarray, " point"],
+    seeds: np.ndarray,
+    *curves: Real[np.ndarray, "point seed"],
+    measure: Callable[..., float],
+) -> float:
+    """The largest value of a measure of each seed's own curves."""
+    return max(_over_seeds(x, seeds, curves, measure))
+
+
+def _over_seeds(
+    x: np.ndarray, seeds: np.ndarray, curves: tuple[np.ndarray, ...], measure: Callable[..., float]
+) -> list[float]:
+    """The measure of each seed; all NaN if one is."""
+    found = [float(measure(x, *[curve[:, number] for curve in curves])) for number in range(len(seeds))]
+    return [math.nan] if any(map(math.isnan, found)) else found
+
+
 def argmin(x: Real[np.ndarray, " point"], y: Real[np.ndarray, " point"]) -> float:
     """The x of the lowest point; NaN if no y is finite. A y of NaN counts as infinitely high."""
     return float(x[np.argmin(np.nan_to_num(y, nan=np.inf))]) if np.isfinite(y).any() else math.nan

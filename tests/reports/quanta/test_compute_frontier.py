@@ -1,13 +1,14 @@
 """Loss versus compute from kept runs: the study is judged, and records that are not positive are refused."""
 
 import json
+from hashlib import sha256
 
 import pytest
 import xarray as xr
 
 from grok.checks import UserError
 from grok.reports.quanta.compute_frontier import check_records
-from tests.conftest import assert_drawn
+from tests.conftest import ROOT, assert_drawn
 
 
 def test_the_study_is_judged_on_the_kept_runs_and_is_drawn(command, tmp_path):
@@ -15,6 +16,10 @@ def test_the_study_is_judged_on_the_kept_runs_and_is_drawn(command, tmp_path):
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
     assert [each["n"] for each in verdicts] == [3, 3, 3] and all(each["measured"] for each in verdicts)
     assert_drawn(tmp_path / "sweep" / "figure.png")
+    kept = xr.load_dataset(tmp_path / "sweep" / "sweep.nc", engine="h5netcdf").attrs
+    assert (kept["batch_size"], kept["alpha"], kept["n_subtasks"]) == (2000, 0.4, 100)  # of the sweep that is read
+    source = ROOT / kept["data_source"]
+    assert kept["data_checksum"] == f"sha256 {sha256(source.read_bytes()).hexdigest()}"
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 """A claim is judged on a sweep's Dataset: the claim declares what agrees, and the records give the measured value."""
 
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from grok.checks import UserError
+from grok.reports.study.data import result
 from grok.science.statistics.curves import argmin, early_stopped, final, first_reaching, minimum, scalar, value_at
 from grok.science.statistics.phases import n_phases
+from tests.conftest import ROOT
 from tests.reports.study.conftest import claim
 
 
@@ -50,6 +53,24 @@ def test_a_claim_can_be_measured_on_several_quantities(dataset):
     assert both["measured"] == pytest.approx((21 + 21 + 11) / 3) and both["n"] == 3  # seed 2 ended at step 10
     with pytest.raises(UserError, match=r"study.claims: 'c' cannot be measured on this sweep: .*tst_loss"):
         claim(quantity=["test_loss", "tst_loss"]).judge(dataset, "paper")
+
+
+def test_a_claim_can_pair_seeds_with_those_of_a_kept_result_whose_checksum_it_keeps(dataset):
+    def paired(loss, seed):
+        kept = result(study="omnigrok_mnist", scale="laptop")["seed"].values
+        return loss + 100 * kept[int(seed)]
+
+    verdict = claim(quantity=["test_loss", "seed"], dims=[], measure=paired).judge(dataset, "paper")
+    assert verdict["measured"] == pytest.approx((1 + 3 + 5) / 3 + 100 * (0 + 1 + 2) / 3)
+    path = "results/omnigrok_mnist/laptop/sweep.nc"
+    assert verdict["files"] == {path: sha256((ROOT / path).read_bytes()).hexdigest()}
+    assert "files" not in claim().judge(dataset, "paper")
+
+
+def test_a_quantity_without_seeds_counts_once(dataset):
+    dataset["published"] = 0.5
+    verdict = claim(quantity="published", where={}, dims=[], measure=scalar).judge(dataset, "paper")
+    assert (verdict["n"], verdict["measured"], verdict["low"]) == (1, 0.5, None)
 
 
 def test_a_claim_can_reduce_each_curve_to_a_number(dataset):

@@ -5,12 +5,15 @@ import pytest
 
 from grok.science.double_descent.pattern_model import Pattern, accuracies
 from grok.science.double_descent.peaks import (
+    factor_from_fitting_threshold,
     fall_after_maximum,
+    fitting_threshold,
     largest_dip,
     largest_fall,
     largest_peak,
     largest_peak_ratio,
     maximum_over_threshold,
+    peak_over_fitting_threshold,
     rise_from_threshold,
 )
 
@@ -54,3 +57,13 @@ def test_a_maximum_is_placed_relative_to_the_threshold():
     assert maximum_over_threshold(X, 0 * train, loss, level=0.9) == 0
     assert rise_from_threshold(X, train, loss, level=0.9) == 2 and fall_after_maximum(X, loss) == 1
     assert np.isnan(rise_from_threshold(X, 0 * train, loss, level=0.9))
+
+
+def test_the_fitting_threshold_is_the_smallest_size_from_which_all_larger_ones_fit():
+    train = np.array([0.95, 0.3, 0.9, 1])
+    assert fitting_threshold(X, train, level=0.9) == 4 and fitting_threshold(X, train[::-1], level=0.99) == np.inf
+    assert peak_over_fitting_threshold(X, train, np.array([1, 5, 2, 9.0]), level=0.9) == 0.5  # an end is no peak
+    assert np.isnan(peak_over_fitting_threshold(X, train, np.array([1, 2, 3, 4.0]), level=0.9))
+    for best, factor in ((0, 4), (2, 1), (3, 2)):
+        assert factor_from_fitting_threshold(X, train, np.eye(4)[best], level=0.9) == factor
+    assert factor_from_fitting_threshold(X, 0 * train, train, level=0.9) == np.inf

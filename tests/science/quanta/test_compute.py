@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grok.science.quanta.compute import exponent_difference, finite_exponent, frontier, loss_at
+from grok.science.quanta.compute import exponent_difference, finite_exponent, frontier, law_losses, loss_at
 
 ALPHA = 0.4
 
@@ -33,3 +33,13 @@ def test_only_sizes_between_the_smallest_and_the_largest_are_fitted():
     assert np.isnan(finite_exponent(np.array([1.0, 2]), np.array([np.nan, 1])))
     x = np.array([1.0, 2, 4])
     assert exponent_difference(x, x**2, x**0.5) == pytest.approx(1.5)
+
+
+def test_the_laws_lose_what_parameters_or_steps_leave_unlearned_whichever_is_more():
+    frequencies = np.array([0.5, 0.3, 0.2])
+    new, one, two = [1.0, 1, 1], [0.0, 1, 1], [0.0, 0, 1]
+    losses = np.array([[new, one, one], [one, two, two]])  # [size, step, subtask], in bits
+    found = law_losses(np.array([30, 50]), np.array([10, 100, 1000]), losses, frequencies, to_parameters=50.0)
+    n_learned = [30 / 20, 50 / 20]  # one and two subtasks and half of the next, at 20 parameters each
+    np.testing.assert_allclose(found[:, -1], np.interp(n_learned, range(4), [1, 0.5, 0.2, 0]))
+    assert found[0, 0] == found[1, 0] > 0.5  # after ten steps, both have learned as little

@@ -9,6 +9,7 @@ from grok.science.statistics.comparisons import (
     difference,
     first_finite,
     max_abs_difference,
+    max_difference,
     max_excess,
     max_over_min,
     max_step_ratio,
@@ -71,6 +72,7 @@ def test_rank_correlation_needs_no_linear_relation_but_three_points_and_no_const
     assert rank_correlation(x, y, np.exp(-y)) == pytest.approx(-1)
     assert np.isnan(rank_correlation(x, y, 0 * y)) and np.isnan(rank_correlation(x[:2], y[:2], y[:2]))
     assert mean_absolute_difference(x, np.array([1.0, 2]), np.array([2.0, 0])) == 1.5
+    assert max_difference(x, np.array([1.0, 2]), np.array([2.0, 0])) == 2
 
 
 def test_a_value_below_its_bound_does_not_reduce_the_excess_of_another_seed():

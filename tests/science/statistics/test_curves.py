@@ -12,6 +12,7 @@ from grok.science.statistics.curves import (
     first_below,
     first_reaching,
     lag,
+    largest_over_seeds,
     maximum,
     measure_of_mean_curve,
     median_from,
@@ -19,6 +20,7 @@ from grok.science.statistics.curves import (
     reached_by,
     rises_to,
     settled_below,
+    smallest_over_seeds,
     transition_width,
     value_at,
 )
@@ -108,3 +110,11 @@ def test_the_measure_of_the_mean_curve_is_not_the_mean_of_the_seeds_measures():
     assert measure_of_mean_curve(steps, seeds, curves, measure=partial(first_reaching, level=0.9)) == 3
     lag_of_levels = partial(lag, level=0.4, later_level=0.9)
     assert measure_of_mean_curve(steps, seeds, curves, curves, measure=lag_of_levels) == 2
+
+
+def test_a_measure_of_the_worst_seed_is_of_its_own_curve():
+    curves = np.stack([VALUES, VALUES[::-1], 0.5 * VALUES], axis=1)
+    seeds = np.arange(3)
+    assert smallest_over_seeds(STEPS, seeds, curves, measure=maximum) == pytest.approx(0.45)
+    assert largest_over_seeds(STEPS, seeds, curves, measure=final) == 0.7
+    assert math.isnan(largest_over_seeds(STEPS, seeds, curves, measure=partial(value_at, step=5000)))
