@@ -75,7 +75,7 @@ from tests.conftest import ROOT
         (["optimizer.betas=[0.9,1]"], "optimizer.betas=1: must be a number at least 0 and below 1"),
         (["model.width=-5"], "model.width=-5: must be an integer of at least 1"),
         (["model.activation=gelu"], "model.activation=gelu: must be one of relu, tanh"),
-        (["task.n_train=null"], "task.n_train=null: must be an integer of at least 1"),
+        (["task.n_train=null"], "batch_size=null: this task samples new examples in every step and needs a batch size"),
         (["task.n_train=0"], "task.n_train=0: must be an integer of at least 1"),
         (["task.tolerance=0"], "task.tolerance=0: must be a number above 0"),
         (["task.thresholds.generalization=x"], "task.thresholds.generalization=x: must be a number"),

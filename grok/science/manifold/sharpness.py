@@ -26,7 +26,9 @@ def is_learned(losses: Curves) -> Bool[np.ndarray, " example"]:
 def monogenic_share(losses: Curves, weights: Real[np.ndarray, " example"]) -> float:
     """The weighted share of monogenic examples among those that are learned; NaN if none are."""
     learned = is_learned(losses)
-    sharp = (monogenic_from(losses, unit="shares") >= 0) & learned
+    sharp = (
+        monogenic_from(np.minimum(losses, 1), unit="shares") >= 0
+    ) & learned  # above chance is as unknown as chance
     return float((sharp @ weights) / (learned @ weights)) if learned.any() else math.nan
 
 
