@@ -59,7 +59,8 @@ def run(main: Callable[[], None], *, config_folder: Path) -> int:
 
 def _run_command(main: Callable[[], None], config_folder: Path) -> None:
     """Check the arguments, then print the help page or run the application."""
-    _check_flags(sys.argv[1:])
+    _check_flags(sys.argv[1:], config_folder)
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda each: each not in ("-m", "--multirun"))  # Hydra needs it first
     sys.argv[1:] = [each for argument in sys.argv[1:] for each in _expand_addition(argument)]
     overrides = [each for each in sys.argv[1:] if not each.startswith("-")]
     check_overrides(config_folder, overrides)
@@ -82,7 +83,7 @@ def user_errors_in_one_line(config_folder: Path) -> Iterator[None]:
         raise SystemExit(_print_error(_explain(error, sys.argv[1:], config_folder))) from None
 
 
-def _check_flags(arguments: list[str]) -> None:
+def _check_flags(arguments: list[str], config_folder: Path) -> None:
     """Refuse what Hydra answers with a traceback."""
     if {"-m", "--multirun"} & set(arguments) and any(re.match(r"(--cfg|-c)(=|$)", each) for each in arguments):
         raise UserError("--cfg: shows the configuration of one run; leave out -m, and give one value for each key")
@@ -92,6 +93,11 @@ def _check_flags(arguments: list[str]) -> None:
     for group in GROUPS:
         if f"{group}=null" in arguments:
             raise UserError(f"{group}=null: must be the name of a configuration, or keys with values")
+    for given in arguments:
+        group, _, value = given.partition("=")
+        if value == "null" and (config_folder / group).is_dir():
+            allowed = ", ".join(options(config_folder / group))
+            raise UserError(f"{given}: must be one of {allowed}; ~{group} leaves it out")
 
 
 def _expand_addition(argument: str) -> list[str]:

@@ -31,6 +31,7 @@ from tests.conftest import ROOT
         (["optimiser.lr=3"], "optimiser.lr=3: no such key (did you mean optimizer.lr?); the top level has name, seed"),
         (["evalute.every=3"], "evalute.every=3: no such key (did you mean evaluate.every?); the top level has name"),
         (["hydra.launcher.jbo=3"], "hydra.launcher.jbo=3: no such key (did you mean hydra.launcher.job?)"),
+        (["size=null"], "size=null: must be one of s0, s1, s2, s3, s4, s5, s6; ~size leaves it out"),
         (["measure=null"], "measure=null: must be a list of names; the empty list is measure=[]"),
         (
             ["optimizer/transform=grokfast_ema"],
@@ -154,7 +155,7 @@ def test_a_key_that_no_run_reads_is_refused_before_a_sweep_starts(command, tmp_p
 
 
 def test_a_sweep_chooses_its_folder_and_resumes_in_it(command, tmp_path):
-    sweep = ("-m", "task=teacher_student", "logger=none", "steps=5", "seed=0,1")
+    sweep = ("task=teacher_student", "logger=none", "steps=5", "-m", "seed=0,1")
     assert command(*sweep)[0] == 0
     (folder,) = (tmp_path / "sweeps" / "teacher_student").iterdir()
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/summary.json")}

@@ -34,7 +34,8 @@ class Schedule:
             if 0 < self.decay_until <= self.warmup:
                 raise UserError(
                     f"optimizer.schedule.decay_until={self.decay_until}: must be above "
-                    f"optimizer.schedule.warmup={self.warmup}; a short run needs a shorter warm-up"
+                    f"optimizer.schedule.warmup={self.warmup}; a short run needs a shorter warm-up, such as "
+                    f"optimizer.schedule.warmup={self.decay_until // 10}"
                 )
 
     def factor(self, step: int) -> float:

@@ -48,7 +48,7 @@ def finalize_sweep(
     _print_outcomes(sweep, outcomes, console)
     for name in (DATASET, "summary.csv", "report.html") if dataset is not None else ():
         console.print(sweep / name)
-    if line := sweep_line(sweep, [folder for folder, _ in outcomes]):
+    if line := sweep_line(sweep, [sweep / run for run in runs]):
         console.print(line)
     if study is not None and dataset is not None:
         study.report(dataset, sweep, console)

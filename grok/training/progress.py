@@ -22,7 +22,8 @@ class Progress:
     def __init__(self, console: Console, steps: Sequence[int]) -> None:
         self.console, self.n_runs, self.n_finished, self.steps = console, len(steps), 0, 0
         self.total = sum(steps)
-        self.started_at = self.printed_at = time.monotonic()
+        self.printed_at = time.monotonic()
+        self.first_steps, self.started_at = 0, 0.0  # of the first segment, in which data are loaded and steps compiled
         self.bar = progress.Progress(
             "{task.description}",
             progress.BarColumn(bar_width=24),
@@ -55,12 +56,15 @@ class Progress:
     def advance(self, steps: int, module: ReplicaModule) -> None:
         """Count steps, summed over replicas; show mean accuracies over the replicas of the batch."""
         self.steps += steps
+        if not self.first_steps:
+            self.first_steps, self.started_at = steps, time.monotonic()
         train, test = (float(module.history.latest(f"{part}_accuracy").nanmean()) for part in ("train", "test"))
         accuracies = f"train {train:.3f}  test {test:.3f}"
         self._update(accuracies)
-        if not self.console.is_terminal and time.monotonic() - self.printed_at >= LINE_EVERY_SECONDS:
+        n_timed, is_due = self.steps - self.first_steps, time.monotonic() - self.printed_at >= LINE_EVERY_SECONDS
+        if n_timed and is_due and not self.console.is_terminal:
             counts = f"batch of {len(module.replicas)} runs, {self.n_finished} of {self.n_runs} runs finished; "
-            seconds_per_step = (time.monotonic() - self.started_at) / max(self.steps, 1)
+            seconds_per_step = (time.monotonic() - self.started_at) / n_timed
             left = timedelta(seconds=round(seconds_per_step * (self.total - self.steps)))
             position = f"step {module.step:,} of {module.steps:,}"
             self.console.print(f"{position}  {counts if self.n_runs > 1 else ''}{accuracies}  {left} left")

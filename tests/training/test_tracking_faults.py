@@ -142,6 +142,8 @@ def test_a_finished_run_whose_data_were_not_sent_is_listed_when_the_sweep_resume
     assert command(*SWEEP)[0] == 0 and "skipped  3" in re.sub(" +", "  ", command.output)
     listed = (tmp_path / "sweep" / "wandb_unsent.txt").read_text().split()
     assert len(listed) == 3 and all([*Path(folder).glob("*.wandb")] for folder in listed)
+    assert command(*[each.replace("seed=0,1,2", "seed=3") for each in SWEEP])[0] == 0  # extends the sweep
+    assert (tmp_path / "sweep" / "wandb_unsent.txt").read_text().split()[:3] == listed
 
 
 def test_a_run_that_was_sent_is_not_unsent_because_another_was_refused(command, server, tmp_path, monkeypatch):
