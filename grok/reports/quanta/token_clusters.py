@@ -44,10 +44,11 @@ def clusters_of(record: xr.Dataset) -> list[Cluster]:
     if not np.isfinite(record["quanta_coherent"]):
         return []
     numbers = record["quanta_sample_cluster"].values
-    texts = [[text_of(row) for row in record[name].values] for name in ("quanta_context", "quanta_token")]
+    contexts = [context_of(row) for row in record["quanta_context"].values]
+    tokens = [token_of(row) for row in record["quanta_token"].values]
     found = []
     for number in record["cluster"].values:
-        samples = [(texts[0][each], texts[1][each]) for each in np.flatnonzero(numbers == number)]
+        samples = [(contexts[each], tokens[each]) for each in np.flatnonzero(numbers == number)]
         coherent, cosine = (
             record[name].sel(cluster=number).item() for name in ("quanta_is_coherent", "quanta_coherence")
         )
@@ -189,9 +190,18 @@ def draw_texts(figure: SubFigure, clusters: Sequence[Cluster]) -> None:
             axes.text(0.89, s=_visible(token), ha="left", bbox={"fc": HIGHLIGHT, "ec": "none", "pad": 1.2}, **style)
 
 
-def text_of(row: np.ndarray) -> str:
-    """The text of UTF-8 bytes that are filled up with zeros; a character that was cut is left out."""
-    return row.astype(np.uint8).tobytes().rstrip(b"\0").decode("utf-8", errors="ignore")
+def context_of(row: np.ndarray) -> str:
+    """The text of UTF-8 bytes that are filled up with zeros; a character that is cut at either end is left out."""
+    return _bytes_of(row).decode(errors="ignore")
+
+
+def token_of(row: np.ndarray) -> str:
+    """The same of a token; the bytes of an incomplete character are escaped, such as \\xc3."""
+    return _bytes_of(row).decode(errors="backslashreplace")
+
+
+def _bytes_of(row: np.ndarray) -> bytes:
+    return row.astype(np.uint8).tobytes().rstrip(b"\0")
 
 
 def _visible(text: str) -> str:
