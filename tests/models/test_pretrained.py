@@ -166,6 +166,20 @@ def test_a_vocabulary_that_is_not_the_tokenizers_is_one_line(tmp_path):
         trained_in(tmp_path / "run", "task=language", f"task.tokenizer={pythia_tokenizer()}", "logger=none")
 
 
+CLUSTERS = [
+    f"measure.token_quanta.{key}"
+    for key in (
+        "n_samples=60",
+        "max_loss=100",
+        "n_clusters=8",
+        "n_seeds=2",
+        "cluster_counts=[2,4,8]",
+        "from_rank=1",
+        "to_rank=6",
+    )
+]
+
+
 def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
     tokenizer, source = pythia_tokenizer(), save_neox(tmp_path / "neox", vocab_size=50_304)
     texts = write_texts(tmp_path / "texts")
@@ -178,8 +192,8 @@ def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
         "n_test": 20,
     }
     keys = [f"task.{key}={value}" for key, value in data.items()]
-    choices = ("task=language", "~size", "model=pretrained", f"model.source={source}", "measure=[token_losses]")
-    folder = trained_in(tmp_path / "run", *choices, *keys, "steps=0", "logger=none")
+    choices = ("task=language", "~size", "model=pretrained", f"model.source={source}", "measure=[token_losses,token_quanta]")
+    folder = trained_in(tmp_path / "run", *choices, *CLUSTERS, *keys, "steps=0", "logger=none")
     record, summary = grok.load(folder), json.loads((folder / "summary.json").read_text())
     assert record["step"].values.tolist() == [0] and summary["steps"] == 0
     original = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
@@ -191,3 +205,5 @@ def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
     assert summary["test_loss"] == pytest.approx(float(loss), rel=0.2)  # of other windows of the same words
     assert float(record["n_without_embeddings"]) == record.attrs["n_parameters"] - 2 * 50_304 * 16
     assert np.isfinite(record["token_loss"].values.astype(float)).all()
+    assert float(record["quanta_samples"]) == 60
+    assert (folder / "report.html").read_text().count('<details class="cluster">') == 8

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import matplotlib
 import numpy as np
@@ -83,6 +84,7 @@ class TokenClusters(Plot):
 
     title = "Clusters of tokens with similar gradients"
     needs = ("quanta_context", "quanta_token", "quanta_coherence")
+    over_steps: ClassVar = False
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
         """Draw both panels above the texts."""
