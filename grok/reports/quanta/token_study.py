@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from grok.reports.quanta.token_clusters import clusters_of, draw_texts
 from grok.reports.style import GRAY, PALETTE, RC, TEST, TRAIN, save_figure
+from grok.science.language.token_classes import OTHER
 from grok.science.quanta.clusters import agreement_of_networks
 
 GROUPINGS = {"clusters": ("clusters", TRAIN), "target": ("same target", TEST), "random": ("random", GRAY)}
@@ -55,7 +56,8 @@ def draw(dataset: xr.Dataset, path: Path, *, texts_of: str) -> Path:
 def _class_scores(axes: Axes, dataset: xr.Dataset) -> None:
     """The F1 of each class by each grouping: a dot for each seed, and the sizes side by side."""
     numbers = dataset["quanta_class_samples"].mean(("size", "seed"))
-    names = [name for name in numbers["class"].values if numbers.sel({"class": name}) >= MIN_CLASS][1:]
+    classes = [each for each in numbers["class"].values if each != OTHER]
+    names = [name for name in classes if numbers.sel({"class": name}) >= MIN_CLASS]
     names.sort(key=lambda name: float(dataset["quanta_class_f1"].sel({"class": name, "grouping": "clusters"}).mean()))
     for row, name in enumerate(names):
         for shift, size in _shifts(dataset):
