@@ -142,7 +142,7 @@ class TokenClusters:
 def texts(
     samples: TokenSamples, task: NextTokenTask, sequences: Int[np.ndarray, "example token"]
 ) -> tuple[Int[np.ndarray, "sample byte"], Int[np.ndarray, "sample token_byte"]]:
-    """The text before each sample, and its own; both in UTF-8 and cut between bytes, which may be within a character."""
+    """The text before each sample, and its own, in UTF-8. Both are cut between bytes, also within a character."""
     contexts, tokens = [], []
     for example, position in zip(*samples, strict=True):
         first = max(0, position + 1 - CONTEXT_TOKENS)

@@ -153,8 +153,8 @@ class TrainingWindows:
 def spread_windows(documents: TokenDocuments, length: int, *, n: int) -> Int[np.ndarray, " window"]:
     """The first tokens of at most n windows, spread evenly over the documents.
 
-    Windows of a document overlap by half, so that no token is in the second half of two windows. Tokens of its first half
-    window, and after its last window, are in none.
+    Windows of a document overlap by half, so that no token is in the second half of two windows. The document's first
+    half window is in no second half, and neither are the tokens after its last window.
     """
     stride = length - length // 2
     firsts, ends = documents.starts[:-1], documents.starts[1:]
