@@ -107,13 +107,25 @@ def test_a_step_along_the_mean_gradient_raises_its_loss_by_the_stated_amount_and
     assert abs(left) < 1e-9 * sum(each.square().sum() for each in gradient.values())
 
 
-def test_changes_inside_are_those_of_other_samples_than_the_gradient():
+def test_changes_inside_are_those_of_other_samples_than_the_gradient(monkeypatch):
     module, tests = built()
-    network = network_of(module, tests, 0)
-    same = TokenSamples(np.zeros(8, int), np.full(8, 5))  # one token eight times, and others
-    samples = TokenSamples(*(np.concatenate(each) for each in zip(same, SAMPLES, strict=True)))
-    (inside, outside), _ = loss_changes(network, samples, [np.arange(8)])
-    assert inside.item() == pytest.approx(STEP, rel=0.3) and abs(outside.item()) < STEP / 2
+    network, group, given = network_of(module, tests, 0), np.arange(3, 13), {}
+    samples = TokenSamples(np.arange(20), 2 + np.arange(20))  # sample i is of example i
+    for name in ("mean_gradient", "all_losses"):
+
+        def keep(network, samples, *weights, name=name, method=getattr(TokenNetwork, name)):
+            given.setdefault(name, {*samples.examples.tolist()})
+            return method(network, samples, *weights)
+
+        monkeypatch.setattr(TokenNetwork, name, keep)
+    ((inside,), (outside,)), _ = loss_changes(network, samples, [group])
+    half, rest = given["mean_gradient"], given["all_losses"] & {*group}
+    assert len(half) == 5 and half | rest == {*group} and not half & rest
+    assert given["all_losses"] - rest == {*range(20)} - {*group}
+    changed = changed_weights(network, TokenSamples(*(each[[*half]] for each in samples)))["step"]
+    difference = network.all_losses(samples, changed) - network.all_losses(samples)
+    assert inside == pytest.approx(difference[[*rest]].mean().item())
+    assert outside == pytest.approx(np.delete(difference.numpy(), group).mean())
 
 
 @pytest.fixture(scope="module")
