@@ -111,9 +111,9 @@ def test_changes_inside_are_those_of_other_samples_than_the_gradient(monkeypatch
     module, tests = built()
     network, group, given = network_of(module, tests, 0), np.arange(3, 13), {}
     samples = TokenSamples(np.arange(20), 2 + np.arange(20))  # sample i is of example i
-    for name in ("mean_gradient", "all_losses"):
+    for name, method in {each: getattr(TokenNetwork, each) for each in ("mean_gradient", "all_losses")}.items():
 
-        def keep(network, samples, *weights, name=name, method=getattr(TokenNetwork, name)):
+        def keep(network, samples, *weights, name=name, method=method):
             given.setdefault(name, {*samples.examples.tolist()})
             return method(network, samples, *weights)
 

@@ -7,7 +7,7 @@ import grok
 from grok.checks import UserError
 from grok.models.network import Network
 from grok.models.pretrained_addition import load_weights
-from tests.models.test_pretrained import saved
+from tests.models.test_pretrained_addition import saved
 from tests.models.test_transformer import PIZZA, pairs, perturbed
 
 VARIANTS = {

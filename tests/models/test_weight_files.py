@@ -12,7 +12,7 @@ import torch
 from grok.checks import UserError
 from grok.models.pretrained_addition import load_weights
 from grok.models.weight_files import read_tensors
-from tests.models.test_pretrained import all_pairs, nanda_weights, saved
+from tests.models.test_pretrained_addition import all_pairs, nanda_weights, saved
 
 
 def prefixed(prefix):
