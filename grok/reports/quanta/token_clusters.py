@@ -18,6 +18,7 @@ from matplotlib.figure import Figure, SubFigure
 from grok.records.files import write_atomically
 from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, TRAIN, format_signed, save_figure
+from grok.science.quanta.clusters import MIN_BIGRAMS, MIN_COSINE, MIN_SAMPLES
 
 N_DRAWN, N_LINES, LINE = 6, 5, 58  # clusters in the figure, samples of each, characters before the token
 N_LISTED = 60  # clusters on the page
@@ -117,7 +118,7 @@ class TokenClusters(Plot):
 
 STYLE = (
     "<style>.cluster p { font: 12px/1.5 monospace; margin: 0 0 .15rem; overflow-wrap: anywhere; }"
-    ".cluster mark { background: #F8C9A0; color: #000; } "
+    f".cluster mark {{ background: {HIGHLIGHT}; color: #000; }} "
     ".cluster summary span { color: #767676; }</style>"
 )
 
@@ -127,9 +128,9 @@ def _summary(record: xr.Dataset) -> str:
     n = {name: record[f"quanta_{name}"].item() for name in ("coherent", "coherent_null", "coherent_random", "samples")}
     return (
         f"{n['coherent']:.0f} of {record.sizes['cluster']} clusters of {n['samples']:,.0f} tokens are coherent: at "
-        f"least 5 tokens and 3 bigrams, and a mean cosine above 0.2 (median over k-means seeds). With shuffled "
-        f"similarities: {n['coherent_null']:.0f}; of random tokens: {n['coherent_random']:.0f}. "
-        "The predicted token is marked."
+        f"least {MIN_SAMPLES} tokens and {MIN_BIGRAMS} bigrams, and a mean cosine above {MIN_COSINE} (median over "
+        f"k-means seeds). With shuffled similarities: {n['coherent_null']:.0f}; of random tokens: "
+        f"{n['coherent_random']:.0f}. The predicted token is marked."
     )
 
 
