@@ -18,7 +18,7 @@ from rich.console import Console
 
 from grok.checks import EXIT_USER_ERROR, UserError, check_float
 from grok.measures.addition import OPERATIONS
-from grok.measures.pretrained import measure_pretrained
+from grok.measures.pretrained_addition import measure_pretrained
 from grok.models.pretrained_addition import load_weights
 from grok.models.transformer_layers import ACTIVATIONS
 from grok.records.file_names import RECORD

@@ -12,7 +12,7 @@ from grok.measures.token_gradients import TokenNetwork, Weights
 from grok.science.quanta.token_samples import TokenSamples
 
 CHANGES, PARTS = ("step", "ablation"), ("inside", "outside")
-STEP = 0.1  # nats: by first order, a step raises the mean loss of the samples that its gradient is of by this
+STEP = 0.1  # nats: to first order, a step raises the mean loss of its gradient's samples by this
 N_OUTSIDE = 100  # samples of other clusters whose losses are compared
 
 

@@ -130,17 +130,26 @@ class TokenClusters:
     ) -> dict[str, np.ndarray]:
         """Place, cluster and text of each sample, in the order of the shown clusters."""
         examples, positions = (each[self.order] for each in samples)
-        contexts, tokens = [], []
-        for example, position in zip(examples, positions, strict=True):
-            text = task.text(torch.from_numpy(sequences[example, max(0, position + 1 - CONTEXT_TOKENS) : position + 2]))
-            contexts.append(_padded("".join(text[:-1]).encode()[-CONTEXT_BYTES:], CONTEXT_BYTES))
-            tokens.append(_padded(text[-1].encode()[:TOKEN_BYTES], TOKEN_BYTES))
+        contexts, tokens = texts(TokenSamples(examples, positions), task, sequences)
         return {
             "quanta_place": examples * (sequences.shape[1] - 1) + positions,
             "quanta_sample_cluster": self.shown[self.order] + 1,
-            "quanta_context": np.stack(contexts),
-            "quanta_token": np.stack(tokens),
+            "quanta_context": contexts,
+            "quanta_token": tokens,
         }
+
+
+def texts(
+    samples: TokenSamples, task: NextTokenTask, sequences: Int[np.ndarray, "example token"]
+) -> tuple[Int[np.ndarray, "sample byte"], Int[np.ndarray, "sample token_byte"]]:
+    """The text before each sample, and its own, in UTF-8. Both are cut between bytes, also within a character."""
+    contexts, tokens = [], []
+    for example, position in zip(*samples, strict=True):
+        first = max(0, position + 1 - CONTEXT_TOKENS)
+        *before, token = task.utf8(torch.from_numpy(sequences[example, first : position + 2]))
+        contexts.append(_padded(b"".join(before)[-CONTEXT_BYTES:], CONTEXT_BYTES))
+        tokens.append(_padded(token[:TOKEN_BYTES], TOKEN_BYTES))
+    return np.stack(contexts), np.stack(tokens)
 
 
 def _randomized(clusterings: Sequence[Clusters]) -> list[Clusters]:

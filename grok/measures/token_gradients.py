@@ -1,4 +1,4 @@
-"""One network that predicts tokens: the losses and gradients of single tokens, and what changes of its weights do."""
+"""One network that predicts tokens: the losses and gradients of single tokens, also with changed weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from grok.models.model import Model
@@ -54,9 +54,9 @@ class TokenNetwork:
         """The loss of each sample; with other weights for some parameters, if given."""
         examples, positions = (torch.from_numpy(each).to(self.inputs.device) for each in samples)
         contexts = self.inputs[examples, : int(positions.max()) + 1]
-        outputs = functional_call(self.model, {**self.parameters, **(weights or {})}, (contexts.unsqueeze(0),))[0]
-        predictions = outputs[torch.arange(len(positions), device=outputs.device), positions]
-        return self.task.example_loss(predictions, self.targets[examples, positions])
+        given = {f"model.{name}": each for name, each in {**self.parameters, **(weights or {})}.items()}
+        outputs = functional_call(_AtPositions(self.model), given, (contexts.unsqueeze(0), positions.unsqueeze(0)))[0]
+        return self.task.example_loss(outputs, self.targets[examples, positions])
 
     def gradients(
         self, samples: TokenSamples, sketch: Callable[[Float[Tensor, "m parameter"]], Float[Tensor, "m kept"]] | None
@@ -110,6 +110,19 @@ class TokenNetwork:
             )
             yield order[max(0, start - size) : start]
             start = max(0, start - size)
+
+
+class _AtPositions(nn.Module):
+    """The model's `at_positions` as a module, for torch's `functional_call`."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, inputs: Int[Tensor, "replica example position"], positions: Int[Tensor, "replica example"]
+    ) -> Float[Tensor, "replica example token"]:
+        return self.model.at_positions(inputs, positions)
 
 
 def _take(samples: TokenSamples, chosen: Int[np.ndarray, " chosen"]) -> TokenSamples:

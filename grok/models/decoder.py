@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from grok.checks import UserError, check_bool, check_choice, check_int
 from grok.models.decoder_layers import Affine, DecoderBlock
-from grok.models.model import MAX_DEPTH, Model
+from grok.models.model import MAX_DEPTH, Model, position_of_each
 from grok.models.spec import NextTokens, TokenSequences
 from grok.models.transformer_layers import ACTIVATIONS, Gaussian, LayerNorm, gaussian, lookup
 
@@ -105,8 +105,13 @@ class Decoder(Model):
         self, inputs: Int[Tensor, "replica example position"]
     ) -> Float[Tensor, "replica example position token"]:
         x, _ = self._before_unembedding(inputs)
-        unembedding = self.embedding.tokens.mT if self.unembedding is None else self.unembedding.weight
-        return torch.bmm(x, unembedding).view(*inputs.shape, -1)
+        return self._unembed(x).view(*inputs.shape, -1)
+
+    def at_positions(
+        self, inputs: Int[Tensor, "replica example position"], positions: Int[Tensor, "replica example"]
+    ) -> Float[Tensor, "replica example token"]:
+        x, _ = self._before_unembedding(inputs)
+        return self._unembed(position_of_each(x.view(*inputs.shape, -1), positions))
 
     def patterns(
         self, inputs: Int[Tensor, "replica example position"]
@@ -114,6 +119,9 @@ class Decoder(Model):
         """The attention of each head of each layer from each position (query) to each position."""
         _, patterns = self._before_unembedding(inputs)
         return torch.stack([each.unflatten(0, inputs.shape[:2]) for each in patterns], dim=1)
+
+    def _unembed(self, x: Float[Tensor, "replica place width"]) -> Float[Tensor, "replica place token"]:
+        return torch.bmm(x, self.embedding.tokens.mT if self.unembedding is None else self.unembedding.weight)
 
     def _before_unembedding(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The residual stream of all places before the unembedding, and the attention pattern of each block."""

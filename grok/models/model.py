@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from grok import models
@@ -41,6 +41,12 @@ class Model(nn.Module, ABC):
         outputs: Tensor = self(inputs)
         return outputs
 
+    def at_positions(
+        self, inputs: Tensor, positions: Int[Tensor, "replica example"]
+    ) -> Float[Tensor, "replica example out"]:
+        """The outputs at one position of each example, of a model that gives `NextTokens`."""
+        return position_of_each(self(inputs), positions)
+
     @property
     def param_groups(self) -> Mapping[str, str]:
         """Parts that can have their own hyperparameters, with the prefix of their parameters' names."""
@@ -67,6 +73,13 @@ class Model(nn.Module, ABC):
         once in a forward pass. A bias is its `bias`.
         """
         return {}
+
+
+def position_of_each(
+    values: Float[Tensor, "replica example position size"], positions: Int[Tensor, "replica example"]
+) -> Float[Tensor, "replica example size"]:
+    """The values at one position of each example."""
+    return values.take_along_dim(positions[..., None, None], 2).squeeze(2)
 
 
 def models_that_fit(spec: Spec) -> list[str]:

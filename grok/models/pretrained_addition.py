@@ -41,7 +41,7 @@ def load_weights(
     attention coefficient c (see `Transformer`), the activation, or whether attention is causal. Causality matters only
     with two or more layers. A wrong mask can keep the accuracy and change other measures.
 
-    `python -m grok.analyze` loads and measures the network, by `grok.measures.pretrained.measure_pretrained`.
+    `python -m grok.analyze` loads and measures the network, by `grok.measures.pretrained_addition.measure_pretrained`.
 
     Raises:
         UserError: the file cannot be read, or its arrays do not form a transformer in one of the two layouts.

@@ -23,7 +23,7 @@ from grok.checks import EXIT_USER_ERROR, UserError, check_choice, check_int
 from grok.records.files import write_json
 from grok.records.load import load
 from grok.reports.language.token_family import TokenFamily, family_of_array, family_of_sweep
-from grok.reports.language.token_scaling import TokenCurve, draw_token_scaling, example_curves
+from grok.reports.language.token_scaling import KNOWN, UNKNOWN, TokenCurve, draw_token_scaling, example_curves
 from grok.science.language.token_scaling import (
     MIN_MODELS,
     TokenScaling,
@@ -176,7 +176,7 @@ def _write(
 
 def _table(scaling: TokenScaling) -> Table:
     """A row for each model."""
-    table = Table("parameters", "mean loss (nats)", "below 0.3 nats", "stay below", "sharp tokens", box=None)
+    table = Table("parameters", "mean loss (nats)", f"below {KNOWN:g} nats", "stay below", "sharp tokens", box=None)
     n_sharp = np.bincount(scaling.sharp_from + 1, minlength=len(scaling.sizes) + 1)[1:]
     rows = zip(scaling.sizes, scaling.mean_loss, scaling.known, scaling.persistence, n_sharp, strict=True)
     for size, loss, known, stay, sharp in rows:
@@ -187,7 +187,10 @@ def _table(scaling: TokenScaling) -> Table:
 
 def _sentences(scaling: TokenScaling, result: Mapping[str, Any]) -> list[str]:
     """The shares of both kinds beside their nulls, and the exponent."""
-    kinds = {"sharp (5 nats to 0.3 between two sizes)": "sharp", "smooth (a falling line versus ln N)": "smooth"}
+    kinds = {
+        f"sharp ({UNKNOWN:g} nats to {KNOWN:g} between two sizes)": "sharp",
+        "smooth (a falling line versus ln N)": "smooth",
+    }
     lines = [
         f"{text}: {result[f'{kind}_share']:.3%} of tokens, {result[f'{kind}_share_permuted']:.3%} with permuted losses"
         for text, kind in kinds.items()

@@ -86,12 +86,15 @@ class Language(NextTokenTask):
         """The bytes of each token of the vocabulary."""
         return self.corpus.token_bytes()
 
-    def text(self, tokens: Int[Tensor, " token"]) -> list[str]:
-        return [self.token_bytes[token].decode(errors="replace") for token in tokens.tolist()]
+    def utf8(self, tokens: Int[Tensor, " token"]) -> list[bytes]:
+        return [self.token_bytes[token] for token in tokens.tolist()]
 
     @cached_property
     def unigram_loss(self) -> Float[np.ndarray, " token"]:
-        """The loss of each token of the vocabulary by the frequencies of the training tokens alone, in nats."""
+        """The loss of each token of the vocabulary by its frequency among the training tokens, in nats.
+
+        1 is added to each count, so that the loss of tokens without a count is finite.
+        """
         counts = np.bincount(self.corpus.train.tokens, minlength=self.n_tokens) + 1
         return np.asarray(-np.log(counts / counts.sum()))
 
@@ -150,7 +153,8 @@ class TrainingWindows:
 def spread_windows(documents: TokenDocuments, length: int, *, n: int) -> Int[np.ndarray, " window"]:
     """The first tokens of at most n windows, spread evenly over the documents.
 
-    Windows of a document overlap by half, so that each token is in the second half of one window.
+    Windows of a document overlap by half, so that no token is in the second half of two windows. The document's first
+    half window is in no second half, and neither are the tokens after its last window.
     """
     stride = length - length // 2
     firsts, ends = documents.starts[:-1], documents.starts[1:]

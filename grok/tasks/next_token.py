@@ -49,9 +49,9 @@ class NextTokenTask(Task):
     def mask(self, targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
         return targets != NOT_COUNTED
 
-    def text(self, tokens: Int[Tensor, " token"]) -> list[str]:
-        """Each token as text, by default its number; joined, they are the text of the sequence."""
-        return [f" {token}" for token in tokens.tolist()]
+    def utf8(self, tokens: Int[Tensor, " token"]) -> list[bytes]:
+        """The bytes of each token, by default of its number; joined, they are the sequence's text in UTF-8."""
+        return [f" {token}".encode() for token in tokens.tolist()]
 
 
 @dataclass(frozen=True, kw_only=True)

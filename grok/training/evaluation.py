@@ -21,6 +21,9 @@ from grok.training.batches import ReplicaDataset
 # replicas, and at least this many per replica.
 EVALUATION_EXAMPLES = 4096
 MIN_EXAMPLES_PER_REPLICA = 256
+MAX_OUTPUTS = (
+    2**26
+)  # numbers of a chunk: 0.27 GB in single precision; only vocabularies of language models need a limit
 
 
 def evaluate(
@@ -33,6 +36,7 @@ def evaluate(
     """
     loss, correct, labels, outputs = [], [], [], []
     n_outputs = max(MIN_EXAMPLES_PER_REPLICA, EVALUATION_EXAMPLES // len(dataset.indices))
+    n_outputs = min(n_outputs, MAX_OUTPUTS // (len(dataset.indices) * task.spec.outputs.n))
     size = max(1, n_outputs // task.spec.outputs_per_example)
     for inputs, targets in dataset.chunks(size):
         out = model(inputs)

@@ -9,10 +9,12 @@ from torch.func import functional_call, grad
 
 import grok
 from grok.measures.cluster_steps import STEP, changed_weights, loss_changes
+from grok.measures.token_clusters import texts
 from grok.measures.token_gradients import TokenNetwork
 from grok.records.history import History
-from grok.reports.quanta.token_clusters import as_text, clusters_of
+from grok.reports.quanta.token_clusters import as_text, clusters_of, context_of, token_of
 from grok.science.quanta.token_samples import TokenSamples
+from grok.tasks.language import Language
 from grok.training.build import build
 from tests.conftest import TINY, assert_drawn, composed, trained_in
 from tests.measures.snapshots import snapshot_of
@@ -105,13 +107,25 @@ def test_a_step_along_the_mean_gradient_raises_its_loss_by_the_stated_amount_and
     assert abs(left) < 1e-9 * sum(each.square().sum() for each in gradient.values())
 
 
-def test_changes_inside_are_those_of_other_samples_than_the_gradient():
+def test_changes_inside_are_those_of_other_samples_than_the_gradient(monkeypatch):
     module, tests = built()
-    network = network_of(module, tests, 0)
-    same = TokenSamples(np.zeros(8, int), np.full(8, 5))  # one token eight times, and others
-    samples = TokenSamples(*(np.concatenate(each) for each in zip(same, SAMPLES, strict=True)))
-    (inside, outside), _ = loss_changes(network, samples, [np.arange(8)])
-    assert inside.item() == pytest.approx(STEP, rel=0.3) and abs(outside.item()) < STEP / 2
+    network, group, given = network_of(module, tests, 0), np.arange(3, 13), {}
+    samples = TokenSamples(np.arange(20), 2 + np.arange(20))  # sample i is of example i
+    for name, method in {each: getattr(TokenNetwork, each) for each in ("mean_gradient", "all_losses")}.items():
+
+        def keep(network, samples, *weights, name=name, method=method):
+            given.setdefault(name, {*samples.examples.tolist()})
+            return method(network, samples, *weights)
+
+        monkeypatch.setattr(TokenNetwork, name, keep)
+    ((inside,), (outside,)), _ = loss_changes(network, samples, [group])
+    half, rest = given["mean_gradient"], given["all_losses"] & {*group}
+    assert len(half) == 5 and half | rest == {*group} and not half & rest
+    assert given["all_losses"] - rest == {*range(20)} - {*group}
+    changed = changed_weights(network, TokenSamples(*(each[[*half]] for each in samples)))["step"]
+    difference = network.all_losses(samples, changed) - network.all_losses(samples)
+    assert inside == pytest.approx(difference[[*rest]].mean().item())
+    assert outside == pytest.approx(np.delete(difference.numpy(), group).mean())
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +160,22 @@ def test_a_replica_alone_has_the_same_clusters(final):
         alone = module.measures[0].finalize(snapshot_of(module), History())
     for name, quantity in alone.items():
         torch.testing.assert_close(final[1][name].values[1:], quantity.values, equal_nan=True, rtol=1e-5, atol=1e-3)
+
+
+def test_texts_are_readable_where_tokens_are_parts_of_characters(tmp_path):
+    pytest.importorskip("tokenizers")
+    (tmp_path / "texts").mkdir()
+    for number in range(3):
+        (tmp_path / "texts" / f"{number}.txt").write_text(f"{number}: the café was “nice”\n")
+    keys = {"folder": str(tmp_path), "files": str(tmp_path / "texts"), "n_documents": None, "tokenizer": None}
+    task = Language(**keys, n_tokens=257, length=8, n_test=1)
+    tokens = task.corpus.held_out.tokens[None]
+    samples = TokenSamples(np.zeros(tokens.size - 1, int), np.arange(tokens.size - 1))
+    contexts, predicted = texts(samples, task, tokens)
+    contexts, predicted = [context_of(row) for row in contexts], [token_of(row) for row in predicted]
+    assert contexts[-1].endswith(": the café was “nice”") and predicted[-1] == "\n"
+    assert r"\xc3 \xa9" in " ".join(predicted) and r"\xe2\x80 \x9c n i c e" in " ".join(predicted)
+    assert contexts[predicted.index(r"\xa9")].endswith("the caf")
 
 
 def test_a_run_shows_its_clusters_and_analyze_measures_them_again(tmp_path):

@@ -57,6 +57,18 @@ def test_later_tokens_do_not_change_logits(changes):
 
 
 @VARIANTS
+def test_logits_at_one_position_of_each_sequence_are_those_of_the_forward_pass(changes):
+    model, tokens, positions = (
+        decoder(0, 1, **changes),
+        sequences(3).expand(2, -1, -1),
+        torch.tensor([[8, 0, 3], [1, 4, 7]]),
+    )
+    expected = model(tokens)[torch.arange(2)[:, None], torch.arange(3), positions]
+    torch.testing.assert_close(model.at_positions(tokens, positions), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(super(Decoder, model).at_positions(tokens, positions), expected)
+
+
+@VARIANTS
 def test_a_batched_replica_equals_that_replica_alone(changes):
     batched, alone = decoder(0, 1, 2, **changes), decoder(1, **changes)
     for parameter, single in zip(batched.parameters(), alone.parameters(), strict=True):

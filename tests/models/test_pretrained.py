@@ -166,6 +166,18 @@ def test_a_vocabulary_that_is_not_the_tokenizers_is_one_line(tmp_path):
         trained_in(tmp_path / "run", "task=language", f"task.tokenizer={pythia_tokenizer()}", "logger=none")
 
 
+CLUSTERS = (
+    "measure=[token_losses,token_quanta]",
+    "measure.token_quanta.n_samples=60",
+    "measure.token_quanta.max_loss=100",
+    "measure.token_quanta.n_clusters=8",
+    "measure.token_quanta.n_seeds=2",
+    "measure.token_quanta.cluster_counts=[2,4,8]",
+    "measure.token_quanta.from_rank=1",
+    "measure.token_quanta.to_rank=6",
+)
+
+
 def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
     tokenizer, source = pythia_tokenizer(), save_neox(tmp_path / "neox", vocab_size=50_304)
     texts = write_texts(tmp_path / "texts")
@@ -178,8 +190,9 @@ def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
         "n_test": 20,
     }
     keys = [f"task.{key}={value}" for key, value in data.items()]
-    choices = ("task=language", "~size", "model=pretrained", f"model.source={source}", "measure=[token_losses]")
-    folder = trained_in(tmp_path / "run", *choices, *keys, "steps=0", "logger=none")
+    choices = ("task=language", "~size", "model=pretrained", f"model.source={source}")
+    folder = trained_in(tmp_path / "run", *choices, *CLUSTERS, *keys, "steps=0", "logger=none")
+    assert (folder / "report.html").read_text().count('<details class="cluster">') == 8
     record, summary = grok.load(folder), json.loads((folder / "summary.json").read_text())
     assert record["step"].values.tolist() == [0] and summary["steps"] == 0
     original = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)

@@ -1,7 +1,7 @@
 """Pretrained weights: every layout gives the same network, and other arrays are one-line errors.
 
 The formats of files are tested in `test_weight_files.py`, and the measures of published networks in
-`tests/measures/test_pretrained.py`.
+`tests/measures/test_pretrained_addition.py`.
 """
 
 from pathlib import Path

@@ -87,7 +87,7 @@ def test_test_examples_are_the_same_for_every_seed_and_tokens_read_as_text(files
     one = task(files)
     first, second = (one.data(RandomStreams(seed)) for seed in (0, 1))
     assert first.test is second.test and first.provenance.checksum == f"sha256:{one.corpus.sha256}"
-    assert "The quick brown fox" in "".join(one.text(torch.from_numpy(one.corpus.held_out.tokens[:2000])))
+    assert b"The quick brown fox" in b"".join(one.utf8(torch.from_numpy(one.corpus.held_out.tokens[:2000])))
 
 
 def test_a_run_records_losses_of_tokens_and_of_their_classes(files, tmp_path):
@@ -100,9 +100,9 @@ def test_a_run_records_losses_of_tokens_and_of_their_classes(files, tmp_path):
     np.testing.assert_allclose((loss * share.values).sum("class"), record["test_loss"], rtol=1e-5)
     for name in ("n't", "comma after However", "self in a definition"):
         assert share.sel({"class": name}) > 0, name
-    text = task(files).text(torch.from_numpy(record["token_target"].values))
+    text = task(files).utf8(torch.from_numpy(record["token_target"].values))
     classes = record["token_class"].values
-    assert {text[place] for place in np.flatnonzero(classes == CLASSES.index("n't"))} == {"'t"}
+    assert {text[place] for place in np.flatnonzero(classes == CLASSES.index("n't"))} == {b"'t"}
     assert record["n_without_embeddings"] == 3312  # of s0, by hand: 12 · 16² + 13 · 16 + 2 · 16
     assert_drawn(folder / "token_classes.png")
     assert json.loads((folder / "summary.json").read_text())["phase"] is None

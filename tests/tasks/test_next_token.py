@@ -75,11 +75,12 @@ def test_the_loss_of_a_position_that_does_not_count_has_a_gradient_of_zero():
     assert targets.shape == (1, 6, 40) and (targets < 0).any()
 
 
-def test_evaluation_holds_a_bounded_number_of_tokens_at_once(monkeypatch):
+@pytest.mark.parametrize("limit", [{"EVALUATION_EXAMPLES": 120}, {"MAX_OUTPUTS": 120 * 30}])
+def test_evaluation_holds_a_bounded_number_of_tokens_at_once(monkeypatch, limit):
     module, _ = build([composed(*SMALL, "task.n_test=20")])
     whole, seen = module.evaluate_on(module.datasets["test"]), []
-    monkeypatch.setattr("grok.training.evaluation.EVALUATION_EXAMPLES", 120)
-    monkeypatch.setattr("grok.training.evaluation.MIN_EXAMPLES_PER_REPLICA", 1)
+    for name, value in {"MIN_EXAMPLES_PER_REPLICA": 1, **limit}.items():
+        monkeypatch.setattr(f"grok.training.evaluation.{name}", value)
     module.model.register_forward_hook(lambda model, given, outputs: seen.append(outputs.shape[:3].numel()))
     chunked = module.evaluate_on(module.datasets["test"])
     assert seen == [120] * 6 + [80]

@@ -19,7 +19,7 @@ from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, TEST, TEST_STYLE, TRAIN, save_figure, set_log_ticks
 
 SCORES = {"prefix_matching": ("prefix matching", PALETTE[2]), "previous_token": ("previous token", PALETTE[3])}
-PREDICTORS = {"uniform": GRAY, "unigram": PALETTE[4], "bigram": PALETTE[0]}
+PREDICTOR_COLORS = {"uniform": GRAY, "unigram": PALETTE[4], "bigram": PALETTE[0]}
 WHITE_TO_BLUE = LinearSegmentedColormap.from_list("", ["white", TRAIN, "#00263a"])
 
 
@@ -55,7 +55,7 @@ def _losses(axes: Axes, record: xr.Dataset) -> None:
     axes.plot(record["step"], record["test_loss"], color=TEST, lw=1.4, ls=TEST_STYLE, label="test")
     levels = {"guessing": log(json.loads(record.attrs["config"])["task"]["n_tokens"])}
     if "bigram_loss" in record:
-        levels = {name: float(record[f"{name}_loss"]) for name in PREDICTORS}
+        levels = {name: float(record[f"{name}_loss"]) for name in PREDICTOR_COLORS}
     for name, height in levels.items():
         level_line(axes, name, height)
     axes.set(ylabel="loss (nats)")
@@ -65,11 +65,11 @@ def _losses(axes: Axes, record: xr.Dataset) -> None:
 
 def _divergences(axes: Axes, record: xr.Dataset) -> None:
     """The KL divergence from each exact predictor."""
-    for name, color in PREDICTORS.items():
+    for name, color in PREDICTOR_COLORS.items():
         axes.plot(record["step"], record[f"kl_to_{name}"], color=color, lw=1.4)
     axes.set(ylabel="KL to predictor (nats)", yscale="log")
     set_log_ticks(axes.yaxis)
-    end_labels(axes, {name: (float(record[f"kl_to_{name}"][-1]), color) for name, color in PREDICTORS.items()})
+    end_labels(axes, {name: (float(record[f"kl_to_{name}"][-1]), color) for name, color in PREDICTOR_COLORS.items()})
 
 
 def _scores(axes: Axes, record: xr.Dataset) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import matplotlib
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure, SubFigure
 from grok.records.files import write_atomically
 from grok.reports.run.plots import Plot
 from grok.reports.style import GRAY, PALETTE, RC, TRAIN, format_signed, save_figure
+from grok.science.quanta.clusters import MIN_BIGRAMS, MIN_COSINE, MIN_SAMPLES
 
 N_DRAWN, N_LINES, LINE = 6, 5, 58  # clusters in the figure, samples of each, characters before the token
 N_LISTED = 60  # clusters on the page
@@ -44,10 +46,11 @@ def clusters_of(record: xr.Dataset) -> list[Cluster]:
     if not np.isfinite(record["quanta_coherent"]):
         return []
     numbers = record["quanta_sample_cluster"].values
-    texts = [[text_of(row) for row in record[name].values] for name in ("quanta_context", "quanta_token")]
+    contexts = [context_of(row) for row in record["quanta_context"].values]
+    tokens = [token_of(row) for row in record["quanta_token"].values]
     found = []
     for number in record["cluster"].values:
-        samples = [(texts[0][each], texts[1][each]) for each in np.flatnonzero(numbers == number)]
+        samples = [(contexts[each], tokens[each]) for each in np.flatnonzero(numbers == number)]
         coherent, cosine = (
             record[name].sel(cluster=number).item() for name in ("quanta_is_coherent", "quanta_coherence")
         )
@@ -82,6 +85,7 @@ class TokenClusters(Plot):
 
     title = "Clusters of tokens with similar gradients"
     needs = ("quanta_context", "quanta_token", "quanta_coherence")
+    over_steps: ClassVar = False
 
     def draw(self, record: xr.Dataset, path: Path) -> Path:
         """Draw both panels above the texts."""
@@ -114,7 +118,7 @@ class TokenClusters(Plot):
 
 STYLE = (
     "<style>.cluster p { font: 12px/1.5 monospace; margin: 0 0 .15rem; overflow-wrap: anywhere; }"
-    ".cluster mark { background: #F8C9A0; color: #000; } "
+    f".cluster mark {{ background: {HIGHLIGHT}; color: #000; }} "
     ".cluster summary span { color: #767676; }</style>"
 )
 
@@ -124,9 +128,9 @@ def _summary(record: xr.Dataset) -> str:
     n = {name: record[f"quanta_{name}"].item() for name in ("coherent", "coherent_null", "coherent_random", "samples")}
     return (
         f"{n['coherent']:.0f} of {record.sizes['cluster']} clusters of {n['samples']:,.0f} tokens are coherent: at "
-        f"least 5 tokens and 3 bigrams, and a mean cosine above 0.2 (median over k-means seeds). With shuffled "
-        f"similarities: {n['coherent_null']:.0f}; of random tokens: {n['coherent_random']:.0f}. "
-        "The predicted token is marked."
+        f"least {MIN_SAMPLES} tokens and {MIN_BIGRAMS} bigrams, and a mean cosine above {MIN_COSINE} (median over "
+        f"k-means seeds). With shuffled similarities: {n['coherent_null']:.0f}; of random tokens: "
+        f"{n['coherent_random']:.0f}. The predicted token is marked."
     )
 
 
@@ -189,9 +193,18 @@ def draw_texts(figure: SubFigure, clusters: Sequence[Cluster]) -> None:
             axes.text(0.89, s=_visible(token), ha="left", bbox={"fc": HIGHLIGHT, "ec": "none", "pad": 1.2}, **style)
 
 
-def text_of(row: np.ndarray) -> str:
-    """The text of UTF-8 bytes that are filled up with zeros; a character that was cut is left out."""
-    return row.astype(np.uint8).tobytes().rstrip(b"\0").decode("utf-8", errors="ignore")
+def context_of(row: np.ndarray) -> str:
+    """The text of UTF-8 bytes that are filled up with zeros; a character that is cut at either end is left out."""
+    return _bytes_of(row).decode(errors="ignore")
+
+
+def token_of(row: np.ndarray) -> str:
+    """The same of a token; the bytes of an incomplete character are escaped, such as \\xc3."""
+    return _bytes_of(row).decode(errors="backslashreplace")
+
+
+def _bytes_of(row: np.ndarray) -> bytes:
+    return row.astype(np.uint8).tobytes().rstrip(b"\0")
 
 
 def _visible(text: str) -> str:

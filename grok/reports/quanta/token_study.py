@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from grok.reports.quanta.token_clusters import clusters_of, draw_texts
 from grok.reports.style import GRAY, PALETTE, RC, TEST, TRAIN, save_figure
+from grok.science.language.token_classes import OTHER
 from grok.science.quanta.clusters import agreement_of_networks
 
-GROUPINGS = {"clusters": ("clusters", TRAIN), "target": ("same target", TEST), "random": ("random", GRAY)}
+GROUPING_STYLES = {"clusters": ("clusters", TRAIN), "target": ("same target", TEST), "random": ("random", GRAY)}
 COUNTS = {
     "quanta_coherent": ("clusters", TRAIN),
     "quanta_coherent_target": ("same\ntarget", TEST),
@@ -55,16 +56,17 @@ def draw(dataset: xr.Dataset, path: Path, *, texts_of: str) -> Path:
 def _class_scores(axes: Axes, dataset: xr.Dataset) -> None:
     """The F1 of each class by each grouping: a dot for each seed, and the sizes side by side."""
     numbers = dataset["quanta_class_samples"].mean(("size", "seed"))
-    names = [name for name in numbers["class"].values if numbers.sel({"class": name}) >= MIN_CLASS][1:]
+    classes = [each for each in numbers["class"].values if each != OTHER]
+    names = [name for name in classes if numbers.sel({"class": name}) >= MIN_CLASS]
     names.sort(key=lambda name: float(dataset["quanta_class_f1"].sel({"class": name, "grouping": "clusters"}).mean()))
     for row, name in enumerate(names):
         for shift, size in _shifts(dataset):
-            for grouping, (_, color) in GROUPINGS.items():
+            for grouping, (_, color) in GROUPING_STYLES.items():
                 scores = dataset["quanta_class_f1"].sel({"class": name, "grouping": grouping, "size": size}).values
                 axes.plot(scores, np.full(len(scores), row - shift), "o", ms=3.6, color=color, alpha=0.75, mew=0)
     axes.set(yticks=range(len(names)), xlim=(0, 1.03), xlabel="F1 of the best group of tokens")
     axes.set_yticklabels([f"{name} ({float(numbers.sel({'class': name})):.0f})" for name in names], fontsize=7.5)
-    for index, (label, color) in enumerate(GROUPINGS.values()):
+    for index, (label, color) in enumerate(GROUPING_STYLES.values()):
         axes.annotate(
             label, (0.02 + 0.3 * index, 1.01), xycoords="axes fraction", color=color, fontsize=8, weight="bold"
         )
@@ -101,7 +103,7 @@ def _shared(dataset: xr.Dataset, along: str) -> float:
 
 def _changes(axes: Axes, dataset: xr.Dataset) -> None:
     """The change of the loss inside a group versus outside, by a step along its mean gradient."""
-    for grouping, (label, color) in GROUPINGS.items():
+    for grouping, (label, color) in GROUPING_STYLES.items():
         changes = dataset["quanta_loss_change"].sel(change="step", grouping=grouping)
         inside, outside = (changes.sel(part=part).values.ravel() for part in ("inside", "outside"))
         axes.plot(outside, inside, "o", ms=3.2, color=color, alpha=0.6, mew=0, label=label)

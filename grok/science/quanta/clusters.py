@@ -1,4 +1,4 @@
-"""What clusters of tokens are worth: coherence, order, agreement with a known class, and nulls."""
+"""Measures of clusters of tokens: coherence, order, agreement with known classes and between networks, and nulls."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def best_f1(clusters: Int[np.ndarray, " n"], truth: Bool[np.ndarray, " n"]) -> f
 def agreement_of_members(
     first: Int[np.ndarray, " n"], second: Int[np.ndarray, " n"], members: Bool[np.ndarray, " n"]
 ) -> float:
-    """The adjusted Rand index of two clusterings of the same samples, on some of them; NaN for less than two."""
+    """The adjusted Rand index of two clusterings of the same samples, on some of them; NaN for fewer than two."""
     return agreement(first[members], second[members]) if members.sum() > 1 else math.nan
 
 
@@ -95,8 +95,8 @@ def agreement_of_networks(
 ) -> float:
     """The mean adjusted Rand index of two networks' clusters, on tokens that are in coherent clusters of both.
 
-    `places` says which token a sample is, `clusters` the number of its cluster, from 1. NaN if no two networks share
-    tokens.
+    `places` says which token a sample is, `clusters` the number of its cluster, from 1. NaN if any two networks share
+    fewer than two such tokens.
     """
     indices = []
     for pair in combinations(range(len(networks)), 2):
@@ -113,3 +113,18 @@ def median_ratio(parts: np.ndarray, tested: np.ndarray, changes: Float[np.ndarra
     """The median absolute change in the first part divided by that in the second; the parts are inside and outside."""
     inside, outside = np.nanmedian(np.abs(changes), axis=1)
     return float(inside / outside)
+
+
+def selectivity_ratio(
+    groupings: np.ndarray,
+    parts: np.ndarray,
+    tested: np.ndarray,
+    changes: Float[np.ndarray, "grouping part tested"],
+    *,
+    numerator: str,
+    denominator: str,
+) -> float:
+    """The `median_ratio` of one grouping's changes divided by that of another's."""
+    places = [groupings.tolist().index(each) for each in (numerator, denominator)]
+    above, below = (median_ratio(parts, tested, changes[place]) for place in places)
+    return above / below

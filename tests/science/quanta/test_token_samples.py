@@ -1,4 +1,4 @@
-"""Which tokens are compared, and what clusters of them are worth."""
+"""Which tokens are compared, and measures of their clusters."""
 
 import numpy as np
 import pytest
@@ -97,3 +97,6 @@ def test_clusters_of_two_networks_are_compared_on_their_shared_tokens_in_coheren
 def test_the_ratio_of_changes_is_that_of_their_sizes():
     changes = np.array([[4.0, -6, 5, np.nan], [0.5, 0.5, -0.5, np.nan]])
     assert science.median_ratio(np.arange(2), np.arange(4), changes) == 10
+    groupings, names = np.array(["clusters", "target"]), {"numerator": "target", "denominator": "clusters"}
+    both = np.stack([changes, [changes[0] * 3, changes[1]]])
+    assert science.selectivity_ratio(groupings, np.arange(2), np.arange(4), both, **names) == 3

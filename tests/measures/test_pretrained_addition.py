@@ -10,7 +10,7 @@ import torch
 
 import grok
 from grok.analyze import main
-from grok.measures.pretrained import measure_pretrained
+from grok.measures.pretrained_addition import measure_pretrained
 from grok.models.pretrained_addition import load_weights
 from grok.science.losses import cross_entropy
 from tests.conftest import assert_drawn
