@@ -7,25 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
-from grok.measures.token_gradients import TokenNetwork, Weights
+from grok.measures.token_gradients import TokenNetwork
 from grok.science.quanta.token_samples import TokenSamples
+from grok.science.quanta.weight_changes import CHANGES, changed_along
 
-CHANGES, PARTS = ("step", "ablation"), ("inside", "outside")
+PARTS = ("inside", "outside")
 STEP = 0.1  # nats: to first order, a step raises the mean loss of its gradient's samples by this
 N_OUTSIDE = 100  # samples of other clusters whose losses are compared
 
 
-def changed_weights(network: TokenNetwork, samples: TokenSamples) -> dict[str, Weights]:
-    """The weights after a step along the samples' mean gradient, and without their component along it (ablation)."""
-    gradient, weights = network.mean_gradient(samples), network.weights
-    square = sum(each.square().sum() for each in gradient.values())
-    component = sum((weights[name] * each).sum() for name, each in gradient.items())
-    factors = {"step": STEP / square, "ablation": -component / square}
-    return {
-        change: {name: weights[name] + factor * each for name, each in gradient.items()}
-        for change, factor in factors.items()
-    }
+def changed_weights(network: TokenNetwork, samples: TokenSamples) -> dict[str, dict[str, Tensor]]:
+    """The weights after each of the `CHANGES` along the samples' mean gradient."""
+    return changed_along(network.weights, network.mean_gradient(samples), rise=STEP)
 
 
 def loss_changes(

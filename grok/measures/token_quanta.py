@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 
 from grok.checks import UserError, check_float, check_int
 from grok.measures import quanta_sizes
-from grok.measures.cluster_steps import CHANGES, PARTS, loss_changes
+from grok.measures.cluster_steps import PARTS, loss_changes
 from grok.measures.quanta_sizes import QuantaSizes
 from grok.measures.snapshot import Measure, Snapshot
-from grok.measures.token_clusters import CONTEXT_BYTES, GROUPINGS, N_BINS, TOKEN_BYTES, TokenClusters
+from grok.measures.token_clusters import CONTEXT_BYTES, GROUPINGS, N_BINS, TOKEN_BYTES, ClusterSet
 from grok.measures.token_gradients import TokenNetwork
 from grok.measures.token_losses import window_classes
 from grok.models.model import Model
@@ -25,6 +25,7 @@ from grok.science.language.token_classes import CLASSES
 from grok.science.quanta.discovery import angular_similarity, clusterings_of_maps, laplacian_eigenmaps
 from grok.science.quanta.gradient_gram import gram
 from grok.science.quanta.token_samples import TokenSamples, bigrams, learned_tokens
+from grok.science.quanta.weight_changes import CHANGES
 from grok.tasks.language import Language
 from grok.tasks.next_token import NextTokenTask
 from grok.tasks.task import Task
@@ -143,8 +144,8 @@ class TokenQuanta(Measure):
         similarity, sketch_length = self._similarity(network, samples)
         pairs = bigrams(samples, sequences, task.n_tokens)
         clusterings = self._clusterings(similarity, {*self.sizes.cluster_counts, self.n_clusters})
-        found = TokenClusters(similarity, pairs, pairs % task.n_tokens, self.n_clusters, clusterings)
-        shown = found.shown_clusters(n)
+        found = ClusterSet(similarity, pairs, pairs % task.n_tokens, self.n_clusters, clusterings)
+        shown = found.shown_clusters()
         shown["quanta_cluster_size"] = self.sizes.at_ranks(shown["quanta_cluster_size"])
         return {
             "quanta_samples": np.array(n),
@@ -190,7 +191,7 @@ def _network(
     return network, torch.cat([inputs, targets[:, -1:].clamp(min=0)], 1).cpu().numpy()
 
 
-def _class_values(task: NextTokenTask, samples: TokenSamples, found: TokenClusters) -> dict[str, np.ndarray]:
+def _class_values(task: NextTokenTask, samples: TokenSamples, found: ClusterSet) -> dict[str, np.ndarray]:
     """How well a cluster matches each class of tokens whose truth is known; empty for other tasks than text."""
     if not isinstance(task, Language):
         return {}
@@ -212,7 +213,7 @@ def _fill(values: np.ndarray | None, shape: Sequence[int], dtype: Any) -> np.nda
 
 
 def _loss_changes(
-    network: TokenNetwork, samples: TokenSamples, found: TokenClusters
+    network: TokenNetwork, samples: TokenSamples, found: ClusterSet
 ) -> Float[np.ndarray, "change grouping part tested"]:
     """How much changes along mean gradients change losses, for groups of each of the `GROUPINGS`."""
     changes = np.full((len(CHANGES), len(GROUPINGS), len(PARTS), N_TESTED), math.nan)

@@ -64,7 +64,7 @@ def _losses(axes: Axes, record: xr.Dataset) -> None:
 
 
 def _divergences(axes: Axes, record: xr.Dataset) -> None:
-    """The KL divergence from each exact predictor."""
+    """The KL divergence from each predictor."""
     for name, color in PREDICTOR_COLORS.items():
         axes.plot(record["step"], record[f"kl_to_{name}"], color=color, lw=1.4)
     axes.set(ylabel="KL to predictor (nats)", yscale="log")

@@ -14,6 +14,8 @@ from grok.science.quanta.discovery import agreement
 # A coherent cluster has at least this many samples and distinct bigrams, and a larger mean cosine than this.
 MIN_SAMPLES, MIN_BIGRAMS, MIN_COSINE = 5, 3, 0.2
 
+Clusters = Int[np.ndarray, " n"]  # the number of each sample's cluster, from 0
+
 
 def coherences(similarity: Float[np.ndarray, "n n"], clusters: Int[np.ndarray, " n"]) -> Float[np.ndarray, " cluster"]:
     """Mean cosine of two gradients of the same cluster, for each cluster; NaN for a cluster of one sample."""
@@ -51,6 +53,52 @@ def by_coherence(
     return renumbered
 
 
+def typical_order(similarity: Float[np.ndarray, "n n"], clusters: Clusters) -> Int[np.ndarray, " n"]:
+    """The samples in the order of their clusters, within a cluster from the most to the least similar to the others."""
+    typical = np.empty(len(clusters))
+    for cluster in range(clusters.max() + 1):
+        members = np.flatnonzero(clusters == cluster)
+        typical[members] = similarity[np.ix_(members, members)].mean(1)
+    return np.lexsort((-typical, clusters))
+
+
+def binned(similarity: Float[np.ndarray, "n n"], *, n_bins: int) -> Float[np.ndarray, "bin bin"]:
+    """The mean similarities of blocks of about n / `n_bins` neighboring samples; with few samples, one per block."""
+    n = len(similarity)
+    starts = np.unique(np.linspace(0, n, min(n_bins, n), endpoint=False).astype(int))
+    sums = np.add.reduceat(np.add.reduceat(similarity, starts, 0), starts, 1)
+    widths = np.diff(starts, append=n)
+    means: np.ndarray = sums / np.outer(widths, widths)
+    return means
+
+
+def randomized(clusterings: Sequence[Clusters]) -> list[Clusters]:
+    """Each clustering with its samples in random order: clusters of the same sizes."""
+    rng = np.random.default_rng(0)
+    return [rng.permutation(each) for each in clusterings]
+
+
+def n_coherent(
+    similarity: Float[np.ndarray, "n n"], clusterings: Sequence[Clusters], bigrams: Int[np.ndarray, " n"]
+) -> float:
+    """The number of coherent clusters, median over clusterings."""
+    return float(np.median([are_coherent(similarity, each, bigrams).sum() for each in clusterings]))
+
+
+def coherent_agreement(
+    similarity: Float[np.ndarray, "n n"], clusterings: Sequence[Clusters], bigrams: Int[np.ndarray, " n"]
+) -> float:
+    """The adjusted Rand index of two clusterings on the samples in coherent clusters of both, median over pairs."""
+    chosen = [are_coherent(similarity, each, bigrams)[each] for each in clusterings]
+    pairs = combinations(zip(clusterings, chosen, strict=True), 2)
+    return float(np.median([agreement_of_members(a, b, in_a & in_b) for (a, in_a), (b, in_b) in pairs]))
+
+
+def largest(groups: Clusters, n: int) -> Int[np.ndarray, " group"]:
+    """The numbers of the n largest groups."""
+    return np.argsort(-np.bincount(groups), kind="stable")[:n]
+
+
 def shuffled_similarity(similarity: Float[np.ndarray, "n n"], seed: int) -> Float[np.ndarray, "n n"]:
     """The similarities of all pairs in random order: a null without structure."""
     upper = np.triu(np.ones(similarity.shape, bool), 1)
@@ -68,6 +116,11 @@ def best_f1(clusters: Int[np.ndarray, " n"], truth: Bool[np.ndarray, " n"]) -> f
     if not truth.any():
         return math.nan
     return float((2 * np.bincount(clusters, weights=truth) / (np.bincount(clusters) + truth.sum())).max())
+
+
+def median_best_f1(clusterings: Sequence[Sequence[Clusters]], truth: Bool[np.ndarray, " n"]) -> float:
+    """The F1 of the best cluster of each seed's clusterings, median over seeds."""
+    return float(np.median([max(best_f1(each, truth) for each in seed) for seed in clusterings]))
 
 
 def agreement_of_members(

@@ -5,6 +5,7 @@ import pytest
 
 from grok.science.language.token_classes import repeats
 from grok.science.quanta import clusters as science
+from grok.science.quanta.discovery import agreement
 from grok.science.quanta.token_samples import bigrams, first_of_each, learned_tokens
 
 SETTINGS = dict(n_tokens=10, n=100, max_loss=0.7, max_per_bigram=100)
@@ -71,6 +72,27 @@ def test_shuffled_similarities_have_the_same_values_and_no_coherent_cluster(plan
     np.testing.assert_array_equal(shuffled, shuffled.T)
     np.testing.assert_allclose(np.sort(shuffled, None), np.sort(similarity, None))
     assert not science.are_coherent(shuffled, np.arange(60) % 6, np.arange(60)).any()
+
+
+def test_typical_samples_are_first_and_blocks_of_similarities_are_means():
+    similarity = np.array([[1, 0, 0.2, 0.4], [0, 1, 0, 0], [0.2, 0, 1, 0.6], [0.4, 0, 0.6, 1]])
+    order = science.typical_order(similarity, np.array([1, 0, 1, 1]))
+    assert order.tolist() == [1, 3, 2, 0]  # sums within cluster 1: 1.6, 1.8 and 2.0
+    ordered = similarity[np.ix_(order, order)]
+    np.testing.assert_allclose(science.binned(ordered, n_bins=2), [[0.5, 0.25], [0.25, 0.6]])
+    np.testing.assert_array_equal(science.binned(ordered, n_bins=9), ordered)
+
+
+def test_clusters_are_counted_and_compared_as_medians_over_clusterings(planted):
+    similarity, truth = planted
+    bigrams, merged = np.where(truth == 5, 99, np.arange(60)), np.where(truth == 5, 4, truth)
+    scattered = np.where(truth == 5, np.arange(60) % 5, truth)  # samples of the cluster that has one bigram
+    assert science.n_coherent(similarity, [truth, truth, np.arange(60) % 6], bigrams) == 5
+    assert science.n_coherent(similarity, science.randomized([truth] * 3), bigrams) == 0
+    assert science.coherent_agreement(similarity, [truth, scattered], bigrams) == 1 > agreement(truth, scattered)
+    assert science.median_best_f1([[merged], [merged, truth], [truth]], truth == 5) == 1
+    assert science.median_best_f1([[merged]], truth == 5) == pytest.approx(2 * 10 / (20 + 10))
+    assert science.largest(merged, 1).tolist() == [4]
 
 
 def test_the_best_cluster_of_a_class_has_its_f1():
