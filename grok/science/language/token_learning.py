@@ -148,7 +148,7 @@ def token_shares(
 
 def _decades(steps: Real[np.ndarray, " step"], loss: Real[np.ndarray, " step"], high: float) -> float:
     """Decades of steps between 10 % and 90 % of a loss's fall from `high`."""
-    start, end = fall(np.log10(steps), loss, np.full_like(loss, high))
+    start, end = fall(np.log10(steps), loss, np.full_like(loss, high), loss)
     return end - start
 
 
