@@ -152,6 +152,12 @@ def read_tokenizer(path: str | Path) -> Any:
     return tokenizer
 
 
+def other_numbers(tokenizer: Any, file: Path) -> list[str]:
+    """The tokens of a tokenizer that the tokenizer in a file numbers otherwise, or does not have."""
+    numbers = _tokenizers().Tokenizer.from_file(str(file)).get_vocab()
+    return sorted(token for token, number in tokenizer.get_vocab().items() if numbers.get(token) != number)
+
+
 def encoded(documents: Sequence[Document], *, n_tokens: int, tokenizer: Path | None = None) -> Arrays:
     """The arrays of a corpus: the tokens of all documents and their tokenizer, trained on the training documents
     unless it is given.

@@ -88,7 +88,7 @@ def token_scaling(losses: Losses, sizes: Sizes, *, unit: str, n_permutations: in
 
 def complete_seeds(losses: Real[np.ndarray, "seed token model"]) -> Bool[np.ndarray, " seed"]:
     """The seeds with a loss of every token by every model: none of their runs is missing or diverged."""
-    return np.isfinite(losses).all((1, 2))
+    return np.asarray(np.isfinite(losses).all((1, 2)))
 
 
 def sharp_in_another_seed(sharp: Bool[np.ndarray, "seed token"]) -> float:
