@@ -4,6 +4,7 @@ file."""
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,7 +68,6 @@ class Corpus:
         ]
 
 
-@lru_cache(maxsize=2)
 def load(folder: str, *, files: str | None, n_documents: int | None, n_tokens: int, tokenizer: str | None) -> Corpus:
     """The corpus of installed packages or of a user's `files`, with a vocabulary of at most `n_tokens`.
 
@@ -78,20 +78,32 @@ def load(folder: str, *, files: str | None, n_documents: int | None, n_tokens: i
     Raises:
         UserError: a package is missing, there is no text, or a file is damaged or cannot be written.
     """
+    if files is not None and not Path(files).exists():
+        raise UserError(f"task.files={files}: no such file or folder")
+    place, own = (None if each is None else Path(each).resolve() for each in (files, tokenizer))
+    return _load(Path(folder).resolve(), place, n_documents, n_tokens, own)
+
+
+@lru_cache(maxsize=2)
+def _load(
+    folder: Path, files: Path | None, n_documents: int | None, n_tokens: int, own_tokenizer: Path | None
+) -> Corpus:
     if files is None:
         name, source, documents = "installed", installed_source(), None
+        rule = source
     else:
         documents = documents_of_files(files)
-        digest = hashlib.sha256(b"".join(each.digest for each in documents)).hexdigest()[:12]
-        name = f"files_{hashlib.sha256(str(Path(files).resolve()).encode()).hexdigest()[:8]}"
-        source = f"{len(documents):,} documents of {files} ({digest})"
-    own = "" if tokenizer is None else hashlib.sha256(Path(tokenizer).read_bytes()).hexdigest()[:12]
-    path = Path(folder) / "language" / f"{name}_{n_documents or 'all'}_{own or n_tokens}.npz"
-    rule = f"{ENCODING_VERSION}, tokenizers {_tokenizers_version()}, {source}" + (f", tokenizer {own}" if own else "")
+        rule = f"{len(documents)} documents {hashlib.sha256(b''.join(each.digest for each in documents)).hexdigest()}"
+        name = f"files_{hashlib.sha256(str(files).encode()).hexdigest()[:8]}"
+        source = f"{len(documents):,} documents of {files.name}"
+    own = "" if own_tokenizer is None else hashlib.sha256(own_tokenizer.read_bytes()).hexdigest()[:12]
+    path = folder / "language" / f"{name}_{n_documents or 'all'}_{own or n_tokens}.npz"
+    rule = f"{ENCODING_VERSION}, tokenizers {_tokenizers_version()}, {rule}"
+    rule += f", whole documents by tokenizer {own}" if own else ""
 
     def make() -> Arrays:
         found = installed_documents() if documents is None else documents
-        return encoded(_chosen(found, n_documents), n_tokens=n_tokens, tokenizer=tokenizer)
+        return encoded(_chosen(found, n_documents), n_tokens=n_tokens, tokenizer=own_tokenizer)
 
     arrays = cached(path, rule=rule, make=make)
     checksum = hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
@@ -114,24 +126,39 @@ def _chosen(documents: Iterable[Document], n: int | None) -> list[Document]:
     return sorted(documents, key=lambda each: each.digest[8:])[:n]
 
 
-def read_tokenizer(path: str) -> Any:
-    """The tokenizer in a `tokenizer.json`.
+def read_tokenizer(path: str | Path) -> Any:
+    """The tokenizer in a `tokenizer.json`, which encodes whole texts: without truncation and padding.
 
     Raises:
-        UserError: there is no such file, or it is no tokenizer.
+        UserError: there is no such file, it is no tokenizer, or it is no byte-level BPE.
     """
     if not Path(path).is_file():
         raise UserError(f"task.tokenizer={path}: no such file; it must be the tokenizer.json of a model")
     try:
-        return _tokenizers().Tokenizer.from_file(path)
+        tokenizer = _tokenizers().Tokenizer.from_file(str(path))
     except UserError:
         raise
     except Exception as error:  # the library raises bare exceptions
         line = " ".join(str(error).split())[:200]
         raise UserError(f"task.tokenizer={path}: cannot be read as a tokenizer.json ({line})") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    decoder = json.loads(tokenizer.to_str())["decoder"] or {}
+    if "ByteLevel" not in {each["type"] for each in (decoder, *decoder.get("decoders", ())) if each}:
+        raise UserError(f"task.tokenizer={path}: must be a byte-level tokenizer, such as those of GPT-2 and Pythia")
+    n = tokenizer.get_vocab_size()
+    if gaps := [number for number in range(n) if tokenizer.id_to_token(number) is None]:
+        raise UserError(f"task.tokenizer={path}: has {n:,} tokens, but none with the number {gaps[0]:,}")
+    return tokenizer
 
 
-def encoded(documents: Sequence[Document], *, n_tokens: int, tokenizer: str | None = None) -> Arrays:
+def other_numbers(tokenizer: Any, file: Path) -> list[str]:
+    """The tokens of a tokenizer that the tokenizer in a file numbers otherwise, or does not have."""
+    numbers = _tokenizers().Tokenizer.from_file(str(file)).get_vocab()
+    return sorted(token for token, number in tokenizer.get_vocab().items() if numbers.get(token) != number)
+
+
+def encoded(documents: Sequence[Document], *, n_tokens: int, tokenizer: Path | None = None) -> Arrays:
     """The arrays of a corpus: the tokens of all documents and their tokenizer, trained on the training documents
     unless it is given.
 
@@ -192,7 +219,8 @@ def _tokenizers() -> Any:
         return import_module("tokenizers")
     except ImportError as error:
         raise UserError(
-            "task: encoding text needs the package tokenizers, which is not installed; pip install tokenizers"
+            "task: encoding text needs the package tokenizers, which is not installed; "
+            "pip install -c constraints.txt -e '.[language]'"
         ) from error
 
 

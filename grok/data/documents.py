@@ -98,19 +98,16 @@ def _code() -> Iterator[Document]:
                 yield Document(Path(str(distribution(package).locate_file(file))).read_text(encoding="utf-8"))
 
 
-def documents_of_files(files: str) -> Sequence[Document]:
+def documents_of_files(path: Path) -> Sequence[Document]:
     """The text files in a folder and its subfolders, or one file. Long files are cut into documents at line ends.
 
     Raises:
-        UserError: there is no text file.
+        UserError: there is no text file, or a file cannot be read.
     """
-    path = Path(files)
-    if not path.exists():
-        raise UserError(f"task.files={files}: no such file or folder")
     paths = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
     texts = [text for each in paths if (text := _text(each))]
     if not texts:
-        raise UserError(f"task.files={files}: holds no text in UTF-8")
+        raise UserError(f"task.files={path}: holds no text in UTF-8")
     return [Document(part) for text in texts for part in cut(text, MAX_CHARACTERS)]
 
 
@@ -127,5 +124,7 @@ def _text(path: Path) -> str | None:
     """The text of a file; None if it is not in UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
-    except (UnicodeDecodeError, OSError):
+    except UnicodeDecodeError:
         return None
+    except OSError as error:
+        raise UserError(f"task.files: {path} cannot be read ({error.strerror})") from error

@@ -1,4 +1,7 @@
-"""How far a network is from exact predictors of Markov chains: uniform, unigram and bigram (Edelman et al. 2024)."""
+"""How far a network is from predictors of Markov chains: uniform, unigram and bigram (Edelman et al. 2024).
+
+The bigram predictor is exact for the Dirichlet prior. For the other prior, it is the same rule of counting.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class KlToPredictors(Measure):
         for name, predictions in self._predictions(snapshot).items():
             divergence = kl_divergence(outputs, predictions).mean((1, 2))
             found[f"kl_to_{name}"] = Quantity(
-                divergence, f"{name} predictor", "nat", chart="KL divergence from exact predictors", log_scale=True
+                divergence, f"{name} predictor", "nat", chart="KL divergence from predictors", log_scale=True
             )
         return found
 

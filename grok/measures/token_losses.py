@@ -120,7 +120,6 @@ def window_classes(task: Language) -> Int[Tensor, "window position"]:
 
 
 def _n_without_embeddings(model: Model) -> int:
-    """The parameters of one network outside its embedding and unembedding."""
-    named = {name: each[0].numel() for name, each in model.named_parameters()}
-    outer = tuple(prefix for group, prefix in model.param_groups.items() if group in ("embedding", "last_layer"))
-    return sum(n for name, n in named.items() if not name.startswith(outer))
+    """The parameters of one network outside its embeddings and unembedding."""
+    outer = model.embedding_parameters
+    return sum(each[0].numel() for name, each in model.named_parameters() if name not in outer)

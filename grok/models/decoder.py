@@ -85,7 +85,7 @@ class Decoder(Model):
             for _ in range(depth)
         )
         self.before_unembedding = LayerNorm(width, len(generators)) if layer_norm else nn.Identity()
-        std = 1 / width if layer_norm else width**-0.5  # either way, the first predictions are nearly uniform
+        std = 1 / width if layer_norm else width**-0.5  # the first predictions are nearly uniform, unless tied
         self.unembedding = None if tied else Gaussian(width, n_outputs, std=std, generators=generators)
 
     @property

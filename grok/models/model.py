@@ -53,6 +53,12 @@ class Model(nn.Module, ABC):
         return {}
 
     @property
+    def embedding_parameters(self) -> frozenset[str]:
+        """The names of the parameters of embeddings and of the unembedding."""
+        outer = tuple(prefix for group, prefix in self.param_groups.items() if group in ("embedding", "last_layer"))
+        return frozenset(name for name, _ in self.named_parameters() if name.startswith(outer))
+
+    @property
     def needs_rng(self) -> bool:
         """Whether a training step needs random numbers, from the generators of `set_generators`."""
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ class PretrainedLanguageModel(Model):
     """The language model at `source`: a folder with `config.json`, a GGUF file, or a name in the hub's cache.
 
     `revision` is a revision on the hub, such as step3000 of Pythia. Nothing is downloaded. The weights are float32, and
-    the logits of tokens beyond the task's vocabulary, which no text has, are left out. Dropout is off.
+    the logits of tokens beyond the task's vocabulary, which no text has, are left out. Dropout is always off.
     """
 
     reads: ClassVar = (TokenSequences,)
@@ -45,11 +46,13 @@ class PretrainedLanguageModel(Model):
         self.n_outputs = n_outputs
         self.network = _load(source, revision)
         self.ties = _add_replica_axis(self.network)
-        _check_fit(str(source), self.network.config, inputs)
+        self.tokenizer_file = _tokenizer_file(str(source), revision)
+        _check_fit(str(source), self.network.config, inputs, has_tokenizer=self.tokenizer_file is not None)
 
     def forward(
         self, inputs: Int[Tensor, "replica example position"]
     ) -> Float[Tensor, "replica example position token"]:
+        self.network.eval()  # train() of this module turns dropout on
         weights = {name: parameter[0] for name, parameter in self.network.named_parameters()}
         weights |= {name: weights[first] for name, first in self.ties.items()}
         arguments = {"input_ids": inputs[0], "use_cache": False}
@@ -65,6 +68,14 @@ class PretrainedLanguageModel(Model):
         return {group: f"network.{names[id(each)]}." for group, each in untied.items()}
 
     @property
+    def embedding_parameters(self) -> frozenset[str]:
+        """The names of the parameters of embeddings, of positions, too, and of the unembedding."""
+        modules = {name: each for name, each in self.network.named_modules() if isinstance(each, nn.Embedding)}
+        return super().embedding_parameters | {
+            f"network.{module}.{name}" for module, each in modules.items() for name, _ in each.named_parameters()
+        }
+
+    @property
     def linear_maps(self) -> dict[str, nn.Module]:
         """The linear maps of attention and MLPs, by the prefix of their parameters' names."""
         unembedding = self.network.get_output_embeddings()
@@ -75,7 +86,7 @@ class PretrainedLanguageModel(Model):
 
 
 def _load(source: str | None, revision: str | None) -> Any:
-    """The model of transformers at a source, in evaluation mode.
+    """The model of transformers at a source.
 
     Raises:
         UserError: transformers is not installed, there is no such model here, or its files cannot be read.
@@ -98,10 +109,7 @@ def _load(source: str | None, revision: str | None) -> Any:
         raise UserError(
             f"model.source={source}: lacks {len(missing)} weights of {type(network).__name__}, such as {missing[0]}"
         )
-    for module in network.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    return network.eval()
+    return network
 
 
 def _place(source: str, revision: str | None) -> tuple[str, dict[str, Any]]:
@@ -179,13 +187,33 @@ def _add_replica_axis(network: nn.Module) -> Mapping[str, str]:
     return ties
 
 
-def _check_fit(source: str, config: Any, inputs: TokenSequences) -> None:
+def _tokenizer_file(source: str, revision: str | None) -> Path | None:
+    """The tokenizer.json beside a model's weights, or in the hub's cache; None if it is not there."""
+    path = Path(source)
+    if path.exists():
+        return beside if (beside := path / "tokenizer.json").is_file() else None
+    from transformers.utils.hub import cached_file
+
+    try:
+        found = cached_file(source, "tokenizer.json", revision=revision, local_files_only=True)
+    except OSError:
+        return None
+    return Path(found) if found else None
+
+
+def _check_fit(source: str, config: Any, inputs: TokenSequences, *, has_tokenizer: bool) -> None:
     """Require the model's vocabulary and a context that it can read."""
     n_rows = int(config.vocab_size)
     if not n_rows - MAX_PADDING <= inputs.n_tokens <= n_rows:
         raise UserError(
             f"model.source={source}: has a vocabulary of {n_rows:,} tokens, but the task has {inputs.n_tokens:,}; it "
             "needs the model's own tokenizer (task.tokenizer=<its tokenizer.json>)"
+        )
+    if not has_tokenizer and inputs.n_tokens != n_rows:
+        print(
+            f"warning: model.source={source}: has {n_rows:,} rows for {inputs.n_tokens:,} tokens, and no "
+            "tokenizer.json to compare; check that task.tokenizer is the model's own",
+            file=sys.stderr,
         )
     longest = getattr(config, "max_position_embeddings", None)
     if longest is not None and inputs.length > longest:

@@ -18,7 +18,7 @@ class Schedule:
 
     It rises as min(step / warmup, 1): the first step changes nothing, as with LambdaLR in the reference codes (Power et
     al. 2022, Nanda et al. 2023). With `decay_until`, it then falls along half a cosine to `final_factor` at that step,
-    and stays there. A `decay_until` of 0, of a run without steps, is none.
+    and stays there. A `decay_until` of 0, as in a run without steps, means no decay.
     """
 
     per_replica_keys: ClassVar = ("warmup", "decay_until", "final_factor")

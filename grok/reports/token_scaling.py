@@ -26,6 +26,7 @@ from grok.reports.language.token_family import TokenFamily, family_of_array, fam
 from grok.reports.language.token_scaling import KNOWN, UNKNOWN, TokenCurve, draw_token_scaling, example_curves
 from grok.science.language.token_scaling import (
     MIN_MODELS,
+    N_PERMUTATIONS,
     TokenScaling,
     sharp_in_another_seed,
     token_scaling,
@@ -74,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
         "--contexts", type=Path, help='JSON file with texts of tokens, such as {"17": "the text before it"}'
     )
     parser.add_argument(
-        "--permutations", type=int, default=10, help="of each token's losses, for the null (default: 10)"
+        "--permutations",
+        type=int,
+        default=N_PERMUTATIONS,
+        help=f"of each token's losses, for the null (default: {N_PERMUTATIONS})",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the permutations (default: 0)")
     parser.add_argument(

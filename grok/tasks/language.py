@@ -13,6 +13,8 @@ from torch import Generator, Tensor
 from grok.checks import UserError, check_int
 from grok.data import corpus
 from grok.data.corpus import Corpus, TokenDocuments
+from grok.models.model import Model
+from grok.models.pretrained import PretrainedLanguageModel
 from grok.random_streams import RandomStreams
 from grok.tasks.next_token import NOT_COUNTED, NextTokenTask
 from grok.tasks.task import Data, Examples, Provenance
@@ -52,6 +54,19 @@ class Language(NextTokenTask):
         ):
             raise UserError(
                 f"task.n_tokens={self.n_tokens}: must be {n}, the vocabulary of task.tokenizer={self.tokenizer}"
+            )
+
+    def validate(self, model: Model) -> None:
+        """Require the tokenizer of a pretrained model.
+
+        Raises:
+            UserError: the model comes with another one.
+        """
+        file = model.tokenizer_file if isinstance(model, PretrainedLanguageModel) else None
+        if file is not None and (others := corpus.other_numbers(self.corpus.tokenizer, file)):
+            raise UserError(
+                f"task.tokenizer={self.tokenizer or 'null'}: {len(others):,} tokens, such as {others[0]}, have other "
+                f"numbers in the model's own tokenizer; task.tokenizer={file} is that one"
             )
 
     @cached_property

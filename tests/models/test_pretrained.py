@@ -13,10 +13,13 @@ import grok
 from grok.checks import UserError
 from grok.models.pretrained import PretrainedLanguageModel
 from grok.models.spec import TokenSequences
+from grok.random_streams import RandomStreams
+from grok.tasks.language import Language
+from grok.tasks.next_token import NOT_COUNTED
 from tests.conftest import trained_in
 
 transformers = pytest.importorskip("transformers")
-tokenizers = pytest.importorskip("tokenizers")
+pytest.importorskip("tokenizers")
 
 N_TOKENS = 300
 SIZES = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
@@ -79,9 +82,21 @@ def test_tied_embeddings_are_one_parameter_and_dropout_is_off(tmp_path):
     found = model(tmp_path)
     assert_equals_transformers(found, tmp_path)
     assert len(found.linear_maps) == 8 and [*found.param_groups] == ["embedding"]
+    outer = [f"network.transformer.{each}.weight" for each in ("wte", "wpe")]
+    assert found.embedding_parameters == {*outer}  # the tied embedding, and that of positions
     loss = found(torch.zeros(1, 1, 4, dtype=torch.long)).square().sum()
     gradients = torch.autograd.grad(loss, [*found.parameters()], allow_unused=True)
     assert all(each is not None for each in gradients)
+
+
+def test_dropout_that_is_no_module_is_off_too(tmp_path):
+    sizes = dict(hidden_size=16, word_embed_proj_dim=16, num_hidden_layers=2, num_attention_heads=2, ffn_dim=24)
+    config = transformers.OPTConfig(
+        vocab_size=N_TOKENS, max_position_embeddings=32, dropout=0.5, layerdrop=0.5, init_std=0.3, **sizes
+    )
+    torch.manual_seed(0)
+    transformers.OPTForCausalLM(config).save_pretrained(tmp_path)
+    assert_equals_transformers(model(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +197,9 @@ def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
     tokenizer, source = pythia_tokenizer(), save_neox(tmp_path / "neox", vocab_size=50_304)
     texts = write_texts(tmp_path / "texts")
     data = {
-        "files": texts,
-        "folder": tmp_path / "data",
-        "tokenizer": tokenizer,
+        "files": str(texts),
+        "folder": str(tmp_path / "data"),
+        "tokenizer": str(tokenizer),
         "n_tokens": 50_277,
         "length": 16,
         "n_test": 20,
@@ -196,11 +211,30 @@ def test_a_run_without_steps_measures_a_model_with_its_own_tokenizer(tmp_path):
     record, summary = grok.load(folder), json.loads((folder / "summary.json").read_text())
     assert record["step"].values.tolist() == [0] and summary["steps"] == 0
     original = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
-    text = tokenizers.Tokenizer.from_file(str(tokenizer)).encode((texts / "0.txt").read_text())
-    tokens = torch.tensor(text.ids[:17])[None]
+    windows = Language(**data, n_documents=None)
+    test = windows.data(RandomStreams(0)).test
     with torch.no_grad():
-        logits = original(tokens[:, :-1]).logits[..., :50_277]
-    loss = torch.nn.functional.cross_entropy(logits[0], tokens[0, 1:])
-    assert summary["test_loss"] == pytest.approx(float(loss), rel=0.2)  # of other windows of the same words
+        logits = original(test.inputs).logits[..., :50_277]
+    counted = test.targets != NOT_COUNTED
+    losses = torch.nn.functional.cross_entropy(logits[counted], test.targets[counted], reduction="none")
+    assert summary["test_loss"] == pytest.approx(float(losses.mean()), rel=1e-5)
+    np.testing.assert_allclose(record["token_loss"], losses.numpy()[record["token"].values], rtol=1e-3)
     assert float(record["n_without_embeddings"]) == record.attrs["n_parameters"] - 2 * 50_304 * 16
-    assert np.isfinite(record["token_loss"].values.astype(float)).all()
+
+
+def test_another_models_tokenizer_is_one_line_and_a_missing_one_is_a_warning(tmp_path, capsys):
+    tokenizer, source = pythia_tokenizer(), save_neox(tmp_path / "neox", vocab_size=50_304)
+    words = json.loads(tokenizer.read_text())
+    first, second = [token for token, number in words["model"]["vocab"].items() if number in (1000, 1001)]
+    vocabulary = words["model"]["vocab"]
+    vocabulary[first], vocabulary[second] = vocabulary[second], vocabulary[first]
+    keys = dict(files=str(write_texts(tmp_path / "texts")), folder=str(tmp_path / "data"), n_documents=None)
+    task = Language(**keys, tokenizer=str(tokenizer), n_tokens=50_277, length=16, n_test=20)
+    task.validate(model(source, n_tokens=50_277))
+    assert capsys.readouterr().err.startswith("warning: model.source=")
+    (source / "tokenizer.json").write_text(json.dumps(words))
+    with pytest.raises(UserError, match=r"^task\.tokenizer=.*: 2 tokens, such as .*, have other numbers in the model"):
+        task.validate(model(source, n_tokens=50_277))
+    (source / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    task.validate(model(source, n_tokens=50_277))
+    assert capsys.readouterr().err == ""

@@ -116,7 +116,7 @@ def test_a_run_refuses_to_resume_on_another_corpus(files, tmp_path):
     keys = [each for each in small(texts) if not each.startswith("steps")]
     trained_in(tmp_path / "run", *keys, "steps=2", "optimizer.schedule.decay_until=null")
     (texts / "0.txt").write_text("another text " * 300)
-    corpus.load.cache_clear()
+    corpus._load.cache_clear()
     from grok.training.instantiation import _instantiate_cached
 
     _instantiate_cached.cache_clear()

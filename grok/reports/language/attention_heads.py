@@ -24,7 +24,7 @@ WHITE_TO_BLUE = LinearSegmentedColormap.from_list("", ["white", TRAIN, "#00263a"
 
 
 class AttentionHeads(Plot):
-    """Left, over steps: loss, KL to exact predictors if it is recorded, scores of all heads, distance from the start.
+    """Left, over steps: loss, KL to predictors if it is recorded, scores of all heads, distance from the start.
 
     Right: the attention of the best head of each kind on random tokens that occur twice.
     """
@@ -50,7 +50,7 @@ class AttentionHeads(Plot):
 
 
 def _losses(axes: Axes, record: xr.Dataset) -> None:
-    """Train and test loss, and the losses of guessing and of exact predictors."""
+    """Train and test loss, and the losses of guessing and of the predictors by counts."""
     axes.plot(record["step"], record["train_loss"], color=TRAIN, lw=1.4, label="train")
     axes.plot(record["step"], record["test_loss"], color=TEST, lw=1.4, ls=TEST_STYLE, label="test")
     levels = {"guessing": log(json.loads(record.attrs["config"])["task"]["n_tokens"])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,13 +23,15 @@ def step_curves(
     quantity: str,
     label: str,
     runs: Mapping[str, Mapping[str, Any]],
-    levels: Mapping[str, str | float] | None = None,
+    levels: Mapping[str, str] | None = None,
+    guess_among: int | None = None,
     limits: tuple[float, float] | None = None,
     legend: bool = False,
 ) -> None:
     """A quantity over steps: a curve per seed of the runs {name: where}, with a color for each name.
 
-    Dotted lines are at the `levels` {name: value, or the quantity whose mean over these runs it is}.
+    Dotted lines are at the `levels` {name: quantity}, the means of quantities over these runs, and at the loss of
+    guessing among `guess_among` tokens.
     """
     chosen = [dataset.sel(where) for where in runs.values()]
     for number, (name, part) in enumerate(zip(runs, chosen, strict=True)):
@@ -37,10 +40,9 @@ def step_curves(
             own = part[quantity].sel(seed=seed)[evaluated.sel(seed=seed)]
             axes.plot(own["step"], own, color=PALETTE[number], lw=1.2, alpha=0.85, label=name if index == 0 else None)
     for name, level in (levels or {}).items():
-        height = (
-            level if isinstance(level, (int, float)) else float(xr.concat([p[level] for p in chosen], "run").mean())
-        )
-        level_line(axes, name, height)
+        level_line(axes, name, float(xr.concat([part[level] for part in chosen], "run").mean()))
+    if guess_among is not None:
+        level_line(axes, "guessing", math.log(guess_among))
     axes.set(xlabel="optimizer step", ylabel=label, xlim=(0, int(dataset["step"][-1])), ylim=limits)
     if legend:
         axes.legend(**LEGEND)

@@ -10,8 +10,8 @@ import xarray as xr
 
 from grok.checks import UserError
 from grok.records.per_run import final_values
-from grok.science.language.token_scaling import BLOCK, MIN_MODELS
-from grok.science.quanta.emergence import ROUNDING
+from grok.science.language.token_scaling import BLOCK, MIN_MODELS, complete_seeds
+from grok.science.quanta.emergence import CHANCE_LEVELS, ROUNDING
 
 LOSS = "token_loss"  # the quantity of the measure token_losses
 
@@ -52,17 +52,18 @@ def family_of_sweep(dataset: xr.Dataset) -> TokenFamily:
         .stack(model=axes)
         .values
     )
-    trained = np.isfinite(numbers).all(1)  # [seed, model]
-    kept = np.flatnonzero(trained.any(0) & np.isfinite(sizes))
+    trained = np.isfinite(numbers).all(1).any(0)  # models, in any seed
+    kept = np.flatnonzero(trained & np.isfinite(sizes))
     kept = kept[np.argsort(sizes[kept], kind="stable")]
-    complete = trained[:, kept].all(1)
+    losses_by_size = numbers[:, :, kept]
+    complete = complete_seeds(losses_by_size)
     if not complete.any():
         raise UserError("no seed has the token losses of all sizes")
     if len(kept) < MIN_MODELS or (np.diff(sizes[kept]) <= 0).any():
         raise UserError(
             f"{len({*sizes[kept]})} sizes in {len(kept)} runs per seed: must be at least {MIN_MODELS} sizes, each once"
         )
-    return TokenFamily(sizes=sizes[kept], losses=numbers[complete][:, :, kept], unit="nats")
+    return TokenFamily(sizes=sizes[kept], losses=losses_by_size[complete], unit="nats")
 
 
 def family_of_array(path: Path, sizes: np.ndarray, unit: str) -> TokenFamily:
@@ -86,7 +87,7 @@ def family_of_array(path: Path, sizes: np.ndarray, unit: str) -> TokenFamily:
         )
     for start in range(0, len(losses), BLOCK):
         block = losses[start : start + BLOCK]
-        wrong = ~(np.isfinite(block) & (block >= -ROUNDING))
+        wrong = ~(np.isfinite(block) & (block >= -ROUNDING * CHANCE_LEVELS[unit]))
         if wrong.any():
             token, model = (int(each) for each in np.argwhere(wrong)[0])
             raise UserError(

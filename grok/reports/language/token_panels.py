@@ -14,6 +14,7 @@ from grok.records.per_run import final_values
 from grok.reports.language.token_classes import class_losses, class_styles, learning_order
 from grok.reports.style import GRAY, PALETTE, TRAIN, format_signed, set_log_ticks
 from grok.science.language.token_learning import frequency_and_step, halfway_points, token_shares
+from grok.science.language.token_scaling import complete_seeds
 
 BY_CLASS = ("class_loss", "class_unigram_loss", "class_share")
 RULES = {"smooth": "smooth (polygenic)", "sharp": "sharp (monogenic)"}
@@ -68,10 +69,12 @@ def learning_step_versus_share(axes: Axes, dataset: xr.Dataset, *, where: Mappin
 def smooth_and_sharp_tokens(axes: Axes, dataset: xr.Dataset) -> None:
     """Percent of single tokens that are smooth and sharp by the published rules.
 
-    Bars are by the mean losses of the seeds, by those of one seed, and by the losses of each token in random order.
+    Only complete seeds count. Bars are by their mean losses, by those of one seed, and by the losses of each token in
+    random order.
     """
-    losses = dataset["token_loss"].transpose("size", "token", "seed").dropna("token").values.astype(float)
+    losses = dataset["token_loss"].transpose("size", "token", "seed").values.astype(float)
     shares = token_shares(losses, dataset["n_without_embeddings"].transpose("size", "seed").values)
+    complete = losses[-1][:, complete_seeds(losses.transpose(2, 1, 0))]  # of the largest network
     for number, (suffix, kind) in enumerate(KINDS.items()):
         heights = [100 * shares[f"{rule}{suffix}"] for rule in RULES]
         places = np.arange(len(RULES)) + 0.27 * (number - 1)
@@ -83,5 +86,5 @@ def smooth_and_sharp_tokens(axes: Axes, dataset: xr.Dataset) -> None:
     axes.set_xticks(range(len(RULES)), RULES.values())
     axes.set_ylabel(f"percent of {losses.shape[1]:,} tokens")
     axes.legend(fontsize=7.5, frameon=False)
-    noise = f"std of a token's loss over seeds: {losses[-1].std(1, ddof=1).mean():.2g} nats (largest network)"
+    noise = f"std of a token's loss over seeds: {complete.std(1, ddof=1).mean():.2g} nats (largest network)"
     axes.set_title(noise, fontsize=8.5, color=GRAY, loc="left")

@@ -1,1 +1,1 @@
-"""Sequences of tokens: exact predictors of Markov chains, and what attention heads look at."""
+"""Sequences of tokens: Markov chains, attention heads, abrupt falls, and how single tokens of text are learned."""

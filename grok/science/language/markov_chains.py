@@ -1,4 +1,4 @@
-"""Markov chains from a prior, and the exact predictors of their next token (Edelman et al. 2024, arXiv:2402.11004)."""
+"""Markov chains from a prior, and predictors of their next token by counts (Edelman et al. 2024, arXiv:2402.11004)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def bigram_predictor(
 ) -> Float[np.ndarray, "sequence position token"]:
     """The probability of the next token at each position from the transitions so far: (n_ij + 1) / (n_i + k) after i.
 
-    It is the Bayes predictor of a chain with the prior Dirichlet(1, …, 1) on each row.
+    It is the Bayes predictor of a chain with the prior Dirichlet(1, …, 1) on each row. For doubly stochastic chains, it
+    is not: they have another prior.
     """
     one_hot = np.eye(n_tokens)[sequences]
     transitions = one_hot[:, :-1, :, None] * one_hot[:, 1:, None, :]

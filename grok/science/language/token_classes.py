@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Bool, Int
 
-# The first group is what the rule gives. Its first byte decides which token belongs to the class.
+# The first group is what the rule gives. The token with its first byte belongs to the class.
 PATTERNS = {
     "n't": re.compile(rb"n('t)\b"),
     "comma after However": re.compile(rb"\b[Hh]owever(,)"),
@@ -21,6 +21,7 @@ PATTERNS = {
     "indentation after a colon": re.compile(rb":(\n[ ]+)(?=[^\s])"),
     "import after from": re.compile(rb"^[ ]*from [\w.]+( import)\b", re.MULTILINE),
 }
+# All tokens of an underline belong to its class.
 UNDERLINE = re.compile(rb"^[ ]*([-=~^]{3,})[ ]*$", re.MULTILINE)
 OTHER, WRAP, HEADING, TRIGRAM, BIGRAM = (
     "all others",
@@ -51,7 +52,7 @@ def textual_classes(tokens: Sequence[bytes], *, width: int) -> dict[str, Bool[np
 def wrap_newlines(text: bytes, *, width: int) -> Iterator[int]:
     """The places of newlines that wrap a paragraph: the next word does not fit into the line's `width` columns.
 
-    Newlines at the end of a paragraph are none. There are none if the width is 0.
+    Newlines at the end of a paragraph do not count. Without a width (0), no newline counts.
     """
     lines, end = text.split(b"\n"), -1
     for line, following in zip(lines, lines[1:] if width else [], strict=False):

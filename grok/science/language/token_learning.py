@@ -13,10 +13,11 @@ from jaxtyping import Float, Real, Shaped
 
 from grok.science.language.phase_change import fall, falls_to
 from grok.science.language.token_classes import OTHER
-from grok.science.language.token_scaling import token_scaling
+from grok.science.language.token_scaling import N_PERMUTATIONS, complete_seeds, token_scaling
 from grok.science.statistics.comparisons import rank_correlation
 
-N_NULLS = 20  # random orders of the sizes for each token
+RULES = ("sharp", "smooth")
+KINDS = ("", ", permuted", ", one seed")  # the mean over seeds, in random order, and a single seed
 
 
 def halfway(x: Real[np.ndarray, " point"], loss: Real[np.ndarray, " point"], unigram_loss: float) -> float:
@@ -112,7 +113,7 @@ def smooth_over_null(
     Losses are means over seeds. A null without such a token counts as one token.
     """
     found = token_shares(losses, n_parameters)
-    return found["smooth"] / max(found["smooth, permuted"], 1 / (len(tokens) * N_NULLS))
+    return found["smooth"] / max(found["smooth, permuted"], 1 / (len(tokens) * N_PERMUTATIONS))
 
 
 def n_sharp(
@@ -131,10 +132,17 @@ def token_shares(
 ) -> dict[str, float]:
     """The shares of tokens that are sharp and smooth by the rules of Michaud et al. 2023: by the mean over seeds, with
     each token's losses in random order (`permuted`), and by the losses of a single seed (`one seed`; mean over seeds).
+
+    Only complete seeds count; NaN if there are none.
     """
-    by_size = np.argsort(n_parameters[:, 0])
-    n, of_seeds = n_parameters[by_size, 0], losses[by_size].transpose(2, 1, 0).astype(float)
-    mean = token_scaling(of_seeds.mean(0), n, unit="nats", n_permutations=N_NULLS, seed=0)
+    of_seeds = losses.transpose(2, 1, 0).astype(float)
+    complete = complete_seeds(of_seeds)
+    if not complete.any():
+        return dict.fromkeys((f"{rule}{suffix}" for rule in RULES for suffix in KINDS), math.nan)
+    n = n_parameters[:, complete][:, 0]
+    by_size = np.argsort(n)
+    n, of_seeds = n[by_size], of_seeds[complete][:, :, by_size]
+    mean = token_scaling(of_seeds.mean(0), n, unit="nats", n_permutations=N_PERMUTATIONS, seed=0)
     single = [token_scaling(each, n, unit="nats", n_permutations=0, seed=0) for each in of_seeds]
     return {
         "sharp": mean.sharp_share,
@@ -148,7 +156,7 @@ def token_shares(
 
 def _decades(steps: Real[np.ndarray, " step"], loss: Real[np.ndarray, " step"], high: float) -> float:
     """Decades of steps between 10 % and 90 % of a loss's fall from `high`."""
-    start, end = fall(np.log10(steps), loss, np.full_like(loss, high))
+    start, end = fall(np.log10(steps), loss, np.full_like(loss, high), loss)
     return end - start
 
 

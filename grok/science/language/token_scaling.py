@@ -18,6 +18,7 @@ from grok.science.statistics.linear_fit import linear_fit
 
 BLOCK = 2**19  # tokens that are in memory at once
 MIN_MODELS = 3  # a line through two points has an R² of 1
+N_PERMUTATIONS = 20  # random orders of each token's losses, for the null
 
 Losses = Real[np.ndarray, "token model"]
 Sizes = Real[np.ndarray, " model"]
@@ -83,6 +84,11 @@ def token_scaling(losses: Losses, sizes: Sizes, *, unit: str, n_permutations: in
         smooth=np.concatenate([each.smooth for each in blocks]),
         null=Null(sharp=null[:, 0], smooth=null[:, 1]),
     )
+
+
+def complete_seeds(losses: Real[np.ndarray, "seed token model"]) -> Bool[np.ndarray, " seed"]:
+    """The seeds with a loss of every token by every model: none of their runs is missing or diverged."""
+    return np.asarray(np.isfinite(losses).all((1, 2)))
 
 
 def sharp_in_another_seed(sharp: Bool[np.ndarray, "seed token"]) -> float:

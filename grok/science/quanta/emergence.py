@@ -27,7 +27,7 @@ CHANCE_NATS = math.log(50_304)
 CHANCE_LEVELS = {"nats": CHANCE_NATS, "bits": CHANCE_NATS / NATS_PER_BIT, "shares": 1.0}  # by the unit of a loss
 UNKNOWN_SHARE, KNOWN_SHARE = 5.0 / CHANCE_NATS, 0.3 / CHANCE_NATS
 STEADY_SLOPE, STEADY_R_SQUARED = -0.3 / CHANCE_NATS, 0.98
-ROUNDING = 1e-3  # a loss that a half-precision computation rounds below 0
+ROUNDING = 1e-3  # share of the chance-level loss by which half precision may round a loss below 0
 MAX_MEAN_SHARE = 2
 
 

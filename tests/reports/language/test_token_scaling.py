@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 from grok.checks import UserError
-from grok.reports.language.token_family import family_of_sweep
+from grok.reports.language.token_family import family_of_array, family_of_sweep
 from grok.reports.token_scaling import main
-from grok.science.quanta.emergence import NATS_PER_BIT
+from grok.science.quanta.emergence import CHANCE_LEVELS, NATS_PER_BIT, ROUNDING, is_polygenic
 from tests.conftest import assert_drawn
 from tests.science.quanta.test_emergence import PARAMETERS, SHARP, SMOOTH
 
@@ -70,6 +70,16 @@ def test_a_sweep_gives_its_complete_seeds_by_size():
     ):
         with pytest.raises(UserError, match=message):
             family_of_sweep(dataset)
+
+
+@pytest.mark.parametrize("unit", ["nats", "bits"])
+def test_an_array_may_be_rounded_below_zero_as_far_as_the_rules_allow(unit, tmp_path):
+    np.save(tmp_path / "losses.npy", losses := np.full((1, 3), -0.9 * ROUNDING * CHANCE_LEVELS[unit]))
+    family = family_of_array(tmp_path / "losses.npy", np.array([1, 2, 3]), unit)
+    assert not is_polygenic(family.losses[0], family.sizes, unit=unit).any()
+    np.save(tmp_path / "losses.npy", losses * 1.2)
+    with pytest.raises(UserError, match="must be a number of at least 0"):
+        family_of_array(tmp_path / "losses.npy", np.array([1, 2, 3]), unit)
 
 
 NATS = (*SIZES, "--unit", "nats")

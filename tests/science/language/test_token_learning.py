@@ -56,3 +56,11 @@ def test_steady_falls_are_smooth_and_random_orders_of_them_are_not():
     ratio = token_learning.smooth_over_null(SIZES, np.arange(502), np.arange(n_seeds), losses, n)
     assert 30 < ratio < 300  # one order of 120 is the right one
     assert token_learning.n_sharp(SIZES, np.arange(502), np.arange(n_seeds), losses, n) == pytest.approx(2)
+    diverged = np.concatenate([losses, losses[:, :, :1] + 1], 2)
+    diverged[3, 5, 3] = np.nan  # a fourth seed
+    sizes = np.concatenate([n, n[:, :1]], 1)
+    sizes[3, 3] = np.nan
+    assert token_learning.token_shares(diverged[:, :, ::-1], sizes[:, ::-1]) == shares
+    diverged[3] = np.nan
+    assert np.isnan([*token_learning.token_shares(diverged, sizes).values()]).all()
+    assert np.isnan(token_learning.smooth_over_null(SIZES, np.arange(502), np.arange(4), diverged, sizes))
