@@ -39,8 +39,8 @@ def start(folder: Path, n_runs: int, steps: int) -> TrainProcess:
     return TrainProcess("-m", *TINY, *wandb, *more, f"hydra.sweep.dir={folder}")
 
 
-def train_uninterrupted(folder: Path, n_runs: int, steps: int) -> tuple[float, float]:
-    """Train the sweep; returns the seconds until its first checkpoint, and from there to the end."""
+def train_uninterrupted(folder: Path, n_runs: int, steps: int) -> float:
+    """Train the sweep; returns the seconds until its first checkpoint."""
     begun, first = time.monotonic(), 0.0
     command = start(folder, n_runs, steps)
     while command.is_running() and not first:
@@ -48,21 +48,17 @@ def train_uninterrupted(folder: Path, n_runs: int, steps: int) -> tuple[float, f
         first = time.monotonic() - begun if [*folder.glob("*/last.ckpt")] else 0.0
     code, output = command.wait(within=LIMIT)
     assert code == 0, output
-    return first, time.monotonic() - begun - first
+    return first
 
 
-def train_with_kills(
-    folder: Path, n_runs: int, steps: int, n_kills: int, *, start_up: float, training: float, total: int
-) -> int:
+def train_with_kills(folder: Path, n_runs: int, steps: int, n_kills: int, *, limit: float, total: int) -> int:
     """Train the same sweep, killed and resumed; returns how often it was killed, fewer if it was done before.
 
-    Half of the lifetimes end while the sweep starts up, which takes `start_up` seconds. The others train for a random
-    time, on average so long that the kills are spread over all `training` seconds.
+    Lifetimes are uniform from 0 to a limit in seconds. It follows the progress, so that the kills are spread over all
+    `total` steps.
     """
     for kill in range(1, n_kills + 1):
-        trained_for = start_up + random.uniform(0, 4 * training / n_kills)
-        lifetime = random.choice([random.uniform(0, start_up), trained_for])
-        command = start(folder, n_runs, steps)
+        command, lifetime = start(folder, n_runs, steps), random.uniform(0, limit)
         begun = time.monotonic()
         while command.is_running() and time.monotonic() - begun < lifetime:
             time.sleep(0.01)
@@ -73,6 +69,7 @@ def train_with_kills(
         command.wait()
         trained = steps_of(folder)
         print(f"kill {kill}: after {lifetime:.2f} s, {trained / total:.1%} of all steps trained", flush=True)
+        limit *= 0.95 if trained / total > kill / (n_kills + 1) else 1.05
     code, output = start(folder, n_runs, steps).wait(within=LIMIT)
     assert code == 0, output
     return n_kills
@@ -122,9 +119,8 @@ def is_sent(folder: Path) -> bool:
 def main(n_kills: int = 100, n_runs: int = 30, steps: int = 15_000) -> int:
     with tempfile.TemporaryDirectory() as root:
         uninterrupted, killed = Path(root) / "uninterrupted", Path(root) / "killed"
-        start_up, training = train_uninterrupted(uninterrupted, n_runs, steps)
-        times = {"start_up": start_up, "training": training}
-        n_done = train_with_kills(killed, n_runs, steps, n_kills, **times, total=steps_of(uninterrupted))
+        limit = train_uninterrupted(uninterrupted, n_runs, steps)
+        n_done = train_with_kills(killed, n_runs, steps, n_kills, limit=limit, total=steps_of(uninterrupted))
         checked = [check(killed / path.name, path) for path in sorted(uninterrupted.glob("[0-9]*"))]
     table = Table("equal after", f"{n_done} kills")
     for name in CHECKS:

@@ -52,9 +52,7 @@ def test_the_tokens_are_the_texts_and_each_document_is_on_one_side(files, tmp_pa
     assert sorted(train + held_out) == written and not {*train} & {*held_out}
     assert 1 <= len(held_out) <= 8 and found.train.longest == np.diff(found.train.starts).max()
     assert len(found.train.tokens) < sum(map(len, train)) / 2  # words are single tokens
-    again = corpus.load(
-        str(tmp_path / "other"), files=files, n_documents=None, n_tokens=300, tokenizer=None
-    )
+    again = corpus.load(str(tmp_path / "other"), files=files, n_documents=None, n_tokens=300, tokenizer=None)
     assert again.sha256 == found.sha256  # the same wherever it is made
 
 
@@ -154,6 +152,4 @@ def test_wrong_files_and_a_missing_package_are_one_line_errors(tmp_path, monkeyp
     with pytest.raises(
         UserError, match=r"^task: .* package tokenizers, which is not installed; pip install .*\[language\]'$"
     ):
-        corpus.load(
-            str(tmp_path), files=write_texts(tmp_path / "t", 3), n_documents=None, n_tokens=300, tokenizer=None
-        )
+        corpus.load(str(tmp_path), files=write_texts(tmp_path / "t", 3), n_documents=None, n_tokens=300, tokenizer=None)
