@@ -21,9 +21,7 @@ from grok.training.batches import ReplicaDataset
 # replicas, and at least this many per replica.
 EVALUATION_EXAMPLES = 4096
 MIN_EXAMPLES_PER_REPLICA = 256
-MAX_OUTPUTS = (
-    2**26
-)  # numbers of a chunk: 0.27 GB in single precision; only vocabularies of language models need a limit
+MAX_OUTPUTS = 2**26  # numbers at once, 0.27 GB in single precision; only large vocabularies reach this limit
 
 
 def evaluate(
