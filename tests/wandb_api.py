@@ -37,7 +37,6 @@ class WandbServer:
 
     url: str = ""
     fault: int | str | None = None  # how it answers each request: an HTTP status, "error" (of GraphQL) or "silence"
-    n_requests: int = 0
     runs: dict[str, Run] = field(default_factory=lambda: defaultdict(Run))
     artifacts: dict[str, str] = field(default_factory=dict)  # their types, by name
     files: dict[str, bytes] = field(default_factory=dict)

@@ -34,7 +34,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.body()
-        self.server.wandb.n_requests += 1
         if self.server.wandb.fault:
             self.misbehave(self.server.wandb.fault)
             return

@@ -58,11 +58,10 @@ def test_a_login_that_the_server_accepts_is_online(server):
 def test_a_login_that_the_server_does_not_accept_is_one_line(server, impatient, fault, reason):
     server.fault = fault
     assert resolved("auto") == ("offline", [f"W&B {reason}: logging offline"])
-    asked = server.n_requests
+    server.fault = None  # the other runs of a sweep do not ask again
     with pytest.raises(UserError) as refused:
         resolved("online")
     assert str(refused.value) == f"logger.mode=online: W&B {reason}; logger=none trains without W&B"
-    assert server.n_requests == asked, "the runs of a sweep do not all wait"
 
 
 def test_a_server_that_dies_between_two_runs_is_asked_again_and_again_later(server, monkeypatch):
