@@ -105,9 +105,8 @@ class TokenNetwork:
         row_bytes = sum(each.numel() * each.element_size() for each in self.weights.values())
         start = len(order)
         while start:  # from the longest context on
-            size = max(
-                1, min(BLOCK_TOKENS // int(samples.positions[order[start - 1]] + 1), int(BLOCK_BYTES / row_bytes))
-            )
+            longest = int(samples.positions[order[start - 1]]) + 1
+            size = max(1, min(BLOCK_TOKENS // longest, int(BLOCK_BYTES / row_bytes)))
             yield order[max(0, start - size) : start]
             start = max(0, start - size)
 

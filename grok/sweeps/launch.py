@@ -107,7 +107,7 @@ def _check_settings(job: str, max_replicas: int | None, dispatch_to: str | None,
 def _announce(batches: Sequence[Sequence[Run]], config: DictConfig, console: Console) -> None:
     """Print the sizes of the batches; in a dry run also their memory and time, and exit with code 0."""
     n_runs = sum(len(batch) for batch in batches)
-    sizes = " + ".join([str(len(batch)) for batch in batches[:8]] + ["…"] * (len(batches) > 8))
+    sizes = " + ".join(str(len(batch)) for batch in batches[:8]) + (" + …" if len(batches) > 8 else "")
     console.print(f"{n_runs} runs (batches of {sizes}) in {config.hydra.sweep.dir}")
     if config.dry_run:
         print_plan(batches)

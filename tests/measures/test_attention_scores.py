@@ -31,7 +31,7 @@ CHAINS = ("task=markov_chains", "task.n_test=20", "task.length=10", "precision=f
 def build_induction_circuit(model: Decoder) -> None:
     """Weights of an induction circuit on the subspaces token, position, previous token, and copy.
 
-    Block 1 attends to the previous position and writes its token to `previous`. Block 2 looks for its own token in
+    Block 1 attends to the previous position and writes its token to `previous`. Block 2 compares its own token with
     `previous` and copies the token there. Position 0, which has no previous token, is repelled.
     """
     large, eye = 200.0, torch.eye(N_TOKENS, dtype=torch.float64)

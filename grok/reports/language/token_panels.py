@@ -17,8 +17,8 @@ from grok.science.language.token_learning import frequency_and_step, halfway_poi
 from grok.science.language.token_scaling import complete_seeds
 
 BY_CLASS = ("class_loss", "class_unigram_loss", "class_share")
-RULES = {"smooth": "smooth (polygenic)", "sharp": "sharp (monogenic)"}
-KINDS = {"": "mean of seeds", ", one seed": "one seed", ", permuted": "sizes permuted"}
+RULE_LABELS = {"smooth": "smooth (polygenic)", "sharp": "sharp (monogenic)"}
+KIND_LABELS = {"": "mean of seeds", ", one seed": "one seed", ", permuted": "sizes permuted"}
 
 
 def classes_over_steps(axes: Axes, dataset: xr.Dataset, *, where: Mapping[str, Any]) -> None:
@@ -75,15 +75,15 @@ def smooth_and_sharp_tokens(axes: Axes, dataset: xr.Dataset) -> None:
     losses = dataset["token_loss"].transpose("size", "token", "seed").values.astype(float)
     shares = token_shares(losses, dataset["n_without_embeddings"].transpose("size", "seed").values)
     complete = losses[-1][:, complete_seeds(losses.transpose(2, 1, 0))]  # of the largest network
-    for number, (suffix, kind) in enumerate(KINDS.items()):
-        heights = [100 * shares[f"{rule}{suffix}"] for rule in RULES]
-        places = np.arange(len(RULES)) + 0.27 * (number - 1)
+    for number, (suffix, kind) in enumerate(KIND_LABELS.items()):
+        heights = [100 * shares[f"{rule}{suffix}"] for rule in RULE_LABELS]
+        places = np.arange(len(RULE_LABELS)) + 0.27 * (number - 1)
         axes.bar(places, heights, 0.25, color=(TRAIN, PALETTE[5], GRAY)[number], label=kind)
         for place, height in zip(places, heights, strict=True):
             axes.annotate(
                 f"{height:.3g}", (place, height), (0, 2), textcoords="offset points", ha="center", fontsize=7.5
             )
-    axes.set_xticks(range(len(RULES)), RULES.values())
+    axes.set_xticks(range(len(RULE_LABELS)), RULE_LABELS.values())
     axes.set_ylabel(f"percent of {losses.shape[1]:,} tokens")
     axes.legend(fontsize=7.5, frameon=False)
     noise = f"std of a token's loss over seeds: {complete.std(1, ddof=1).mean():.2g} nats (largest network)"

@@ -14,8 +14,7 @@ from grok.science.statistics.curves import first_reaching, settled_from
 
 def largest_peak(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
     """The height of the highest peak over lower points on both of its sides; 0 for a monotone curve or a valley."""
-    before, after = np.minimum.accumulate(y), np.minimum.accumulate(y[::-1])[::-1]
-    return float(np.minimum(y - before, y - after).max())
+    return float(_peak_heights(y).max())
 
 
 def largest_peak_ratio(x: np.ndarray, y: Real[np.ndarray, " point"]) -> float:
@@ -57,10 +56,9 @@ def peak_over_fitting_threshold(
     level: float,
 ) -> float:
     """The x of the peak with the largest ratio, divided by the fitting threshold; NaN without a peak."""
-    before, after = np.minimum.accumulate(y), np.minimum.accumulate(y[::-1])[::-1]
-    height = np.minimum(y / before, y / after)
+    heights = _peak_heights(np.log(y))
     threshold = fitting_threshold(x, train_accuracy, level=level)
-    return float(x[height.argmax()] / threshold) if height.max() > 1 else np.nan
+    return float(x[heights.argmax()] / threshold) if heights.max() > 0 else np.nan
 
 
 def factor_from_fitting_threshold(
@@ -95,3 +93,10 @@ def rise_from_threshold(
     """The last value minus the one at the first x with a training accuracy of at least `level`; NaN without one."""
     fits = np.flatnonzero(train_accuracy >= level)
     return float(y[-1] - y[fits[0]]) if fits.size else np.nan
+
+
+def _peak_heights(y: Real[np.ndarray, " point"]) -> Real[np.ndarray, " point"]:
+    """How far each point is above the lowest point before it and the lowest after it, whichever is nearer."""
+    before, after = np.minimum.accumulate(y), np.minimum.accumulate(y[::-1])[::-1]
+    heights: np.ndarray = np.minimum(y - before, y - after)
+    return heights

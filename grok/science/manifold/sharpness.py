@@ -26,9 +26,8 @@ def is_learned(losses: Curves) -> Bool[np.ndarray, " example"]:
 def monogenic_share(losses: Curves, weights: Real[np.ndarray, " example"]) -> float:
     """The weighted share of monogenic examples among those that are learned; NaN if none are."""
     learned = is_learned(losses)
-    sharp = (
-        monogenic_from(np.minimum(losses, 1), unit="shares") >= 0
-    ) & learned  # above chance is as unknown as chance
+    at_most_chance = np.minimum(losses, 1)  # a loss above chance is as unknown as chance
+    sharp = (monogenic_from(at_most_chance, unit="shares") >= 0) & learned
     return float((sharp @ weights) / (learned @ weights)) if learned.any() else math.nan
 
 

@@ -95,10 +95,8 @@ def gradient_rows(
 
     It is written to the first n rows of `memory`, if given: new memory for each block of samples would take longer.
     """
-    n, widths = (
-        len(layers[0].signals),
-        [each.signals.shape[-1] * (each.inputs.shape[-1] + each.bias) for each in layers],
-    )
+    n = len(layers[0].signals)
+    widths = [each.signals.shape[-1] * (each.inputs.shape[-1] + each.bias) for each in layers]
     rows = layers[0].signals.new_empty(n, sum(widths)) if memory is None else memory[:n]
     for (inputs, signals, bias, _), part in zip(layers, rows.split(widths, 1), strict=True):
         n_weights = inputs.shape[-1] * signals.shape[-1]

@@ -18,7 +18,7 @@ def test_a_head_that_looks_at_what_followed_has_a_prefix_score_of_one():
     follows, previous = one_hot(looks_at, 6).double(), one_hot((torch.arange(6) - 1).clamp(min=0), 6).double()
     patterns = torch.stack([follows, previous])[None]  # one example, two heads
     assert prefix_matching(patterns, tokens).tolist() == [1, 0]
-    assert previous_token(patterns).tolist() == [1 / 5, 1]  # the first head looks at the previous token from 1 only
+    assert previous_token(patterns).tolist() == [1 / 5, 1]  # the first head attends to the previous token from 1 only
 
 
 def test_uniform_attention_has_the_share_of_places_that_follow():
