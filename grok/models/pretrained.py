@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
 from grok.checks import UserError
-from grok.models.model import Model
+from grok.models.model import Model, position_of_each
 from grok.models.spec import NextTokens, TokenSequences
 
 GGUF = ".gguf"
@@ -52,6 +52,19 @@ class PretrainedLanguageModel(Model):
     def forward(
         self, inputs: Int[Tensor, "replica example position"]
     ) -> Float[Tensor, "replica example position token"]:
+        return self._logits(inputs)
+
+    def at_positions(
+        self, inputs: Int[Tensor, "replica example position"], positions: Int[Tensor, "replica example"]
+    ) -> Float[Tensor, "replica example token"]:
+        def keep_one(_: nn.Module, hidden: tuple[Float[Tensor, "example position width"]]) -> Tensor:
+            return position_of_each(hidden[0].unsqueeze(0), positions)[0].unsqueeze(1)
+
+        with self.network.get_output_embeddings().register_forward_pre_hook(keep_one):
+            return self._logits(inputs).squeeze(-2)
+
+    def _logits(self, inputs: Int[Tensor, "replica example position"]) -> Float[Tensor, "replica example place token"]:
+        """The logits at the positions that are unembedded."""
         self.network.eval()  # train() of this module turns dropout on
         weights = {name: parameter[0] for name, parameter in self.network.named_parameters()}
         weights |= {name: weights[first] for name, first in self.ties.items()}

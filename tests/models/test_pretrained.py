@@ -56,8 +56,10 @@ def assert_equals_transformers(found: PretrainedLanguageModel, source: Path) -> 
     with torch.no_grad():
         expected = original.eval()(tokens).logits
         logits = found.train()(tokens[None])
+        at_positions = found.at_positions(tokens[None], torch.tensor([[0, 7, 15]]))
     assert expected.std() > 0.1
     torch.testing.assert_close(logits, expected[None], rtol=0, atol=1e-6)
+    torch.testing.assert_close(at_positions[0], expected[range(3), [0, 7, 15]], rtol=0, atol=1e-6)
     n_parameters = sum(each.numel() for each in original.parameters())
     assert sum(each[0].numel() for each in found.parameters()) == n_parameters
     for prefix in found.param_groups.values():
