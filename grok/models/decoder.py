@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from grok.checks import UserError, check_bool, check_choice, check_int
-from grok.models.decoder_layers import Affine, DecoderBlock
-from grok.models.model import MAX_DEPTH, Model, position_of_each
+from grok.models.decoder_layers import Affine, DecoderBlock, Positions
+from grok.models.model import MAX_DEPTH, Model
 from grok.models.spec import NextTokens, TokenSequences
 from grok.models.transformer_layers import ACTIVATIONS, Gaussian, LayerNorm, gaussian, lookup
 
@@ -110,8 +110,8 @@ class Decoder(Model):
     def at_positions(
         self, inputs: Int[Tensor, "replica example position"], positions: Int[Tensor, "replica example"]
     ) -> Float[Tensor, "replica example token"]:
-        x, _ = self._before_unembedding(inputs)
-        return self._unembed(position_of_each(x.view(*inputs.shape, -1), positions))
+        x, _ = self._before_unembedding(inputs, positions)
+        return self._unembed(x)
 
     def patterns(
         self, inputs: Int[Tensor, "replica example position"]
@@ -123,11 +123,12 @@ class Decoder(Model):
     def _unembed(self, x: Float[Tensor, "replica place width"]) -> Float[Tensor, "replica place token"]:
         return torch.bmm(x, self.embedding.tokens.mT if self.unembedding is None else self.unembedding.weight)
 
-    def _before_unembedding(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The residual stream of all places before the unembedding, and the attention pattern of each block."""
+    def _before_unembedding(self, inputs: Tensor, kept: Positions | None = None) -> tuple[Tensor, list[Tensor]]:
+        """The residual stream before the unembedding at the kept places, and the attention pattern of each block."""
         x, patterns = self.embedding(inputs).flatten(1, 2), []
         for block in self.blocks:
-            x, pattern = block(x, n_examples=inputs.shape[1])
+            is_last = block is self.blocks[-1]
+            x, pattern = block(x, n_examples=inputs.shape[1], kept=kept if is_last else None)
             patterns.append(pattern)
         return self.before_unembedding(x), patterns
 

@@ -9,13 +9,21 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from grok.models.model import position_of_each
 from grok.models.transformer_layers import ACTIVATIONS, LayerNorm, affine, constant, gaussian
 
+Positions = Int[Tensor, "replica example"]  # one position of each example
+
 ROTARY_BASE = 10_000.0  # Su et al. 2021 (arXiv:2104.09864), Sec. 3.3
+
+
+def keep_places(x: Float[Tensor, "replica place width"], kept: Positions | None) -> Float[Tensor, "replica kept width"]:
+    """The places at one position of each example; all of them without positions."""
+    return x if kept is None else position_of_each(x.unflatten(1, (kept.shape[1], -1)), kept)
 
 
 class Affine(nn.Module):
@@ -94,9 +102,9 @@ class CausalAttention(nn.Module):
         self.register_buffer("future", future, persistent=False)
 
     def forward(
-        self, x: Float[Tensor, "replica place width"], *, n_examples: int
-    ) -> tuple[Float[Tensor, "replica place width"], Float[Tensor, "sequence head query position"]]:
-        """The output and the pattern. A sequence is an example of a replica."""
+        self, x: Float[Tensor, "replica place width"], *, n_examples: int, kept: Positions | None
+    ) -> tuple[Float[Tensor, "replica kept width"], Float[Tensor, "sequence head query position"]]:
+        """The output at the kept places, and the whole pattern. A sequence is an example of a replica."""
         sequences = self.qkv(x).view(len(x) * n_examples, -1, 3, self.heads, x.shape[2] // self.heads)
         queries, keys, values = sequences.permute(2, 0, 3, 1, 4)
         if self.rotary is not None:
@@ -106,7 +114,8 @@ class CausalAttention(nn.Module):
         if self.relative is not None:
             scores = scores + self.relative(queries)
         pattern = scores.softmax(-1)
-        outputs: Tensor = self.outputs((pattern @ values).transpose(1, 2).reshape(x.shape))
+        attended = (pattern @ values).transpose(1, 2).reshape(x.shape)
+        outputs: Tensor = self.outputs(keep_places(attended, kept))
         return outputs, pattern
 
 
@@ -153,9 +162,12 @@ class DecoderBlock(nn.Module):
         self.before_mlp = LayerNorm(width, n_replicas) if layer_norm and d_mlp else nn.Identity()
 
     def forward(
-        self, x: Float[Tensor, "replica place width"], *, n_examples: int
-    ) -> tuple[Float[Tensor, "replica place width"], Float[Tensor, "sequence head query position"]]:
-        """The residual stream after the block, and the attention pattern."""
-        attended, pattern = self.attention(self.before_attention(x), n_examples=n_examples)
-        x = x + attended
+        self, x: Float[Tensor, "replica place width"], *, n_examples: int, kept: Positions | None = None
+    ) -> tuple[Float[Tensor, "replica kept width"], Float[Tensor, "sequence head query position"]]:
+        """The residual stream after the block, and the attention pattern.
+
+        `kept` is one position of each example: the stream there alone is computed, from all positions before the block.
+        """
+        attended, pattern = self.attention(self.before_attention(x), n_examples=n_examples, kept=kept)
+        x = keep_places(x, kept) + attended
         return x if self.mlp is None else x + self.mlp(self.before_mlp(x)), pattern
