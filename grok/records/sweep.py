@@ -61,10 +61,10 @@ def swept_keys(sweep: Path) -> list[str]:
 
 
 def status(folder: Path) -> tuple[str, str]:
-    """The status of the run in a folder: done, failed or missing; and the error of a failed run."""
+    """The status of the run in a folder: done, failed or stopped (not finished); and the error of a failed run."""
     if (folder / ERROR).exists():
         return "failed", (folder / ERROR).read_text(encoding="utf-8").strip().splitlines()[-1]
-    return ("done" if (folder / SUMMARY).exists() else "missing"), ""
+    return ("done" if (folder / SUMMARY).exists() else "stopped"), ""
 
 
 def assemble(sweep: Path) -> xr.Dataset:
