@@ -47,14 +47,14 @@ def main(config: DictConfig) -> None:
             print(f"{folder}: finished before, at step {steps:,}; nothing to do")
             return
         # These import torch and Lightning; the mistakes above need not wait for them.
-        from grok.sweeps.dry_run import print_plan
+        from grok.sweeps.dry_run import plan_run
         from grok.sweeps.run import Run
         from grok.sweeps.train import train_run
 
         command = shlex.join(["python", "train.py", *map(as_typed, job.overrides.task)])
         alone = Run(config=resolved, folder=folder, command=command, resume_with=f"hydra.run.dir='{folder}'")
         if config.dry_run:
-            print_plan([[alone]])
+            plan_run(alone)
             return
         outcome = train_run(alone)
     if outcome.status == "failed":

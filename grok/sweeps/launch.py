@@ -27,7 +27,7 @@ from grok.reports.study.study import Study
 from grok.sweeps.batch import Context, FirstFailure
 from grok.sweeps.composition import compose_runs, shell_command
 from grok.sweeps.dispatch import dispatch
-from grok.sweeps.dry_run import print_plan
+from grok.sweeps.dry_run import plan_sweep
 from grok.sweeps.outputs import finalize_sweep
 from grok.sweeps.run import Outcome, Run, planned_steps
 from grok.sweeps.run_dir import lock_dir
@@ -105,12 +105,16 @@ def _check_settings(job: str, max_replicas: int | None, dispatch_to: str | None,
 
 
 def _announce(batches: Sequence[Sequence[Run]], config: DictConfig, console: Console) -> None:
-    """Print the sizes of the batches; in a dry run also their memory and time, and exit with code 0."""
+    """Print the sizes of the batches; in a dry run also their memory, time and errors, and end.
+
+    Raises:
+        FailedRunsError: in a dry run, runs would be refused.
+    """
     n_runs = sum(len(batch) for batch in batches)
     sizes = " + ".join(str(len(batch)) for batch in batches[:8]) + (" + …" if len(batches) > 8 else "")
     console.print(f"{n_runs} runs (batches of {sizes}) in {config.hydra.sweep.dir}")
     if config.dry_run:
-        print_plan(batches)
+        plan_sweep(batches, Path(config.hydra.sweep.dir).absolute(), console)
         raise SystemExit(0)
 
 

@@ -78,12 +78,17 @@ def _print_outcomes(sweep: Path, outcomes: Sequence[tuple[Path, Outcome]], conso
     for state in ("done", "skipped", "failed", *(("stopped",) if counts["stopped"] else ())):
         table.add_row(state, str(counts[state]))
     console.print(table)
-    by_error: dict[str, list[str]] = {}
-    for folder, outcome in outcomes:
-        if outcome.status == "failed":
-            by_error.setdefault(outcome.error, []).append(str(folder.relative_to(sweep)))
+    failed = [(folder, outcome.error) for folder, outcome in outcomes if outcome.status == "failed"]
     if counts["stopped"]:
         console.print("stopped at the first failure: the same command in the same hydra.sweep.dir resumes")
+    print_errors("failed", failed, sweep, console)
+
+
+def print_errors(word: str, errors: Sequence[tuple[Path, str]], sweep: Path, console: Console) -> None:
+    """Print a line for each error, with the names of the runs that have it."""
+    by_error: dict[str, list[str]] = {}
+    for folder, error in errors:
+        by_error.setdefault(error, []).append(str(folder.relative_to(sweep)))
     for error, names in by_error.items():
         more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-        console.print(f"failed: {', '.join(names[:MAX_LISTED])}{more}: {error}")
+        console.print(f"{word}: {', '.join(names[:MAX_LISTED])}{more}: {error}")

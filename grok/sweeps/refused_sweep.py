@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import UserError
+from grok.checks import FailedRunsError, UserError
 from grok.sweeps.run_dir import LOCK, lock_dir, numbered
 
 MULTIRUN = "multirun.yaml"  # Hydra writes it before the launcher sees the runs
@@ -40,7 +40,7 @@ def removed_if_refused(sweep: Path, new_paths: Sequence[Path]) -> Iterator[None]
     """Remove these paths if the sweep is refused before it has runs, unless another process uses the folder."""
     try:
         yield
-    except (UserError, HydraException, OmegaConfBaseException, SystemExit):  # a dry run exits, too
+    except (UserError, HydraException, OmegaConfBaseException, SystemExit, FailedRunsError):  # a dry run ends, too
         from grok.records.sweep import MANIFEST  # imports xarray, for which a single run's command line need not wait
 
         with suppress(UserError), lock_dir(sweep, key="hydra.sweep.dir"):

@@ -22,9 +22,30 @@ def test_a_dry_run_prints_the_batches_and_leaves_nothing(command, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()] and not (tmp_path / "sweeps").exists()
 
 
-def test_a_dry_run_shows_what_would_be_refused(command):
-    assert command("-m", *TINY, "steps=5", "batch_size=8,500", "dry_run=true")[0] == 0
-    assert "refused: batch 1: batch_size=500: must be at most the 20 training examples" in command.output
+@pytest.mark.parametrize(
+    ("swept", "batches", "refused"),
+    [
+        ("batch_size=8,500", ["1"], "1: batch_size=500: must be at most the 20 training examples"),
+        ("optimizer.lr=0.1,-1,0.2,-1", ["1", "1"], "1, 3: optimizer.lr=-1: must be a number at least 0"),
+        ("start_from=null,nowhere", ["1"], "1: start_from=nowhere: "),
+        ("seed=0,1,2", ["2"], "0: init_scale=2.0: the run in "),
+    ],
+)
+def test_a_dry_run_counts_no_refused_run_and_ends_as_the_sweep_would(command, run, tmp_path, swept, batches, refused):
+    if swept.startswith("seed"):
+        run("steps=5", "init_scale=3", folder="sweep/0")
+    before = {*tmp_path.rglob("*")}
+    assert command("-m", *TINY, "steps=5", swept, "hydra.sweep.dir=sweep", "dry_run=true") == (1, "")
+    lines = command.output.partition("(batches of ")[2].splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("  ")][1:] == batches
+    assert f"for {sum(map(int, batches))} runs one batch after the other" in command.output
+    (line,) = [each for each in lines if each.startswith("refused: ")]
+    assert line.startswith(f"refused: {refused}") and {*tmp_path.rglob("*")} == before
+
+
+def test_a_dry_run_of_a_run_that_would_be_refused_is_one_line(command):
+    line = "error: batch_size=500: must be at most the 20 training examples, or null for all\n"
+    assert command(*TINY, "batch_size=500", "dry_run=true") == (2, line) and command.output == ""
 
 
 def test_a_sweep_ends_at_the_first_failure_and_resumes(command, tmp_path):
