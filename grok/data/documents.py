@@ -102,13 +102,19 @@ def documents_of_files(path: Path) -> Sequence[Document]:
     """The text files in a folder and its subfolders, or one file. Long files are cut into documents at line ends.
 
     Raises:
-        UserError: there is no text file, or a file cannot be read.
+        UserError: there is no text file, there is text for one document only, or a file cannot be read.
     """
     paths = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
     texts = [text for each in paths if (text := _text(each))]
     if not texts:
         raise UserError(f"task.files={path}: holds no text in UTF-8")
-    return [Document(part) for text in texts for part in cut(text, MAX_CHARACTERS)]
+    documents = [Document(part) for text in texts for part in cut(text, MAX_CHARACTERS)]
+    if len(documents) < 2:
+        raise UserError(
+            f"task.files={path}: is one document, and one is held out; must have two files, or one file of more than "
+            f"{MAX_CHARACTERS:,} characters in several lines"
+        )
+    return documents
 
 
 def cut(text: str, size: int) -> Iterator[str]:

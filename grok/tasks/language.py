@@ -16,7 +16,7 @@ from grok.data.corpus import Corpus, TokenDocuments
 from grok.models.model import Model
 from grok.models.pretrained import PretrainedLanguageModel
 from grok.random_streams import RandomStreams
-from grok.tasks.next_token import NOT_COUNTED, NextTokenTask
+from grok.tasks.next_token import MIN_LENGTH, NOT_COUNTED, NextTokenTask
 from grok.tasks.task import Data, Examples, Provenance
 
 
@@ -37,9 +37,10 @@ class Language(NextTokenTask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key, path in {"folder": self.folder, "files": self.files or ""}.items():
-            if not isinstance(path, str):
-                raise UserError(f"task.{key}={path}: must be the path of a folder")
+        if not isinstance(self.folder, str):
+            raise UserError(f"task.folder={self.folder}: must be the path of a folder")
+        if not isinstance(self.files or "", str):
+            raise UserError(f"task.files={self.files}: must be one path, of a text file or of a folder with text files")
         if not corpus.N_BYTES < self.n_tokens <= corpus.MAX_TOKENS:
             raise UserError(
                 f"task.n_tokens={self.n_tokens}: must be from {corpus.N_BYTES + 1} to {corpus.MAX_TOKENS:,}, because "
@@ -84,6 +85,8 @@ class Language(NextTokenTask):
             tokenizer=self.tokenizer,
         )
         for part, documents in (("training", found.train), ("held-out", found.held_out)):
+            if documents.longest <= MIN_LENGTH:
+                raise UserError(f"task.files={self.files}: no {part} document has more than {MIN_LENGTH} tokens")
             if documents.longest <= self.length:
                 raise UserError(
                     f"task.length={self.length}: must be below {documents.longest}, the tokens of the longest {part} "

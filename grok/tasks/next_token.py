@@ -16,6 +16,7 @@ from grok.science import losses
 from grok.tasks.task import Data, Examples, Provenance, Task
 
 NOT_COUNTED = -1  # the target of a position that does not count in the loss
+MIN_LENGTH = 2  # tokens of a context
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class NextTokenTask(Task):
 
     def __post_init__(self) -> None:
         check_int("task.n_tokens", self.n_tokens, minimum=2)
-        check_int("task.length", self.length, minimum=2)
+        check_int("task.length", self.length, minimum=MIN_LENGTH)
 
     @property
     def spec(self) -> Spec:

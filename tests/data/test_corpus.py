@@ -148,6 +148,9 @@ def test_wrong_files_and_a_missing_package_are_one_line_errors(tmp_path, monkeyp
     (tmp_path / "image.bin").write_bytes(b"\xff\xfe\x00\xff")
     with pytest.raises(UserError, match=r"^task\.files=.*: holds no text in UTF-8$"):
         documents_of_files(tmp_path)
+    (tmp_path / "one.txt").write_text("one short line\n")
+    with pytest.raises(UserError, match=r"^task\.files=.*one\.txt: is one document, and one is held out; must have two "):
+        documents_of_files(tmp_path / "one.txt")
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(
         UserError, match=r"^task: .* package tokenizers, which is not installed; pip install .*\[language\]'$"

@@ -30,7 +30,7 @@ def files(tmp_path_factory):
     return folder
 
 
-def task(files, **changes) -> Language:
+def task(files, /, **changes) -> Language:
     keys = dict(
         folder=str(files.parent / "cache"),
         files=str(files),
@@ -108,6 +108,15 @@ def test_a_run_records_losses_of_tokens_and_of_their_classes(files, tmp_path):
     assert json.loads((folder / "summary.json").read_text())["phase"] is None
 
 
+def test_texts_without_a_window_are_one_line(tmp_path):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for letter in "abc":
+        (texts / f"{letter}.txt").write_text(letter)
+    with pytest.raises(UserError, match=r"^task\.files=.*: no training document has more than 2 tokens$"):
+        task(texts).data(RandomStreams(0))
+
+
 def test_a_run_refuses_to_resume_on_another_corpus(files, tmp_path):
     texts = tmp_path / "texts"
     texts.mkdir()
@@ -141,6 +150,10 @@ def test_a_run_refuses_to_resume_on_another_corpus(files, tmp_path):
         (dict(tokenizer="pyproject.toml"), r"^task\.tokenizer=pyproject\.toml: cannot be read as a tokenizer\.json"),
         (dict(n_documents=1), r"^task\.n_documents=1: must be an integer of at least 2$"),
         (dict(folder=3), r"^task\.folder=3: must be the path of a folder$"),
+        (
+            dict(files=["a", "b"]),
+            r"^task\.files=\['a', 'b'\]: must be one path, of a text file or of a folder with text files$",
+        ),
     ],
 )
 def test_wrong_values_are_one_line(files, changes, line):
