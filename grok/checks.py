@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 EXIT_USER_ERROR = 2  # exit code for a user's mistake
+MAX_EXACT = 2**53  # every integer below it is a float
 
 failed_trials: list[str] = []  # errors of an optimizing sweeper's runs, which do not end it but count in the exit code
 
@@ -39,7 +40,9 @@ def check_int(key: str, value: Any, *, minimum: int | None = None, maximum: int 
         allowed = "" if minimum is None else f" of at least {minimum:,}"
         if minimum is not None and maximum is not None:
             allowed = f" from {minimum:,} to {maximum:,}"
-        raise UserError(f"{key}={as_typed_value(value)}: must be an integer{allowed}")
+        is_written_as_float = isinstance(value, float) and value.is_integer() and abs(value) < MAX_EXACT
+        written = f", written {int(value)}" if is_written_as_float else ""
+        raise UserError(f"{key}={as_typed_value(value)}: must be an integer{allowed}{written}")
 
 
 def check_float(

@@ -15,7 +15,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError, failed_trials
+from grok.checks import EXIT_USER_ERROR, FailedRunsError, UserError, failed_trials, unknown_key
 from grok.configuration import PACKAGES
 from grok.help_page import help_page, options
 from grok.override_checks import check_overrides, weight_decay_warning
@@ -132,6 +132,8 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name}: must be one of {', '.join(options(config_folder / group))}"
     if missing := re.search(r"You must specify '(\w+)'", text):
+        if unknown := _unknown_argument(arguments, config_folder):
+            return str(unknown)
         allowed = [f"{missing[1]}={option}" for option in options(config_folder / missing[1])]
         return f"{missing[1]}: required; one of {', '.join(allowed)}"
     if ambiguous := re.search(r"Ambiguous value for argument '(.*)'", text):
@@ -149,6 +151,18 @@ def _explain(error: HydraException | OmegaConfBaseException, arguments: list[str
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {_first_line(text)}"
     return _explain_argument(text, arguments) or _first_line(text)
+
+
+def _unknown_argument(arguments: list[str], config_folder: Path) -> UserError | None:
+    """The error for an argument whose first name is neither a group nor a key of every run; None if there is none."""
+    own = OmegaConf.load(config_folder / "train.yaml")
+    groups = [path.name for path in sorted(config_folder.iterdir()) if path.is_dir()]
+    known = [*dict.fromkeys([*groups, *(str(each) for each in own if each not in ("defaults", "hydra"))])]
+    for argument in arguments:
+        key = argument.partition("=")[0].lstrip("+~")
+        if "=" in argument and not argument.startswith("-") and re.split(r"[./@]", key)[0] not in known:
+            return unknown_key(argument, key, known)
+    return None
 
 
 def _explain_argument(text: str, arguments: list[str]) -> str | None:

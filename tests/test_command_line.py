@@ -17,6 +17,8 @@ from tests.conftest import ROOT
     ("arguments", "line"),
     [
         ([], "task: required; one of task="),
+        (["tsak=mnist_grok"], "tsak=mnist_grok: no such key (did you mean task?); the top level has "),
+        (["-m", "+studdy=x"], "+studdy=x: no such key (did you mean study?); the top level has "),
         (
             ["task=mnist_grk"],
             "task=mnist_grk: must be one of ",
@@ -60,6 +62,7 @@ from tests.conftest import ROOT
         ),
         (["steps=abc"], "steps=abc: must be an integer of at least 0"),
         (["steps=-1"], "steps=-1: must be an integer of at least 0"),
+        (["steps=1e2"], "steps=100.0: must be an integer of at least 0, written 100\n"),
         (["steps=1.5"], "steps=1.5: must be an integer of at least 0"),
         (["seed=-1"], "seed=-1: must be an integer of at least 0"),
         (["batch_size=0"], "batch_size=0: must be an integer of at least 1"),
@@ -87,7 +90,7 @@ from tests.conftest import ROOT
     ],
 )
 def test_a_mistake_is_one_line_before_any_training(command, tmp_path, arguments, line):
-    if arguments and not arguments[0].startswith("task="):
+    if arguments and not arguments[0].startswith(("task=", "tsak=", "-m")):
         arguments = ["task=teacher_student", "logger=none", *arguments]
     code, error = command(*arguments) if arguments else command()
     assert code == 2
