@@ -103,9 +103,9 @@ def _losses(snapshot: Snapshot, table: Tensor, residue: Tensor, keys: Tensor) ->
         return Quantity(loss, title, chart="progress measures, current key frequencies", log_scale=True)
 
     return {
-        "restricted_loss_current_frequencies": current(restricted, "restricted loss"),
-        "excluded_loss_current_frequencies": current(excluded, "excluded loss (train)"),
-        "trigonometric_loss_current_frequencies": current(formula, "trigonometric loss"),
+        "restricted_loss_current_frequencies": current(restricted, "restricted loss, current frequencies"),
+        "excluded_loss_current_frequencies": current(excluded, "excluded loss (train), current frequencies"),
+        "trigonometric_loss_current_frequencies": current(formula, "trigonometric loss, current frequencies"),
         "excluded_loss_by_frequency": _by_frequency(by_frequency, "excluded loss without one frequency (train)"),
     }
 

@@ -41,6 +41,9 @@ def test_every_quantity_of_a_batched_replica_equals_that_of_the_replica_alone():
     assert {"restricted_loss_current_frequencies", "ring", "weight_sketch"} <= set(batched.columns)
     assert {"attention_pattern", "neuron_map", "gradient_symmetricity", "anomaly_score"} <= set(batched.final)
     assert {"restricted_loss", "excluded_loss", "embedding_distance", "distance_to_end"} <= set(batched.final)
+    record = batched.dataset(0, {})
+    titles = [each.attrs["long_name"] for each in record.values() if each.dims in ((), ("step",))]
+    assert len({*titles}) == len(titles) > 10  # a table or a page has them beside each other
     for replica, single in enumerate(alone):
         assert batched.steps == single.steps and batched.columns.keys() == single.columns.keys()
         for name, rows in [*single.columns.items(), *((name, [each]) for name, each in single.final.items())]:
