@@ -31,12 +31,13 @@ def _chart(record: xr.Dataset, chart: str, names: Sequence[str], summary: Mappin
     """The curves, the axes, and the steps at which the run memorized and generalized, which only accuracy shows."""
     log_scale = any(record[name].attrs.get("log_scale") for name in names)
     steps, data = record["step"].values.tolist(), []
+    mode = "lines" if sum(step > 0 for step in steps) > 1 else "lines+markers"  # a line needs two points
     for number, (title, values) in enumerate(_curves(record, names)):
         part = next((part for part in ("train", "test") if title.startswith(part)), None)
         color = {"train": TRAIN, "test": TEST, None: PALETTE[number % len(PALETTE)]}[part]
         line = {"color": color, "dash": "dash" if part == "test" else "solid", "width": 2}
         shown = _rounded(np.where(values > 0, values, np.nan) if log_scale else values)
-        data.append({"x": steps, "y": shown, "name": title, "mode": "lines", "line": line})
+        data.append({"x": steps, "y": shown, "name": title, "mode": mode, "line": line})
     units = {record[name].attrs.get("units", "1") for name in names} - {"1"}
     y_title = data[0]["name"] if len(data) == 1 else chart
     y_title += f" ({', '.join(sorted(units))})" if units else ""

@@ -42,25 +42,41 @@ def draw(record: xr.Dataset, summary: Mapping[str, Any], path: Path, *, vector: 
 
 
 def accuracy_curves(axes: Axes, record: xr.Dataset) -> None:
-    """Draw train and test accuracy over log steps, with labels where they rise. A log axis cannot show step 0."""
-    shown = record.isel(step=record["step"].values > 0)
-    axes.plot(shown["step"], shown["train_accuracy"], color=TRAIN, linewidth=1.8)
-    axes.plot(shown["step"], shown["test_accuracy"], color=TEST, linewidth=1.8, linestyle=TEST_STYLE)
+    """Draw train and test accuracy over log steps, with labels where they rise.
+
+    A log axis cannot show step 0. A run of step 0 alone has two points on a linear axis.
+    """
+    shown = shown_steps(record)
+    marker = "o" if shown["step"].size == 1 else None
+    axes.plot(shown["step"], shown["train_accuracy"], color=TRAIN, linewidth=1.8, marker=marker)
+    axes.plot(shown["step"], shown["test_accuracy"], color=TEST, linewidth=1.8, linestyle=TEST_STYLE, marker=marker)
+    axes.set_ylim(0, 1.05)
+    axes.set_xlabel("optimizer step")
+    axes.set_ylabel("accuracy")
+    if not shown["step"].values.any():
+        axes.set(xlim=(-1, 1), xticks=[0])
+        for part, color, align, x in (("train", TRAIN, "right", -7), ("test", TEST, "left", 7)):
+            at = (0, float(shown[f"{part}_accuracy"][0]))
+            axes.annotate(part, at, (x, 0), textcoords="offset points", color=color, ha=align, va="center")
+        return
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 1k, 10k: faster to read and to draw than powers of ten
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlim(1, max(2, int(record["step"][-1])))
-    axes.set_ylim(0, 1.05)
-    axes.set_xlabel("optimizer step")
-    axes.set_ylabel("accuracy")
-    if shown["step"].size:
-        _label_curves(axes, shown)
+    _label_curves(axes, shown)
+
+
+def shown_steps(record: xr.Dataset) -> xr.Dataset:
+    """The record at the steps that a figure shows: those after 0, or 0 if it is the only one."""
+    after = record["step"].values > 0
+    return record.isel(step=after) if after.any() else record
 
 
 def weight_norm_curve(axes: Axes, record: xr.Dataset) -> None:
     """Draw the weight norm as a dotted line on its own axis, which starts at zero."""
-    shown = record.isel(step=record["step"].values > 0)
-    axes.plot(shown["step"], shown["weight_norm"], color=GRAY, linewidth=1.4, linestyle=":")
+    shown = shown_steps(record)
+    marker = "o" if shown["step"].size == 1 else None
+    axes.plot(shown["step"], shown["weight_norm"], color=GRAY, linewidth=1.4, linestyle=":", marker=marker)
     axes.set_ylabel("weight norm (dotted)", color=GRAY)
     axes.tick_params(colors=GRAY)
     norms = record["weight_norm"].values

@@ -35,17 +35,28 @@ def test_the_page_draws_its_charts_without_errors_and_requests(run, browser, sch
     page.close()
 
 
+def assert_colors(file, *, min_pixels: int):
+    """The figure has the colors of train, test and weight norm."""
+    pixels = (imread(file)[..., :3] * 255).round()
+    for color in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x76, 0x76, 0x76)):
+        assert (np.abs(pixels - color).max(-1) < 8).sum() > min_pixels
+
+
 def test_the_figure_has_the_colors_of_its_three_curves(run):
     folder = run("steps=200", "task.tolerance=0.05")
-    pixels = (imread(folder / "figure.png")[..., :3] * 255).round()
-    for color in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x76, 0x76, 0x76)):
-        assert (np.abs(pixels - color).max(-1) < 8).sum() > 200
+    assert_colors(folder / "figure.png", min_pixels=200)
     assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_a_run_that_stopped_at_step_0_has_a_figure_and_a_page(run):
-    folder = run("steps=50", "stop_when_grokked=true", "task.tolerance=100")
-    assert (folder / "figure.png").exists() and (folder / "report.html").exists()
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_run_with_one_evaluation_on_the_axis_shows_points(run, browser, steps):
+    folder = run(f"steps={steps}")
+    assert_colors(folder / "figure.png", min_pixels=100)
+    page, messages, _ = opened(browser, folder / "report.html")
+    assert page.evaluate("document.querySelector('.chart').layout.xaxis.type") == ("log" if steps else "linear")
+    assert page.locator("#axis").is_visible() == bool(steps)
+    assert page.locator(".chart").first.locator(".scatterlayer .point").count() >= 2 and messages == []
+    page.close()
 
 
 def test_a_diverged_loss_is_a_gap_in_the_chart():
