@@ -57,6 +57,9 @@ class Context:
     failures: FirstFailure = field(default_factory=FirstFailure)
     # Each run that has started in this process, by its folder, with the step and the sessions before.
     started: dict[Path, tuple[int, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
+    last_lines: list[str] = field(
+        default_factory=list
+    )  # to be printed after everything else: where the loggers' data are
 
     def stop_if_interrupted(self, run: Run, position: str = "") -> None:
         """End the process if a signal has arrived, and print how to resume."""
@@ -85,7 +88,7 @@ def train_together(runs: Sequence[Run], context: Context) -> Iterator[EndedRun]:
     """
     device, settings = select_device(runs[0].config), Settings.from_config(runs[0].config)
     writer, remaining = RecordWriter(), list(runs)
-    with LoggerStack(context.console) as loggers:
+    with LoggerStack(context.console, context.last_lines) as loggers:
         while remaining:
             context.stop_if_interrupted(remaining[0])
             indices, checkpoints = next(group_stackable([run.folder for run in remaining]))

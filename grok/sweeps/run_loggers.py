@@ -33,9 +33,9 @@ class LoggerStack:
     They are finished in threads, so that runs do not wait one after the other for a server that is gone.
     """
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.open: dict[RunLogger, bool] = {}  # whether to print how to view it
+    def __init__(self, console: Console, last_lines: list[str]) -> None:
+        self.console, self.last_lines = console, last_lines
+        self.open: dict[RunLogger, bool] = {}  # whether to say at the end how to view it
         self.pool = ThreadPoolExecutor(MAX_FINISHING)
         self.finishing: list[Future[None]] = []
 
@@ -75,9 +75,9 @@ class LoggerStack:
         try:
             message = logger.finish(outputs)
         except Exception as error:  # of a user's own logger, which must not cost the run
-            message, announce = f"logger: {type(error).__name__}: {error}", True
-        if announce:
-            self.console.print(message)
+            self.console.print(f"logger: {type(error).__name__}: {error}")
+        else:
+            self.last_lines += [message] if announce else []
         then()
 
 

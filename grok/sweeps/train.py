@@ -31,15 +31,20 @@ def train_run(run: Run) -> Outcome:
         Interrupted: a signal arrived; the folder holds everything trained, and the same command resumes.
     """
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    with Interruption() as interruption, Progress(console, [run.config["steps"]]) as progress:
-        try:
-            (ended,) = train_together([run], Context(console, progress, interruption, sweep=None))
-        except Exception as error:
-            raise as_user_error(error) from error
-    assert ended.summary, "a run that has trained has a summary"
-    console.print(summary_table(ended.summary))
-    for name in (FIGURE, PAGE, RECORD):
-        console.print(run.folder / name)
+    last_lines: list[str] = []
+    try:
+        with Interruption() as interruption, Progress(console, [run.config["steps"]]) as progress:
+            context = Context(console, progress, interruption, sweep=None, last_lines=last_lines)
+            (ended,) = train_together([run], context)
+        assert ended.summary, "a run that has trained has a summary"
+        console.print(summary_table(ended.summary))
+        for name in (FIGURE, PAGE, RECORD):
+            console.print(run.folder / name)
+    except Exception as error:
+        raise as_user_error(error) from error
+    finally:
+        for line in last_lines:
+            console.print(line)
     return ended.outcome
 
 

@@ -54,6 +54,12 @@ def test_the_last_offline_folder_of_a_resumed_run_is_complete(run, tmp_path):
     assert steps == [*grok.load(folder)["step"].values, 200]  # the last row has the figures
 
 
+def test_the_last_line_of_a_run_says_where_its_data_are(command, tmp_path):
+    assert command(*TINY, "logger=wandb", f"logger.dir={tmp_path}", "steps=3", "plot=[]")[0] in (0, None)
+    *others, last = command.output.splitlines()
+    assert last.startswith("W&B offline: `wandb leet ") and not any("W&B offline" in line for line in others)
+
+
 def test_a_value_that_the_task_refuses_starts_no_wandb_run(command, tmp_path):
     wrong = ("logger=wandb", f"logger.dir={tmp_path}", "task.operation=plus", "hydra.run.dir=run")
     code, error = command(*ADDITION, *wrong)
