@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from grok.checks import UserError
+from grok.checks import UserError, as_typed_value
 from grok.configuration import differences, value_at
 from grok.records.file_names import CHECKPOINT, CONFIG, FIGURE, PAGE, RECORD, SUMMARY, WEIGHTS
 from grok.records.run_config import read_config
@@ -116,9 +116,20 @@ def needs_training(folder: Path, config: Mapping[str, Any]) -> bool:
         old, new = value_at(before, key), value_at(config, key)
         extended = (key == "steps" and new > old) or (key == "stop_when_grokked" and old)
         if not extended:
+            given, made = _given(key, config) or f"~{key}", _given(key, before)
             raise UserError(
-                f"{key}={new}: the run in {folder} was made with {key}={old}; choose another hydra.run.dir "
-                "(these can change: steps can be increased, stop_when_grokked set to false, and "
+                f"{given}: the run in {folder} was made {f'with {made}' if made else f'without {key}'}; choose another "
+                "hydra.run.dir (these can change: steps can be increased, stop_when_grokked set to false, and "
                 f"{', '.join(FREE_KEYS)} set to any value)"
             )
     return bool(changed) or SUMMARY not in present
+
+
+def _given(key: str, config: Mapping[str, Any]) -> str | None:
+    """A key with its value, or with the names of its own keys; None if the configuration lacks it."""
+    group, _, name = key.rpartition(".")
+    mapping = value_at(config, group) if group else config
+    if not isinstance(mapping, Mapping) or name not in mapping:
+        return None
+    value = mapping[name]
+    return f"{key}={{{', '.join(value)}}}" if isinstance(value, Mapping) else f"{key}={as_typed_value(value)}"

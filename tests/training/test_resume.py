@@ -181,10 +181,20 @@ def test_another_configuration_does_not_touch_a_run(short, run):
         run("steps=20", "optimizer.lr=0.5")
     with pytest.raises(UserError, match=r"steps=10: .* was made with steps=20"):
         run("steps=10")
-    with pytest.raises(UserError, match=r"keep_weights.every=5: .* was made with keep_weights.every=None"):
+    with pytest.raises(UserError, match=r"keep_weights.every=5: .* was made with keep_weights.every=null; choose"):
         run("steps=40", "keep_weights.every=5")
-    with pytest.raises(UserError, match="stop_when_grokked=True"):
+    with pytest.raises(UserError, match="stop_when_grokked=true: the run in"):
         run("steps=20", "stop_when_grokked=true")
+    config = (short / "config.yaml").read_text()  # of a version without one key, then with another key
+    for other, line in {
+        config.replace(
+            "products: auto\n", ""
+        ): "products=auto: the run in .* was made without products; choose another",
+        config + "color: red\n": "~color: the run in .* was made with color=red; choose another hydra.run.dir",
+    }.items():
+        (short / "config.yaml").write_text(other)
+        with pytest.raises(UserError, match=f"^{line}"):
+            run("steps=20")
     assert (short / "last.ckpt").read_bytes() == content
 
 
