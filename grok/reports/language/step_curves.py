@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
@@ -30,8 +31,8 @@ def step_curves(
 ) -> None:
     """A quantity over steps: a curve per seed of the runs {name: where}, with a color for each name.
 
-    Dotted lines are at the `levels` {name: quantity}, the means of quantities over these runs, and at the loss of
-    guessing among `guess_among` tokens.
+    Dotted lines are at the `levels` {name: quantity}, and at the loss of guessing among `guess_among` tokens. A
+    quantity that differs between these runs has a line at its mean.
     """
     chosen = [dataset.sel(where) for where in runs.values()]
     for number, (name, part) in enumerate(zip(runs, chosen, strict=True)):
@@ -40,7 +41,9 @@ def step_curves(
             own = part[quantity].sel(seed=seed)[evaluated.sel(seed=seed)]
             axes.plot(own["step"], own, color=PALETTE[number], lw=1.2, alpha=0.85, label=name if index == 0 else None)
     for name, level in (levels or {}).items():
-        level_line(axes, name, float(xr.concat([part[level] for part in chosen], "run").mean()))
+        values = np.concatenate([part[level].values.ravel() for part in chosen])
+        mean = float(np.nanmean(values))
+        level_line(axes, name if np.allclose(values, mean, equal_nan=True) else f"{name}\n(mean)", mean)
     if guess_among is not None:
         level_line(axes, "guessing", math.log(guess_among))
     axes.set(xlabel="optimizer step", ylabel=label, xlim=(0, int(dataset["step"][-1])), ylim=limits)

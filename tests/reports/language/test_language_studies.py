@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
+from matplotlib.figure import Figure
 
 import grok
+from grok.reports.language.step_curves import step_curves
 from grok.reports.study.ledger import load_study
 from tests.conftest import assert_drawn, trained_in
 
@@ -55,3 +58,18 @@ def test_the_study_of_tokens_runs_on_files_is_judged_and_is_drawn(command, tmp_p
     assert {each["n"] for each in verdicts} == {2} and all(each["holds"] is None for each in verdicts)
     sizes = sweep["n_without_embeddings"].mean("seed")
     assert sizes.sel(size=["s0", "s1", "s2"]).values.tolist() == [3312, 14496, 56640]
+
+
+def test_a_level_that_differs_between_runs_is_named_as_a_mean():
+    axes, shape = Figure().add_subplot(), ("seed", "step")
+    levels = {"uniform_loss": ("seed", [1.1, 1.1]), "unigram_loss": ("seed", [0.9, 1.0])}
+    losses = {"test_loss": (shape, np.ones((2, 3))), "train_accuracy": (shape, np.ones((2, 3)))}
+    step_curves(
+        axes,
+        xr.Dataset({**losses, **levels}, {"seed": [0, 1], "step": [0, 1, 2]}),
+        quantity="test_loss",
+        label="",
+        runs={"all": {}},
+        levels={"uniform": "uniform_loss", "unigram": "unigram_loss"},
+    )
+    assert {text.get_text(): text.xy[1] for text in axes.texts} == {"uniform": 1.1, "unigram\n(mean)": 0.95}
