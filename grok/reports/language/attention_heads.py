@@ -26,7 +26,7 @@ WHITE_TO_BLUE = LinearSegmentedColormap.from_list("", ["white", TRAIN, "#00263a"
 class AttentionHeads(Plot):
     """Left, over steps: loss, KL to predictors if it is recorded, scores of all heads, distance from the start.
 
-    Right: the attention of the best head of each kind on random tokens that occur twice.
+    Right: the attention of the best head of each kind, with its final score, on random tokens that occur twice.
     """
 
     title = "Attention heads"
@@ -60,7 +60,7 @@ def _losses(axes: Axes, record: xr.Dataset) -> None:
         level_line(axes, name, height)
     axes.set(ylabel="loss (nats)")
     axes.margins(y=0.08)
-    axes.legend(**LEGEND, loc="center right")
+    axes.legend(**LEGEND)
 
 
 def _divergences(axes: Axes, record: xr.Dataset) -> None:
@@ -97,7 +97,8 @@ def _map(axes: Axes, record: xr.Dataset, name: str) -> None:
     axes.imshow(pattern, cmap=WHITE_TO_BLUE, norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     axes.axhline(len(pattern) / 2 - 0.5, color=GRAY, lw=0.8, ls=":")
     axes.axvline(len(pattern) / 2 - 0.5, color=GRAY, lw=0.8, ls=":")
-    axes.set_title(f"head {_name((block, head))}: {SCORES[name][0]}", fontsize=9)
+    score = float(record[name].sel(block=block, head=head)[-1])
+    axes.set_title(f"head {_name((block, head))}: {SCORES[name][0]} {score:.2f}", fontsize=9)
     axes.set(xlabel="position attended to" if name == "prefix_matching" else None, ylabel="query")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(3, integer=True))
