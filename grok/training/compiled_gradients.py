@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
@@ -24,6 +25,8 @@ class CompiledGradients:
     """
 
     def __init__(self, model: nn.Module, task: Task, device: torch.device) -> None:
+        if device.type == "cpu":  # torch warns that there is no GPU where CUDA's toolkit is installed
+            logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         torch.compiler.reset()  # the functions of an earlier batch of runs are not called again
         self.model, self.task = model, task
         self.names, self.parameters = map(list, zip(*model.named_parameters(), strict=True))

@@ -76,7 +76,9 @@ def test_a_killed_run_resumes_bit_for_bit(choice, tmp_path):
 
 
 def test_a_resumed_run_keeps_how_it_was_computed_and_says_so_if_it_cannot(tmp_path, monkeypatch, capsys):
-    folder, _ = trained(tmp_path / "run", *TINY, "steps=10", "compile=true")
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    folder, output = trained(tmp_path / "run", *TINY, "steps=10", "compile=true")
+    assert "CUDA_HOME" not in output
     before = session(folder)
     assert before["compiled"] == 1 and before["products"] in ("onednn", "torch")
     _, output = trained(folder, *TINY, "steps=20", "compile=true")
