@@ -4,6 +4,8 @@ import jupytext
 import nbclient
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.utils import run_sync
 
 from tests.conftest import ROOT
 
@@ -12,14 +14,26 @@ SMOKE_STEPS = 50
 MAX_BYTES = 150_000  # of a committed notebook
 
 
+@pytest.fixture(scope="module")
+def kernel():
+    """The kernel in which the notebooks run, one after the other: to start it and to import packages takes seconds."""
+    manager = AsyncKernelManager(kernel_name="python3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+        yield manager
+    run_sync(manager.shutdown_kernel)(now=True)
+
+
 @pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_draws_kept_results_and_trains_a_run(source, tmp_path, monkeypatch):
+def test_a_notebook_draws_kept_results_and_trains_a_run(source, kernel, tmp_path):
     notebook = jupytext.read(source)
     (place,) = [n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
     smoke = f"steps, folder = {SMOKE_STEPS}, {str(tmp_path)!r}"
     notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(smoke))
-    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": source.parent}}).execute()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {source.parent}"))  # as in a new kernel
+    client = nbclient.NotebookClient(notebook, km=kernel)
+    client.execute()
+    client.kc.stop_channels()
     assert (tmp_path / "record.nc").exists()
     assert all(_pictures(cell) for cell in notebook.cells if "Image(" in cell.source)
 

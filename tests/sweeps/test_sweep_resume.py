@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 import grok
 from grok.records.file_names import CHECKPOINT
 from grok.training.checkpoint import PENDING, group_stackable
-from tests.conftest import ROOT, TINY, checkpoint, kept_files
+from tests.conftest import TINY, checkpoint, kept_files
 from tests.process import TrainProcess
 from tests.sweeps.sweep import EASY, GRID, assert_same_numbers, run_folders
 
@@ -30,13 +28,7 @@ def long(folder: Path, *overrides: str) -> tuple[str, ...]:
 def test_a_sweep_killed_at_three_random_moments_ends_bit_equal_to_an_uninterrupted_one(tmp_path):
     """Runs leave the batch when they have grokked, at steps 178, 316, 1,000 and 1,000."""
     leaving = ("stop_when_grokked=true", "task.tolerance=0.1", *EASY[:1], "task.thresholds.generalization=0.85")
-    uninterrupted = subprocess.Popen(
-        [sys.executable, "train.py", *long(tmp_path / "uninterrupted", *leaving)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    uninterrupted = TrainProcess(*long(tmp_path / "uninterrupted", *leaving))
     killed, reached = tmp_path / "killed", 0
     for _ in range(3):
         command = TrainProcess(*long(killed, *leaving))
@@ -50,10 +42,9 @@ def test_a_sweep_killed_at_three_random_moments_ends_bit_equal_to_an_uninterrupt
         command.send(signal.SIGKILL)
         command.wait()
         assert reached < 1000, "killed too late to test anything"
-    code, output = TrainProcess(*long(killed, *leaving)).wait(within=300)
-    assert code == 0, output
-    output, _ = uninterrupted.communicate(timeout=300)
-    assert uninterrupted.returncode == 0, output
+    for command in (TrainProcess(*long(killed, *leaving)), uninterrupted):
+        code, output = command.wait(within=300)
+        assert code == 0, output
     folders = run_folders(killed)
     assert len(folders) == 4
     for folder in folders:

@@ -48,7 +48,7 @@ def trained(folder: Path, *options: str) -> tuple[Path, str]:
 
 @pytest.mark.parametrize(
     ("name", "precision", "tolerance"),
-    [*((name, "float64", 1e-8) for name in TASKS), ("teacher_student", "float32", 1e-5)],
+    [*((name, "float64", 1e-8) for name in TASKS if name != "teacher_student"), ("teacher_student", "float32", 1e-5)],
 )
 def test_200_compiled_steps_equal_eager_ones(name, precision, tolerance, tmp_path):
     options = (*TASKS[name], "logger=none", "steps=200", "evaluate={per_decade:2,every:null}", f"precision={precision}")
