@@ -85,7 +85,7 @@ def _is_worthwhile(settings: Settings, model: Model, n_runs: int, device: torch.
     """
     if settings.compile != "auto":
         return bool(settings.compile)
-    ends_early = settings.stop_when_grokked and n_runs > 1
+    ends_early = (settings.stop_when_grokked or settings.stop_when_overfit is not None) and n_runs > 1
     is_long = settings.steps >= COMPILE_FROM_STEPS
     return device.type == "cpu" and is_long and model.gains_by_compiling and not ends_early
 

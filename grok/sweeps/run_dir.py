@@ -20,7 +20,7 @@ from grok.records.run_config import read_config
 
 FREE_KEYS = ("logger", "save_every_seconds", "objective", "plot")  # any value, also in the folder of a run
 KEYS_WITHOUT_EFFECT = (*FREE_KEYS, "keep_weights")  # on the numbers; the steps so far were kept as it was before
-CHANGEABLE_KEYS = (*KEYS_WITHOUT_EFFECT, "steps", "stop_when_grokked")  # a run can be extended
+CHANGEABLE_KEYS = (*KEYS_WITHOUT_EFFECT, "steps", "stop_when_grokked", "stop_when_overfit")  # a run can be extended
 LOCK = ".lock"
 FILES = (CONFIG, RECORD, SUMMARY, FIGURE, PAGE, CHECKPOINT, WEIGHTS)
 
@@ -114,13 +114,13 @@ def needs_training(folder: Path, config: Mapping[str, Any]) -> bool:
     changed = [key for key in differences(before, config) if key.split(".")[0] not in FREE_KEYS]
     for key in changed:
         old, new = value_at(before, key), value_at(config, key)
-        extended = (key == "steps" and new > old) or (key == "stop_when_grokked" and old)
+        extended = (key == "steps" and new > old) or (key in ("stop_when_grokked", "stop_when_overfit") and not new)
         if not extended:
             given, made = _given(key, config) or f"~{key}", _given(key, before)
             raise UserError(
                 f"{given}: the run in {folder} was made {f'with {made}' if made else f'without {key}'}; choose another "
-                "hydra.run.dir (these can change: steps can be increased, stop_when_grokked set to false, and "
-                f"{', '.join(FREE_KEYS)} set to any value)"
+                "hydra.run.dir (these can change: steps can be increased, stop_when_grokked set to false, "
+                f"stop_when_overfit to null, and {', '.join(FREE_KEYS)} set to any value)"
             )
     return bool(changed) or SUMMARY not in present
 

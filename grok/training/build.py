@@ -68,6 +68,7 @@ def build(configs: Sequence[Mapping[str, Any]]) -> tuple[ReplicaModule, list[Dat
         ),
         kept_steps=KeptSteps(per_decade=first.keep_weights_per_decade, every=first.keep_weights_every),
         stop_when_grokked=first.stop_when_grokked,
+        overfit_rule=first.overfit_rule,
     )
     return module, data
 

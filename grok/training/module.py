@@ -25,6 +25,7 @@ from grok.training.compiled_gradients import CompiledGradients
 from grok.training.evaluation import check_shapes, evaluate, measure_all
 from grok.training.kept_steps import KeptSteps
 from grok.training.optimizer_state import from_named, parameter_order
+from grok.training.settings import OverfitRule
 
 # A segment ends after this many steps or seconds, so that an interruption waits for little and loses little.
 SEGMENT_STEPS = 100
@@ -50,6 +51,7 @@ class ReplicaModule(LightningModule):
         evaluation_steps: Sequence[int],
         kept_steps: KeptSteps,
         stop_when_grokked: bool,
+        overfit_rule: OverfitRule | None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -58,7 +60,7 @@ class ReplicaModule(LightningModule):
         self.optimizer_settings, self.schedules, self.transforms = optimizer_settings, schedules, transforms
         self.evaluation_steps, self.steps = evaluation_steps, evaluation_steps[-1]
         self.kept_steps = kept_steps
-        self.stop_when_grokked = stop_when_grokked
+        self.stop_when_grokked, self.overfit_rule = stop_when_grokked, overfit_rule
         self.history = History()
         self.step = 0  # set before training if `start_with=state`
         self.initial_state: dict[str, Tensor] = {}  # of the optimizer, named; empty unless `start_from` gives one
@@ -175,7 +177,7 @@ class ReplicaModule(LightningModule):
         )
 
     def finished(self) -> Bool[Tensor, " replica"]:
-        """Which replicas are finished: at the last step, diverged, or grokked if they were to stop then.
+        """Which replicas are finished: at the last step, diverged, or grokked or overfit if they were to stop then.
 
         The Trainer stops as soon as one replica is finished. `grok.sweeps.batch` then trains the others in a
         smaller module.
@@ -183,6 +185,8 @@ class ReplicaModule(LightningModule):
         done = self.diverged()
         if self.stop_when_grokked:
             done |= self.grokked()
+        if self.overfit_rule:
+            done |= self.overfit(self.overfit_rule)
         return done | (self.step >= self.steps)
 
     def diverged(self) -> Bool[Tensor, " replica"]:
@@ -196,6 +200,14 @@ class ReplicaModule(LightningModule):
             return torch.zeros(len(self.replicas), dtype=torch.bool)
         memorized = self.history.latest("train_accuracy") >= thresholds.memorization
         return memorized & (self.history.latest("test_accuracy") >= thresholds.generalization)
+
+    def overfit(self, rule: OverfitRule) -> Bool[Tensor, " replica"]:
+        """Which replicas overfit by the rule, at the latest evaluation of its grid."""
+        losses = zip(self.history.steps, self.history.columns["test_loss"], strict=True)
+        latest = [loss for step, loss in losses if step % rule.every == 0][-rule.n_rises - 1 :]
+        if len(latest) <= rule.n_rises:
+            return torch.zeros(len(self.replicas), dtype=torch.bool)
+        return (torch.stack(latest).diff(dim=0) > 0).all(0)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["grok"] = {"step": self.step, "seconds": self.seconds, "history": self.history.state_dict()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from grok.checks import UserError, as_typed_value, check_bool, check_choice, check_float, check_int, unknown_key
 from grok.configuration import COMMAND_KEYS, SWEEP_GROUPS, value_at
@@ -15,6 +15,13 @@ PRODUCTS = ("auto", "reference")
 STARTS = ("weights", "state")
 NESTED = ("evaluate", "keep_weights")  # mappings whose keys are fields, such as `evaluate_every`
 GROUPS = ("task", "model", "optimizer", "logger", *NESTED)
+
+
+class OverfitRule(NamedTuple):
+    """A run overfits when the test loss has risen at `n_rises` evaluations in a row, at multiples of `every`."""
+
+    n_rises: int
+    every: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,7 @@ class Settings:
     compile: bool | str  # or auto
     device: str
     stop_when_grokked: bool
+    stop_when_overfit: int | None  # evaluations in a row at which the test loss has risen
     evaluate_per_decade: int
     evaluate_every: int | None
     keep_weights_per_decade: int | None
@@ -48,8 +56,17 @@ class Settings:
             self.keep_weights_per_decade or self.keep_weights_every or self.keep_weights_last
         ):
             raise UserError("keep_weights.optimizer=true: needs keep_weights.per_decade, every or last")
+        if self.stop_when_overfit is not None and self.evaluate_every is None:
+            given = f"stop_when_overfit={self.stop_when_overfit}"
+            raise UserError(f"{given}: needs evaluate.every, the steps between the compared test losses")
         if self.start_with == "state" and self.start_from is None:
             raise UserError("start_with=state: needs start_from=<run folder>[@step]")
+
+    @property
+    def overfit_rule(self) -> OverfitRule | None:
+        """When training ends because the run overfits; None if it does not end then."""
+        n_rises, every = self.stop_when_overfit, self.evaluate_every
+        return OverfitRule(n_rises, every) if n_rises and every else None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -91,7 +108,7 @@ def check_setting(key: str, value: Any) -> None:
             check_int(key, value, minimum=0)
         case "evaluate.per_decade":
             check_int(key, value, minimum=1)
-        case "batch_size" | "evaluate.every" | "keep_weights.per_decade" | "keep_weights.every":
+        case "batch_size" | "evaluate.every" | "keep_weights.per_decade" | "keep_weights.every" | "stop_when_overfit":
             if value is not None:
                 check_int(key, value, minimum=1)
         case "init_scale":

@@ -151,6 +151,7 @@ def test_a_compiled_sweep_with_rates_of_its_own_resumes_bit_for_bit(tmp_path):
         (("steps=19999",), 1, False),
         (("steps=20000", "stop_when_grokked=true"), 1, True),
         (("steps=20000", "stop_when_grokked=true"), 2, False),
+        (("steps=20000", "stop_when_overfit=9", "evaluate.every=100"), 2, False),
         (("steps=20000", "compile=false"), 1, False),
         (("steps=3", "compile=true"), 2, True),
     ],

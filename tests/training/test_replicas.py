@@ -83,6 +83,17 @@ def test_training_ends_when_the_first_replica_has_grokked():
     assert batched.finished().tolist() == [True, False] and not batched.diverged().any()
 
 
+def test_training_ends_when_the_test_loss_has_risen_in_a_row_on_the_linear_grid():
+    noisy = ("task=sparse_parity", "task.n_subtasks=4", "task.n_bits=12", "task.n_train=40", "batch_size=null")
+    common = (*noisy, "model.width=64", "optimizer.lr=1e-2", "steps=2000", "evaluate.every=20", "evaluate.per_decade=1")
+    module = trained(composed(*common, "stop_when_overfit=5"))
+    on_grid = zip(module.history.steps, module.history.columns["test_loss"], strict=True)
+    losses = torch.cat([loss for step, loss in on_grid if step % 20 == 0])
+    rises = losses.diff() > 0
+    assert module.step < 2000 and rises[-5:].all()
+    assert not any(rises[end - 5 : end].all() for end in range(5, len(rises)))  # it had not before
+
+
 def test_training_ends_when_a_replica_diverges_and_the_other_is_unaffected():
     common = (*TINY, "steps=300", "optimizer=sgd")
     wild, calm = composed(*common, "optimizer.lr=1e30"), composed(*common, "optimizer.lr=0.01")

@@ -185,6 +185,8 @@ def test_another_configuration_does_not_touch_a_run(short, run):
         run("steps=40", "keep_weights.every=5")
     with pytest.raises(UserError, match="stop_when_grokked=true: the run in"):
         run("steps=20", "stop_when_grokked=true")
+    with pytest.raises(UserError, match=r"evaluate.every=5: .* was made with evaluate.every=null"):
+        run("steps=20", "stop_when_overfit=10", "evaluate.every=5")
     config = (short / "config.yaml").read_text()  # of a version without one key, then with another key
     for other, line in {
         config.replace(
