@@ -19,6 +19,8 @@ from grok.science.numerics.packed_bits import parity, random_bit_words
 from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
+PARITY_EXAMPLES = 2**17  # whose parities are computed at once, so that unpacked bits take little memory
+
 
 @dataclass(frozen=True, kw_only=True)
 class SparseParity(Task):
@@ -117,7 +119,9 @@ class SparseParity(Task):
     ) -> tuple[Int[Tensor, "example _"], Int[Tensor, " example"]]:
         """Inputs with random bits for these subtasks, and their parities."""
         words = random_bit_words(len(subtasks), self.n_bits, generator)
-        return torch.cat([subtasks.unsqueeze(1), words], 1), parity(words, subsets[subtasks])
+        parts = zip(words.split(PARITY_EXAMPLES), subtasks.split(PARITY_EXAMPLES), strict=True)
+        targets = torch.cat([parity(part, subsets[own]) for part, own in parts])
+        return torch.cat([subtasks.unsqueeze(1), words], 1), targets
 
     def example_loss(
         self, outputs: Float[Tensor, "*batch 2"], targets: Int[Tensor, "*batch"]

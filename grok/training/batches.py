@@ -41,8 +41,8 @@ class ExampleTensors:
         unique = {self.key(each): each for each in examples}
         lengths = [len(each.inputs) for each in unique.values()]
         self.offsets = dict(zip(unique, accumulate(lengths, initial=0), strict=False))  # the first index of each part
-        self.inputs = as_dtype(torch.cat([each.inputs for each in unique.values()]), dtype)
-        self.targets = as_dtype(torch.cat([each.targets for each in unique.values()]), dtype)
+        self.inputs = as_dtype(_joined([each.inputs for each in unique.values()]), dtype)
+        self.targets = as_dtype(_joined([each.targets for each in unique.values()]), dtype)
 
     @staticmethod
     def key(examples: Examples) -> tuple[int, int]:
@@ -52,6 +52,11 @@ class ExampleTensors:
     def to(self, device: torch.device) -> None:
         """Move the inputs and targets to the device."""
         self.inputs, self.targets = self.inputs.to(device), self.targets.to(device)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """The parts as one tensor; a single part is not copied."""
+    return torch.cat([*parts]) if len(parts) > 1 else parts[0]
 
 
 class ReplicaDataset:

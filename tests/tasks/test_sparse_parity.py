@@ -49,6 +49,13 @@ def test_targets_are_the_parities_of_the_bits_of_their_subtask(changes):
         assert targets.tolist() == parities(parity_task, 3, inputs) and 0.2 < targets.double().mean() < 0.8
 
 
+def test_many_examples_have_their_parities(monkeypatch):
+    monkeypatch.setattr("grok.tasks.sparse_parity.PARITY_EXAMPLES", 16)
+    parity_task = task("task.n_train=50")
+    train = parity_task.data(RandomStreams(3)).train
+    assert train.targets.tolist() == parities(parity_task, 3, train.inputs)
+
+
 def test_subsets_are_distinct_and_sorted_and_depend_on_the_seed():
     parity_task = task("task.n_subtasks=10", "task.n_bits=5", "task.subset_size=2")  # all ten subsets
     first, again, other = (parity_task.subsets(RandomStreams(seed)) for seed in (0, 0, 1))

@@ -56,11 +56,12 @@ class Convergence(Plot):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSlope:
-    """The published slope, at this α and with `n_subtasks` subtasks."""
+    """The published slope, at this α and with `n_subtasks` subtasks, and the convergence steps by rank."""
 
     slope: float
     alpha: float
     n_subtasks: int
+    steps: Mapping[int, int]
 
 
 def convergence_versus_frequency(
@@ -75,7 +76,8 @@ def convergence_versus_frequency(
 ) -> None:
     """Convergence steps of all seeds, with a power law through those of each value of `key`.
 
-    `name` is the format of the legend's entries, {} the value. The published slope is drawn only at its α.
+    `name` is the format of the legend's entries, {} the value. The published slope is drawn only at its α, and the
+    published steps only if the number of subtasks is the same, too.
     """
     chosen = dataset.sel(where)
     by_name = {name.format(each): chosen.sel({key: each}) for each in chosen[key].values}
@@ -121,6 +123,10 @@ def _draw_slopes(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, publishe
     if published is not None and math.isclose(published.alpha, alpha):
         name = f"published, α = {published.alpha:g}, {published.n_subtasks} subtasks"
         slopes.append((name, published.slope, FINITE_STYLE))
+        if published.n_subtasks == n:
+            ranks = np.array([*published.steps])
+            hollow: Any = {"mfc": "white", "mec": GRAY, "ms": 4.5, "label": "published steps"}
+            axes.plot(zipf_frequencies(n, alpha=alpha)[ranks - 1], [*published.steps.values()], "o", **hollow)
     if x.size:
         ends = np.array([x.min(), x.max()])
         for name, slope, style in slopes:

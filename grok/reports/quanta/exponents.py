@@ -137,16 +137,15 @@ def learned_count_by_alpha(
     *,
     scaling: ScalingFit,
     where: Mapping[str, Any],
-    alphas: Sequence[float],
     published: Mapping[float, float],
 ) -> None:
-    """The number of learned subtasks at some α in every seed, with power laws through them.
+    """The number of learned subtasks at each α in every seed, with power laws through them.
 
     Dotted: the law for the task's number of subtasks, as a staircase. The legend has the exponents: ours, those of the
     law for this number and for infinitely many subtasks, and the `published` ones.
     """
     chosen = dataset.sel(where)
-    for index, (alpha, color) in enumerate(zip(alphas, PALETTE, strict=False)):
+    for index, (alpha, color) in enumerate(zip(chosen[ALPHA].values.tolist(), PALETTE, strict=False)):
         seeds = scaling.points(chosen.sel({ALPHA: alpha}))
         fit = _fit_count(seeds)
         law = scaling.predicted_count(seeds, alpha, seeds[0].x)

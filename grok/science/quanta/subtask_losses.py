@@ -7,7 +7,7 @@ training set. Ranks are those of the subtasks, the most frequent first.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -44,6 +44,26 @@ def convergence_exponent(
     converged = convergence_steps(steps, losses / NATS_PER_BIT, below=CONVERGED_BITS)
     learned = np.isfinite(converged)
     return power_law.exponent(zipf_frequencies(ranks.size, alpha=alpha)[learned], converged[learned])
+
+
+def convergence_exponent_minus_published(
+    steps: Int[np.ndarray, " step"],
+    ranks: Int[np.ndarray, " subtask"],
+    losses: Real[np.ndarray, "step subtask"],
+    *,
+    alpha: float,
+    published: Mapping[int, int],
+) -> float:
+    """k in S ∝ p^k minus the published k, both over those ranks of `published` that were learned here.
+
+    `published` maps the rank of a subtask to its convergence step.
+    """
+    converged = convergence_steps(steps, losses / NATS_PER_BIT, below=CONVERGED_BITS)
+    learned = [rank for rank in published if rank <= ranks.size and np.isfinite(converged[rank - 1])]
+    frequencies = zipf_frequencies(ranks.size, alpha=alpha)[np.array(learned, int) - 1]
+    theirs = np.array([published[rank] for rank in learned])
+    ours = converged[np.array(learned, int) - 1]
+    return power_law.exponent(frequencies, ours) - power_law.exponent(frequencies, theirs)
 
 
 def examples_ratio(
@@ -110,6 +130,22 @@ def loss_exponent(
     if every is not None:
         x, mean = power_law.interpolate_at_multiples(x, mean, every=every)
     return -power_law.exponent(x, mean, from_x=start, to_x=to_x)
+
+
+def median_factor_of_published(
+    x: Real[np.ndarray, " point"], mean: Real[np.ndarray, " point"], *, published: Sequence[Sequence[float | int]]
+) -> float:
+    """Median factor, in either direction, between the mean loss and the published values [x, bits] within its range.
+
+    The mean loss is interpolated linearly in logarithms. NaN if no published x is in its range.
+    """
+    positive = x > 0
+    their_x, bits = np.array(published, float).T
+    within = (their_x >= x[positive].min()) & (their_x <= x[positive].max())
+    if not within.any():
+        return math.nan
+    ours = np.interp(np.log(their_x[within]), np.log(x[positive]), np.log(mean[positive] / NATS_PER_BIT))
+    return float(np.exp(np.median(np.abs(ours - np.log(bits[within])))))
 
 
 def fit_start(

@@ -62,3 +62,15 @@ def test_the_published_slope_of_convergence_is_drawn_only_at_its_alpha(alpha, pu
     panel(axes, dataset, alpha=alpha)
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [name for name in names if name.startswith("published")] == published
+
+
+def test_the_figure_of_convergence_at_the_published_size_has_the_published_points(tmp_path):
+    steps = log_steps(100_000)
+    keys = {"batch_size": [20_000], "seed": [0]}
+    dataset = theory_dataset(keys, steps, lambda p, batch_size, seed: n_learned_by_step(p, steps), n_subtasks=500)
+    study = load_study("quanta_convergence", "paper")
+    assert_drawn(study.figure(dataset, tmp_path / "figure.png"))
+    axes = Figure().add_subplot()
+    study.figure.keywords["rows"][0][0](axes, dataset)
+    (points,) = [line for line in axes.lines if line.get_label() == "published steps"]
+    assert points.get_ydata()[[0, -1]].tolist() == [700, 83_700]

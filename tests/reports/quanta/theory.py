@@ -16,24 +16,27 @@ N_SUBTASKS = 100
 
 
 def theory_dataset(
-    keys: Mapping[str, Sequence[Any]], steps: np.ndarray, n_learned: Callable[..., np.ndarray]
+    keys: Mapping[str, Sequence[Any]],
+    steps: np.ndarray,
+    n_learned: Callable[..., np.ndarray],
+    n_subtasks: int = N_SUBTASKS,
 ) -> xr.Dataset:
     """A sweep with `n_learned(frequencies, **keys)` learned subtasks at each step, the last one learned in part."""
     dims, shape = [*keys], [len(ticks) for ticks in keys.values()]
-    losses = np.empty((*shape, steps.size, N_SUBTASKS))
+    losses = np.empty((*shape, steps.size, n_subtasks))
     mean = np.empty((*shape, steps.size))
     for index in np.ndindex(*shape):
         run = {name.rpartition(".")[2]: ticks[at] for at, (name, ticks) in zip(index, keys.items(), strict=True)}
-        frequencies = zipf_frequencies(N_SUBTASKS, alpha=run.get("alpha", 0.4))
+        frequencies = zipf_frequencies(n_subtasks, alpha=run.get("alpha", 0.4))
         n = np.broadcast_to(n_learned(frequencies, **run), steps.shape)
-        losses[index] = NATS_PER_BIT * (1 - np.clip(n[:, None] - np.arange(N_SUBTASKS), 0, 1))
+        losses[index] = NATS_PER_BIT * (1 - np.clip(n[:, None] - np.arange(n_subtasks), 0, 1))
         mean[index] = losses[index] @ frequencies
     over_steps = dict.fromkeys(("test_loss", "validation_loss", "held_out_loss"), ((*dims, "step"), mean))
     over_steps |= {"train_accuracy": ((*dims, "step"), 1 - mean / 2)}
     by_subtask = dict.fromkeys(("subtask_loss", "held_out_subtask_loss"), ((*dims, "step", "subtask"), losses))
     dataset = xr.Dataset(
         {**by_subtask, **over_steps},
-        {**keys, "step": steps, "subtask": range(1, N_SUBTASKS + 1)},
+        {**keys, "step": steps, "subtask": range(1, n_subtasks + 1)},
         {"scale": "laptop"},
     )
     dataset["finished"], dataset["last_step"] = (dims, np.ones(shape, bool)), (dims, np.full(shape, steps[-1]))

@@ -10,10 +10,12 @@ from grok.science.quanta.emergence import NATS_PER_BIT
 from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.science.quanta.subtask_losses import (
     convergence_exponent,
+    convergence_exponent_minus_published,
     examples_ratio,
     learned_count_exponent,
     learning_order,
     loss_exponent,
+    median_factor_of_published,
     median_transition_width,
     relative_transition_width,
 )
@@ -45,6 +47,22 @@ def test_a_planted_order_width_and_exponent_of_transitions_are_recovered(k):
     expected_width = 0.3 / math.log10(end / start)
     assert relative_transition_width(STEPS, RANKS, losses, mean) == pytest.approx(expected_width, rel=0.05)
     assert relative_transition_width(STEPS, RANKS, losses, losses[:, 9]) == pytest.approx(1, abs=0.05)
+
+
+def test_the_convergence_exponent_is_compared_over_the_published_ranks_that_are_learned():
+    losses = sigmoid_losses(due_steps(-1.0), decades=0.3)
+    losses[:, 60:] = NATS_PER_BIT  # never learned
+    due = due_steps(-0.8)
+    published = {rank: round(due[rank - 1]) for rank in (1, 2, 10, 50)} | {80: 1, 145: 1}
+    minus = convergence_exponent_minus_published(STEPS, RANKS, losses, alpha=0.4, published=published)
+    assert minus == pytest.approx(-0.2, abs=0.01)
+
+
+def test_the_mean_loss_is_compared_with_published_points_within_its_steps():
+    steps, mean = np.array([0, 1, 100]), NATS_PER_BIT * np.array([1, 1, 0.1])
+    published = [[10, 10**-0.5], [100, 0.11], [50, 50**-0.5 / 1.05], [1000, 99]]
+    assert median_factor_of_published(steps, mean, published=published) == pytest.approx(1.05)
+    assert math.isnan(median_factor_of_published(steps, mean, published=published[-1:]))
 
 
 def test_a_fit_can_start_where_something_is_learned():
