@@ -19,6 +19,8 @@ from grok.science.numerics.packed_bits import parity, random_bit_words
 from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
 
+# Integers of 64 bits that an example of the training set takes at least while it is made, in several tensors.
+INTEGERS_PER_EXAMPLE = 10
 PARITY_EXAMPLES = 2**17  # whose parities are computed at once, so that unpacked bits take little memory
 
 
@@ -85,6 +87,7 @@ class SparseParity(Task):
             train = self._balanced_examples(subsets, streams.generator("train"))
             sample, training_data = partial(self.sample_by_frequency, subsets), "new examples in every step"
         else:
+            torch.empty(self.n_train, INTEGERS_PER_EXAMPLE, dtype=torch.int64)  # refused if the parts would fill the memory
             inputs, targets = self.sample_by_frequency(subsets, self.n_train, streams.generator("train"))
             train = Examples(inputs, targets, torch.arange(len(targets)))
             sample, training_data = None, f"{self.n_train:,} examples"

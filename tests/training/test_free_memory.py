@@ -53,6 +53,13 @@ def test_other_errors_pass():
         raise ValueError("mine")
 
 
+def test_a_training_set_whose_parts_fit_but_not_together_is_refused(monkeypatch):
+    monkeypatch.setattr(free_memory, "free_bytes", lambda device=None: 3 * 10**6)
+    line = r"^task\.n_train=50000: needs at least 4 MB of memory, and 3 MB are free$"
+    with pytest.raises(UserError, match=line):
+        build([composed("task=sparse_parity", "task.n_train=50000")])
+
+
 def test_weights_whose_training_does_not_fit_are_refused(monkeypatch):
     monkeypatch.setattr(free_memory, "free_bytes", lambda device=None: 1000)
     with pytest.raises(
