@@ -87,7 +87,7 @@ class SparseParity(Task):
             train = self._balanced_examples(subsets, streams.generator("train"))
             sample, training_data = partial(self.sample_by_frequency, subsets), "new examples in every step"
         else:
-            torch.empty(self.n_train, INTEGERS_PER_EXAMPLE, dtype=torch.int64)  # refused if the parts would fill the memory
+            torch.empty(self.n_train, INTEGERS_PER_EXAMPLE, dtype=torch.int64)  # refused if that fills the memory
             inputs, targets = self.sample_by_frequency(subsets, self.n_train, streams.generator("train"))
             train = Examples(inputs, targets, torch.arange(len(targets)))
             sample, training_data = None, f"{self.n_train:,} examples"

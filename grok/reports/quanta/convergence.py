@@ -71,7 +71,7 @@ def convergence_versus_frequency(
     alpha: float,
     key: str,
     name: str,
-    published: PublishedSlope,
+    published: PublishedSlope | None,
     where: Mapping[str, Any],
 ) -> None:
     """Convergence steps of all seeds, with a power law through those of each value of `key`.

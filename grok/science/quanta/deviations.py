@@ -51,6 +51,26 @@ def loss_exponent_minus_law(
     return measured_exponent - law_exponent
 
 
+def position_between_laws(
+    x: Real[np.ndarray, " step"],
+    ranks: Int[np.ndarray, " subtask"],
+    losses: Real[np.ndarray, "step subtask"],
+    mean: Real[np.ndarray, " step"],
+    *,
+    alpha: float,
+    **fit_range: int | float,
+) -> float:
+    """Where the exponent of the mean loss lies between two laws of steps, for a task of this size at the same points.
+
+    0 is the law of steps: a subtask of frequency p is learned at a step ∝ 1/p. 1 is the law of ranks: subtasks take
+    equal numbers of steps one after the other. `fit_range` holds range arguments of `loss_exponent_minus_law`.
+    """
+    above_first, above_second = (
+        loss_exponent_minus_law(x, ranks, losses, mean, alpha=alpha, law=law, **fit_range) for law in ("steps", "ranks")
+    )
+    return above_first / (above_first - above_second)
+
+
 def count_exponent_minus_law(
     x: Real[np.ndarray, " point"],
     ranks: Int[np.ndarray, " subtask"],

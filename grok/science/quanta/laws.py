@@ -2,7 +2,8 @@
 
 Each law has one constant, fitted to the measured losses. Losses are in bits. A law has the name of its exponent
 (`quantization_model.Exponents`): "parameters", "data", or "steps" for online training, where samples are counted in
-batches.
+batches. By the law of "ranks", subtasks take equal numbers of steps one after the other (Liu et al. 2025, arXiv:
+2501.12391, the domino effect).
 
 Networks learn a subtask over a range of x, and there are few points. The laws are therefore smooth where the theory has
 a staircase: a subtask is half learned at the x where it is due.
@@ -173,6 +174,32 @@ def _learned_with_samples(
     return learned
 
 
+def _inverse_ranks(frequencies: Float[np.ndarray, " subtask"]) -> Float[np.ndarray, " subtask"]:
+    """What takes the place of frequencies if the subtask of rank k needs steps ∝ k."""
+    return 1 / np.arange(1.0, frequencies.size + 1)
+
+
+def _rank_cost(
+    x: Real[np.ndarray, " point"],
+    losses: Real[np.ndarray, "point subtask"],
+    frequencies: Float[np.ndarray, " subtask"],
+    loss_threshold: float,
+) -> LearningCost:
+    return _sample_cost(x, losses, _inverse_ranks(frequencies), loss_threshold)
+
+
+def _learned_by_rank(
+    x: Real[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], steps_each: float
+) -> Float[np.ndarray, " point"]:
+    return _learned_with_samples(x, _inverse_ranks(frequencies), steps_each)
+
+
+def _count_by_rank(
+    x: Real[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], steps_each: float
+) -> Int[np.ndarray, " point"]:
+    return _count_with_samples(x, _inverse_ranks(frequencies), steps_each)
+
+
 def _parameter_cost(
     x: Real[np.ndarray, " point"],
     losses: Real[np.ndarray, "point subtask"],
@@ -207,4 +234,5 @@ LAWS = {
     "parameters": Law(_parameter_cost, _learned_with_parameters, _count_with_parameters, loss_threshold=LEARNED_BITS),
     "data": Law(_sample_cost, _learned_with_samples, _count_with_samples, loss_threshold=HALF_LEARNED_BITS),
     "steps": Law(_sample_cost, _learned_with_samples, _count_with_samples, loss_threshold=HALF_LEARNED_BITS),
+    "ranks": Law(_rank_cost, _learned_by_rank, _count_by_rank, loss_threshold=HALF_LEARNED_BITS),
 }

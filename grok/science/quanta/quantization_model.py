@@ -20,6 +20,7 @@ class Exponents(NamedTuple):
     parameters: float
     data: float
     steps: float
+    ranks: float  # over steps, if subtasks take equal numbers of steps one after the other
     learned: float
 
 
@@ -31,7 +32,9 @@ def zipf_frequencies(n_subtasks: int, *, alpha: float) -> Float[np.ndarray, " su
 
 def asymptotic_exponents(alpha: float) -> Exponents:
     """Exponents for infinitely many subtasks: α_N = α, α_D = α_S = α / (1 + α), n ∝ D^{1/(1+α)} (Sec. 2)."""
-    return Exponents(parameters=alpha, data=alpha / (1 + alpha), steps=alpha / (1 + alpha), learned=1 / (1 + alpha))
+    return Exponents(
+        parameters=alpha, data=alpha / (1 + alpha), steps=alpha / (1 + alpha), ranks=alpha, learned=1 / (1 + alpha)
+    )
 
 
 def loss_with_learned(

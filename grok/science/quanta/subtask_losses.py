@@ -33,6 +33,14 @@ def learning_order(
     return learning_order_correlation(convergence_steps(steps, losses / NATS_PER_BIT, below=CONVERGED_BITS))
 
 
+def last_over_first(
+    steps: Int[np.ndarray, " step"], ranks: Int[np.ndarray, " subtask"], losses: Real[np.ndarray, "step subtask"]
+) -> float:
+    """Convergence step of the rarest subtask divided by that of the most frequent; infinite if one is never learned."""
+    converged = convergence_steps(steps, losses / NATS_PER_BIT, below=CONVERGED_BITS)
+    return float(converged[-1] / converged[0]) if np.isfinite(converged[[0, -1]]).all() else math.inf
+
+
 def convergence_exponent(
     steps: Int[np.ndarray, " step"],
     ranks: Int[np.ndarray, " subtask"],

@@ -37,9 +37,9 @@ THEORIES = {
 }
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", [*(f"quanta_{name}" for name in STUDIES), "quanta_optimizers", "domino"])
 def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
-    assert command(f"study=quanta_{name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+    assert command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
     assert verdicts and all(each["holds"] is None and each["n"] > 0 for each in verdicts)
     assert_drawn(tmp_path / "sweep" / "figure.png")

@@ -12,6 +12,7 @@ from grok.science.quanta.deviations import (
     difference_between_ticks,
     loss_exponent_minus_law,
     max_over_alpha,
+    position_between_laws,
 )
 from grok.science.quanta.emergence import NATS_PER_BIT
 from grok.science.quanta.laws import predicted_learned
@@ -29,6 +30,24 @@ def test_losses_by_the_law_of_steps_do_not_deviate_and_another_exponent_of_steps
     assert at_multiples == pytest.approx(0, abs=0.02)
     early = sigmoid_losses(due_steps(-0.8), decades=0.3)
     assert loss_exponent_minus_law(STEPS, RANKS, early, early @ FREQUENCIES, **settings) > 0.05
+
+
+@pytest.mark.parametrize(("alpha", "position"), [(0.4, 0.0), (0.8, 0.0), (0.4, 1.0), (0.8, 1.0)])
+def test_losses_by_one_of_two_laws_lie_at_its_end(alpha, position):
+    """At 0, S ∝ 1/p; at 1, S ∝ rank; the geometric mean of both is in between."""
+    frequencies = zipf_frequencies(100, alpha=alpha)
+    first, second = 100 * frequencies[0] / frequencies, 100.0 * RANKS
+    between = position_of(np.sqrt(first * second), frequencies, alpha)
+    assert position_of(second if position else first, frequencies, alpha) == pytest.approx(position, abs=0.1)
+    assert 0.2 < between < 0.8
+
+
+def position_of(due: np.ndarray, frequencies: np.ndarray, alpha: float) -> float:
+    """The position of losses that fall where they are due, from the first learned subtask on."""
+    losses = sigmoid_losses(due, decades=0.1)
+    start = float(1.5 * due[0])
+    mean = losses @ frequencies
+    return position_between_laws(STEPS, RANKS, losses, mean, alpha=alpha, from_x=start, to_x=5000.0, every=100)
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.4, 0.8])

@@ -12,6 +12,7 @@ from grok.science.quanta.subtask_losses import (
     convergence_exponent,
     convergence_exponent_minus_published,
     examples_ratio,
+    last_over_first,
     learned_count_exponent,
     learning_order,
     loss_exponent,
@@ -56,6 +57,12 @@ def test_the_convergence_exponent_is_compared_over_the_published_ranks_that_are_
     published = {rank: round(due[rank - 1]) for rank in (1, 2, 10, 50)} | {80: 1, 145: 1}
     minus = convergence_exponent_minus_published(STEPS, RANKS, losses, alpha=0.4, published=published)
     assert minus == pytest.approx(-0.2, abs=0.01)
+
+
+def test_the_rarest_subtask_takes_a_multiple_of_the_first():
+    losses = sigmoid_losses(due_steps(-1.0), decades=0.1)[:, [0, 3]]
+    assert last_over_first(STEPS, RANKS[:2], losses) == pytest.approx(4**1.4, rel=0.03)
+    assert last_over_first(STEPS[:9], RANKS[:2], losses[:9]) == math.inf
 
 
 def test_the_mean_loss_is_compared_with_published_points_within_its_steps():
