@@ -8,9 +8,9 @@ from torch import Tensor
 from grok.checks import UserError
 from grok.measures.snapshot import Measure, Snapshot
 from grok.models.model import Model
-from grok.models.spec import ControlledBits
 from grok.records.quantity import Quantity
 from grok.science.quanta.emergence import CONVERGED_BITS, NATS_PER_BIT
+from grok.tasks.parity import ParityTask
 from grok.tasks.task import Task
 
 
@@ -27,7 +27,7 @@ class Subtasks(Measure):
         Raises:
             UserError: the task has no subtasks.
         """
-        if not isinstance(task.spec.inputs, ControlledBits):
+        if not isinstance(task, ParityTask):
             raise UserError(f"needs a task with subtasks, not {type(task).__name__}; choose measure=weight_norm")
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
@@ -39,9 +39,10 @@ class Subtasks(Measure):
             title = f"loss on the {parity} test examples"
             return Quantity(mean, title, "nat", chart="halves of the test set", log_scale=True)
 
+        names = {"subtask": _task(snapshot).subtask_names}
+
         def per_subtask(values: Tensor, title: str, unit: str = "1") -> Quantity:
-            ranks = range(1, values.shape[1] + 1)
-            return Quantity(values, title, unit, dims=("subtask",), coordinates={"subtask": ranks})
+            return Quantity(values, title, unit, dims=("subtask",), coordinates=names)
 
         return {
             "subtask_loss": per_subtask(subtask_loss, "loss of each subtask", "nat"),
@@ -59,7 +60,7 @@ class Subtasks(Measure):
 
 def _by_subtask(snapshot: Snapshot, values: Tensor) -> Float[Tensor, "replica subtask example"]:
     """Values of the test examples by subtask, in float64 on the CPU, because some devices lack float64."""
-    n_subtasks: int = snapshot.task.n_subtasks  # type: ignore[attr-defined]
+    n_subtasks = len(_task(snapshot).frequencies)
     by_subtask: Tensor = values.cpu().double().unflatten(1, (n_subtasks, -1))
     return by_subtask
 
@@ -68,3 +69,9 @@ def _frequencies(snapshot: Snapshot) -> Float[Tensor, "replica subtask"]:
     """The probability of each subtask, from the weights of its test examples."""
     assert snapshot.test.weights is not None, "balanced test examples have weights"
     return _by_subtask(snapshot, snapshot.test.weights).sum(-1)
+
+
+def _task(snapshot: Snapshot) -> ParityTask:
+    """The task, whose kind is validated before training."""
+    assert isinstance(snapshot.task, ParityTask), "validated before training"
+    return snapshot.task

@@ -8,16 +8,16 @@ from math import comb
 from typing import ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from grok.checks import UserError, check_float, check_int
 from grok.models.spec import Classes, ControlledBits, Spec
 from grok.random_streams import RandomStreams
-from grok.science import losses
 from grok.science.numerics.packed_bits import parity, random_bit_words
 from grok.science.quanta.quantization_model import zipf_frequencies
-from grok.tasks.task import Data, Examples, Provenance, Task, Thresholds
+from grok.tasks.parity import ParityTask
+from grok.tasks.task import Data, Examples, Provenance, Thresholds
 
 # Integers of 64 bits that an example of the training set takes at least while it is made, in several tensors.
 INTEGERS_PER_EXAMPLE = 10
@@ -25,7 +25,7 @@ PARITY_EXAMPLES = 2**17  # whose parities are computed at once, so that unpacked
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseParity(Task):
+class SparseParity(ParityTask):
     """Add k = `subset_size` of n bits modulo 2; the subtask of an example determines which k bits.
 
     Subtask i = 1 … n_subtasks has a probability ∝ i^−(alpha + 1). Inputs are Int [example, 1 + word]: i − 1, and the
@@ -34,17 +34,13 @@ class SparseParity(Task):
 
     per_replica_keys: ClassVar = ("alpha", "subset_size")
     n_subtasks: int
-    n_bits: int
-    subset_size: int
     alpha: float
     n_train: int | None
-    n_test_per_subtask: int
     thresholds: Thresholds | None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_int("task.n_subtasks", self.n_subtasks, minimum=1)
-        check_int("task.n_bits", self.n_bits, minimum=1)
-        check_int("task.subset_size", self.subset_size, minimum=1)
         if self.subset_size > self.n_bits:
             raise UserError(f"task.subset_size={self.subset_size}: must be at most task.n_bits={self.n_bits}")
         if self.n_subtasks > (n_subsets := comb(self.n_bits, self.subset_size)):
@@ -55,7 +51,6 @@ class SparseParity(Task):
         check_float("task.alpha", self.alpha, above=0)
         if self.n_train is not None:
             check_int("task.n_train", self.n_train, minimum=1)
-        check_int("task.n_test_per_subtask", self.n_test_per_subtask, minimum=2)
 
     @property
     def spec(self) -> Spec:
@@ -63,7 +58,6 @@ class SparseParity(Task):
 
     @property
     def frequencies(self) -> Float[Tensor, " subtask"]:
-        """The probability of each subtask."""
         return torch.from_numpy(zipf_frequencies(self.n_subtasks, alpha=self.alpha))
 
     def subsets(self, streams: RandomStreams) -> Int[Tensor, "subtask k"]:
@@ -82,9 +76,9 @@ class SparseParity(Task):
         and training accuracy is measured on a second set that is composed like the test set.
         """
         subsets = self.subsets(streams)
-        test = self._balanced_examples(subsets, streams.generator("test"))
+        test = self.balanced_examples(subsets, streams.generator("test"))
         if self.n_train is None:
-            train = self._balanced_examples(subsets, streams.generator("train"))
+            train = self.balanced_examples(subsets, streams.generator("train"))
             sample, training_data = partial(self.sample_by_frequency, subsets), "new examples in every step"
         else:
             torch.empty(self.n_train, INTEGERS_PER_EXAMPLE, dtype=torch.int64)  # refused if that fills the memory
@@ -101,13 +95,6 @@ class SparseParity(Task):
         )
         return Data(train, test, provenance, sample)
 
-    def _balanced_examples(self, subsets: Int[Tensor, "subtask k"], generator: Generator) -> Examples:
-        """Equally many examples of each subtask, sorted by subtask. Their weights are the frequencies of the task."""
-        subtasks = torch.arange(self.n_subtasks).repeat_interleave(self.n_test_per_subtask)
-        inputs, targets = self.examples(subsets, subtasks, generator)
-        weights = (self.frequencies / self.n_test_per_subtask).repeat_interleave(self.n_test_per_subtask)
-        return Examples(inputs, targets, torch.arange(len(targets)), weights)
-
     def sample_by_frequency(
         self, subsets: Int[Tensor, "subtask k"], n: int, generator: Generator
     ) -> tuple[Int[Tensor, "example _"], Int[Tensor, " example"]]:
@@ -120,16 +107,7 @@ class SparseParity(Task):
     def examples(
         self, subsets: Int[Tensor, "subtask k"], subtasks: Int[Tensor, " example"], generator: Generator
     ) -> tuple[Int[Tensor, "example _"], Int[Tensor, " example"]]:
-        """Inputs with random bits for these subtasks, and their parities."""
         words = random_bit_words(len(subtasks), self.n_bits, generator)
         parts = zip(words.split(PARITY_EXAMPLES), subtasks.split(PARITY_EXAMPLES), strict=True)
         targets = torch.cat([parity(part, subsets[own]) for part, own in parts])
         return torch.cat([subtasks.unsqueeze(1), words], 1), targets
-
-    def example_loss(
-        self, outputs: Float[Tensor, "*batch 2"], targets: Int[Tensor, "*batch"]
-    ) -> Float[Tensor, "*batch"]:
-        return losses.cross_entropy(outputs, targets)
-
-    def is_correct(self, outputs: Float[Tensor, "*batch 2"], targets: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch"]:
-        return losses.is_argmax(outputs, targets)

@@ -29,6 +29,7 @@ from tests.process import TrainProcess
 COMMAND_SECONDS = 120.0
 CONF = ROOT / "conf"
 SMALL = {  # so that a step is short
+    "compositional_parity": ("task.n_test_per_subtask=5", "model.width=8", "batch_size=20"),
     "imdb_grok": ("task.n_reviews=24", "task.n_train=16", "task.n_words=6", "model.width=5", "batch_size=8"),
     "induction": (
         "task.n_tokens=8",

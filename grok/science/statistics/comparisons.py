@@ -115,8 +115,8 @@ def mean_difference(
     columns: np.ndarray,
     values: Real[np.ndarray, "row column"],
     *,
-    chosen: Sequence[str],
-    reference: Sequence[str],
+    chosen: Sequence[str | int],
+    reference: Sequence[str | int],
 ) -> float:
     """The mean over the `chosen` rows of a grid minus the mean over the `reference` rows."""
     if not {*chosen, *reference} <= {*rows.tolist()}:

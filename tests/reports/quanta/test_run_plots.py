@@ -43,6 +43,21 @@ def test_a_run_that_has_learned_nothing_has_its_plots(tmp_path):
     assert "not drawn" not in (folder / "report.html").read_text()
 
 
+@pytest.mark.parametrize("steps", [1, 20])
+def test_a_run_of_composites_has_the_plot_of_its_subtasks(steps, tmp_path):
+    small = (
+        "task=compositional_parity",
+        "task.n_test_per_subtask=20",
+        "model.width=16",
+        "batch_size=40",
+        "logger=none",
+    )
+    folder = trained_in(tmp_path / "run", *small, f"steps={steps}")
+    assert_drawn(folder / "composition.png")
+    assert "not drawn" not in (folder / "report.html").read_text()
+    assert grok.load(folder)["subtask"].values.tolist() == ["1", "2", "3", "1+2+3"]
+
+
 def test_the_slider_and_the_pointer_select_a_subtask_on_the_page(run_dir, browser):
     page, messages, requests = opened(browser, run_dir / "report.html")
     record = grok.load(run_dir)

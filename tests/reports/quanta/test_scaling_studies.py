@@ -11,7 +11,8 @@ from grok.science.quanta.laws import predicted_learned
 from tests.conftest import assert_drawn
 from tests.reports.quanta.theory import log_steps, n_learned_by_step, n_learned_by_width, theory_dataset
 
-STUDIES = ("emergence", "scaling_steps", "scaling_parameters", "scaling_data", "exponents", "convergence", "departure")
+QUANTA = ("emergence", "scaling_steps", "scaling_parameters", "scaling_data", "exponents", "convergence", "departure")
+STUDIES = (*(f"quanta_{name}" for name in (*QUANTA, "optimizers")), "domino", "compositional_parity")
 
 SEEDS = {"seed": [0, 1]}
 ALPHAS = {"task.alpha": [0.2, 0.8]}
@@ -37,9 +38,10 @@ THEORIES = {
 }
 
 
-@pytest.mark.parametrize("name", [*(f"quanta_{name}" for name in STUDIES), "quanta_optimizers", "domino"])
+@pytest.mark.parametrize("name", STUDIES)
 def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
-    assert command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
+    code, stderr = command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
+    assert code == 0, stderr
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())
     assert verdicts and all(each["holds"] is None and each["n"] > 0 for each in verdicts)
     assert_drawn(tmp_path / "sweep" / "figure.png")
