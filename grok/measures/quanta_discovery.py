@@ -22,12 +22,14 @@ from grok.random_streams import RandomStreams
 from grok.records.history import History
 from grok.records.quantity import Quantity
 from grok.science.quanta import discovery as qdg
+from grok.science.quanta import sparse_codes
 from grok.science.quanta.parity_gradients import TRUTHS, TwoLayerWeights, true_clusters
 from grok.tasks.sparse_parity import SparseParity
 from grok.tasks.task import Task
 
 N_SHOWN = 300  # samples in the recorded similarity matrix
-SEED = 0  # of the eigensolver and k-means, for all networks
+SEED = 0  # of the eigensolver, k-means and sparse codes, for all networks
+N_COMPONENTS = 256  # principal components of the gradients that sparse codes combine
 KEY_PREFIX = "measure.quanta_discovery"
 # Title and axes of each quantity.
 QUANTITIES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -35,6 +37,8 @@ QUANTITIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "quanta_subtasks": ("subtasks among the samples", ()),
     "quanta_agreement": ("adjusted Rand index of clusters and ground truth", ("truth", "clusters")),
     "quanta_agreement_at_subtasks": ("adjusted Rand index, one cluster per subtask", ("truth",)),
+    "quanta_atom_agreement": ("adjusted Rand index of strongest atoms and ground truth", ("truth",)),
+    "quanta_matched_f1": ("F1 of subtasks and the groups that match them", ("method", "labels")),
     "quanta_similarity_gap": ("mean similarity within subtasks minus that between subtasks", ()),
     "quanta_cluster_size": ("size of the cluster", ("clusters", "rank")),
     **quanta_sizes.QUANTITIES,
@@ -73,11 +77,15 @@ class QuantaDiscovery(Measure):
         full_n_init_up_to: int,
         from_rank: int,
         to_rank: int,
+        atom_penalty: float | None,
     ) -> None:
         check_int(f"{KEY_PREFIX}.n_samples", n_samples, minimum=3)
         check_float(f"{KEY_PREFIX}.max_loss", max_loss, above=0)
         check_int(f"{KEY_PREFIX}.n_init", n_init, minimum=1)
         check_int(f"{KEY_PREFIX}.full_n_init_up_to", full_n_init_up_to, minimum=1)
+        if atom_penalty is not None:
+            check_float(f"{KEY_PREFIX}.atom_penalty", atom_penalty, above=0)
+        self.atom_penalty = atom_penalty
         ranks = {"from_rank": from_rank, "to_rank": to_rank}
         self.sizes = QuantaSizes(KEY_PREFIX, n_samples=n_samples, cluster_counts=cluster_counts, **ranks)
         self.n_samples, self.max_loss, self.cluster_counts = n_samples, max_loss, cluster_counts
@@ -85,6 +93,8 @@ class QuantaDiscovery(Measure):
         shown = range(min(N_SHOWN, n_samples))
         self.ticks: Mapping[str, Sequence[str | int]] = {
             "truth": TRUTHS,
+            "method": sparse_codes.METHODS,
+            "labels": sparse_codes.LABELS,
             "clusters": cluster_counts,
             **self.sizes.ticks,
             "sample": shown,
@@ -141,10 +151,13 @@ class QuantaDiscovery(Measure):
         truths = true_clusters(samples.subtasks, subset_bits, samples.targets)
         similarity = similarities(network, task, samples)
         gap, shown = qdg.similarity_gap(similarity, truths["subtask"]), similarity[:N_SHOWN, :N_SHOWN].copy()
+        atoms = self._atoms(similarity, n_subtasks)
         clusterings = self._clusterings(similarity, counts=sorted({*self.cluster_counts, n_subtasks}))
         sizes = self._sizes(truths["subtask"], [clusterings[count] for count in self.cluster_counts]) | controls
         matrix = _similarity_matrix(shown, truths["subtask"], clusterings[n_subtasks])
         counts["quanta_similarity_gap"] = np.array(gap)
+        if atoms is not None:
+            counts |= _atom_agreement(truths, clusterings[n_subtasks], atoms)
         return counts | self._agreement(truths, clusterings, n_subtasks) | sizes | matrix
 
     def _equal_control(self, network: TwoLayerWeights, task: SparseParity, samples: Samples) -> dict[str, np.ndarray]:
@@ -153,6 +166,13 @@ class QuantaDiscovery(Measure):
             return {}
         clusterings = self._clusterings(similarities(network, task, samples), counts=self.cluster_counts)
         return self.sizes.envelope("quanta_envelope_equal", [*clusterings.values()])
+
+    def _atoms(self, similarity: Float[np.ndarray, "sample sample"], n_atoms: int) -> Int[np.ndarray, " sample"] | None:
+        """The strongest atom of each sample; None without sparse codes."""
+        if self.atom_penalty is None:
+            return None
+        gradients = sparse_codes.unit_gradients(similarity, n_components=N_COMPONENTS, seed=SEED)
+        return sparse_codes.strongest_atoms(gradients, n_atoms=n_atoms, penalty=self.atom_penalty, seed=SEED)
 
     def _clusterings(
         self, similarity: Float[np.ndarray, "sample sample"], *, counts: Sequence[int]
@@ -186,6 +206,19 @@ class QuantaDiscovery(Measure):
             "quanta_cluster_size": np.stack([at_ranks(qdg.sizes_by_rank(each)) for each in clusterings]),
             "quanta_true_size": at_ranks(qdg.sizes_by_rank(subtasks)),
         }
+
+
+def _atom_agreement(
+    truths: Mapping[str, Int[np.ndarray, " sample"]],
+    clusters: Int[np.ndarray, " sample"],
+    atoms: Int[np.ndarray, " sample"],
+) -> dict[str, np.ndarray]:
+    """The agreement of the strongest atoms with each ground truth; the F1 of clusters and atoms."""
+    subtasks = truths["subtask"]
+    labels = (subtasks, np.random.default_rng(SEED).permutation(subtasks))
+    f1 = [[sparse_codes.matched_f1(found, each) for each in labels] for found in (clusters, atoms)]
+    agreement = [qdg.agreement(atoms, truth) for truth in truths.values()]
+    return {"quanta_atom_agreement": np.array(agreement), "quanta_matched_f1": np.array(f1)}
 
 
 def _similarity_matrix(

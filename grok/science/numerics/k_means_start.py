@@ -25,7 +25,8 @@ def spread_centers(
         found += squares
         found += squares[chosen, None]
         found[np.arange(len(chosen)), chosen] = 0
-        return np.maximum(found, 0, out=found)
+        np.maximum(found, 0, out=found)
+        return found
 
     first = random_state.choice(len(points), p=np.full(len(points), 1 / len(points)))
     centers, nearest = [first], distances(np.array([first]))[0]
