@@ -20,8 +20,6 @@ from grok.reports.study.composition import compose_study
 from grok.reports.study.data import result
 from grok.reports.style import (
     FINITE_STYLE,
-    GRAY,
-    INFINITE_STYLE,
     PALETTE,
     RC,
     SEQUENTIAL,
@@ -37,7 +35,6 @@ from grok.science.quanta.quantization_model import zipf_frequencies
 WIDTH = "model.width"
 POINTS_PER_DECADE = 12  # of the grid of compute
 MARKS = "os^"  # of the seeds
-LOWER_FACTOR = 0.75  # the law for infinitely many subtasks gives a slope only; its line is drawn lower by this factor
 
 
 def frontiers(*, study: str, scale: str, from_bits: float, to_parameters: float) -> xr.Dataset:
@@ -118,7 +115,7 @@ def draw(dataset: xr.Dataset, path: Path) -> Path:
 
 
 def _frontier(axes: Axes, dataset: xr.Dataset, name: str, *, theory: float) -> None:
-    """Draw every seed's frontier with the power law through it, the frontier of the laws, and the slope of the theory.
+    """Draw every seed's frontier with the power law through it, and the frontier of the laws.
 
     Each power law ends where its points end.
     """
@@ -135,9 +132,6 @@ def _frontier(axes: Axes, dataset: xr.Dataset, name: str, *, theory: float) -> N
         axes.plot(x, line, color=color, lw=1.3)
     law_slope = float(np.mean([finite_exponent(compute, each) for each in law]))
     label = f"laws for {int(dataset.attrs['n_subtasks'])} subtasks: slope {format_signed(law_slope)}"
+    label += f"; for ∞: {format_signed(theory)}"
     axes.plot(compute, law.mean(0), color="black", lw=1.1, ls=FINITE_STYLE, label=label)
-    ends = compute[np.isfinite(ours).any(0)][[0, -1]]
-    level = LOWER_FACTOR * np.exp(np.nanmean(np.log(ours)))
-    line = level * (ends / np.exp(np.log(ends).mean())) ** theory
-    axes.plot(ends, line, color=GRAY, lw=1.0, ls=INFINITE_STYLE, label=f"for ∞ subtasks: slope {format_signed(theory)}")
     axes.set(xscale="log", yscale="log", xlabel="compute C = 6 N D (FLOPs)")

@@ -16,7 +16,6 @@ from grok.reports.quanta.scaling import ScalingFit, SeedLosses
 from grok.reports.style import (
     FINITE_STYLE,
     GRAY,
-    INFINITE_STYLE,
     PALETTE,
     TEST,
     TRAIN,
@@ -29,10 +28,6 @@ from grok.science.quanta.laws import loss_from_transitions, predicted_loss
 from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.science.quanta.subtask_losses import learning_order, loss_exponent, median_transition_width
 from grok.science.statistics.linear_fit import linear_fit
-from grok.science.statistics.power_law import PowerLaw
-
-# The law for infinitely many subtasks predicts a slope only. Its line is drawn at this factor below the fit.
-LOWER_FACTOR = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +48,10 @@ def mean_loss(
     transitions: bool = False,
     published: Published | None = None,
 ) -> None:
-    """The mean loss of every seed, the power law through it, and two laws of the theory.
+    """The mean loss of every seed, the power law through it, and the law for the task's number of subtasks.
 
-    The law for the task's number of subtasks has its constant from the runs. The law for infinitely many has a slope
-    only. `transitions` adds the first seed's mean loss with instant transitions of its subtasks: it shows how the mean
-    arises and tests no cause.
+    The law has its constant from the runs. `transitions` adds the first seed's mean loss with instant transitions of
+    its subtasks: it shows how the mean arises and tests no cause.
     """
     chosen = dataset.sel(where)
     curves = [scaling.points(chosen) for scaling in scalings]
@@ -69,7 +63,7 @@ def mean_loss(
         label = f"{scaling.name}: slope {format_signed(fit.exponent)}{format_interval(fit)}"
         axes.plot(ends, fit.coefficient * ends**fit.exponent, color=color, lw=1.8, label=label)
         if scaling is scalings[0]:
-            _laws(axes, scaling, seeds, fit, ends, alpha)
+            _law(axes, scaling, seeds, alpha)
             if transitions:
                 _instant_transitions(axes, scaling, seeds[0], alpha)
     if published:
@@ -120,23 +114,16 @@ def _monogenic_caption(points: SeedLosses) -> str:
     return f"monogenic: {n_monogenic} of {n_learned} learned subtasks; mean: {word} (R² {r_squared:.3f})"
 
 
-def _laws(
-    axes: Axes, scaling: ScalingFit, seeds: Sequence[SeedLosses], fit: PowerLaw, ends: np.ndarray, alpha: float
-) -> None:
-    """Draw the law for the task's number of subtasks, and below the fit the slope for infinitely many."""
+def _law(axes: Axes, scaling: ScalingFit, seeds: Sequence[SeedLosses], alpha: float) -> None:
+    """Draw the law for the task's number of subtasks; the legend has its slope and that for infinitely many."""
     frequencies = zipf_frequencies(seeds[0].losses.shape[1], alpha=alpha)
     constant = scaling.constant(seeds, alpha)
-    if np.isfinite(constant):
-        x = np.geomspace(seeds[0].x.min(), seeds[0].x.max(), 500)
-        loss = predicted_loss(scaling.law, x, frequencies, constant=constant)
-        slope = -scaling.predicted_exponent(seeds, alpha, constant=constant)
-        label = f"law for {frequencies.size} subtasks: slope {format_signed(slope)}"
-        axes.plot(x, np.where(loss > 0, loss, np.nan), color="black", lw=1.1, ls=FINITE_STYLE, label=label)
-    exponent = scaling.asymptotic_exponent(alpha)
-    middle = np.sqrt(ends.prod())
-    line = LOWER_FACTOR * fit.coefficient * middle**fit.exponent * (ends / middle) ** -exponent
-    label = f"law for ∞ subtasks: slope {format_signed(-exponent)}"
-    axes.plot(ends, line, color=GRAY, lw=1.0, ls=INFINITE_STYLE, label=label)
+    asymptotic = format_signed(-scaling.asymptotic_exponent(alpha))
+    x = np.geomspace(seeds[0].x.min(), seeds[0].x.max(), 500)
+    loss = predicted_loss(scaling.law, x, frequencies, constant=constant)
+    slope = -scaling.predicted_exponent(seeds, alpha, constant=constant)
+    label = f"law for {frequencies.size} subtasks: slope {format_signed(slope)}; for ∞: {asymptotic}"
+    axes.plot(x, np.where(loss > 0, loss, np.nan), color="black", lw=1.1, ls=FINITE_STYLE, label=label)
 
 
 def _instant_transitions(axes: Axes, scaling: ScalingFit, points: SeedLosses, alpha: float) -> None:
