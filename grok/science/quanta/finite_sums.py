@@ -23,7 +23,7 @@ def hutter_error(
 
     For p_k ∝ k^−(α+1) and infinitely many features it falls as n^−α/(1+α).
     """
-    return losses_by_count(samples, frequencies, threshold=1) @ frequencies
+    return np.asarray(losses_by_count(samples, frequencies, threshold=1) @ frequencies)
 
 
 def losses_by_count(

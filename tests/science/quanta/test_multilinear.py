@@ -1,0 +1,79 @@
+"""The closed multilinear model: its flow, and our exponent code on its exact curves."""
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from grok.science.quanta.compute import finite_exponent
+from grok.science.quanta.multilinear import (
+    fit_time_curve,
+    loss_over_time_with_skills,
+    multilinear_exponents,
+    multilinear_loss,
+    strength_over_time,
+    strength_with_data,
+    strength_with_width,
+)
+from grok.science.quanta.quantization_model import zipf_frequencies
+from grok.science.quanta.subtask_losses import loss_exponent
+
+ALPHAS = (0.6, 1.0)
+N_SKILLS = 20_000
+MODEL = {"rate": 0.5, "target": 5.0, "start": 1e-6}
+
+
+def tail(alpha: float) -> float:
+    """The loss of the skills beyond the last, relative to the frequencies of the first."""
+    rest = (N_SKILLS + 0.5) ** -alpha / alpha
+    return MODEL["target"] ** 2 / 2 * rest / (np.arange(1, N_SKILLS + 1.0) ** -(alpha + 1)).sum()
+
+
+def test_the_closed_form_solves_the_gradient_flow():
+    frequencies, time = zipf_frequencies(5, alpha=0.6), np.linspace(0, 60, 13)
+    rate, target, start = 0.05, 5.0, 0.01
+
+    def flow(_, weights):
+        a, b = weights.reshape(2, 5)
+        return np.concatenate([rate * frequencies * (target - a * b) * each for each in (b, a)])
+
+    solved = solve_ivp(flow, (0, 60), np.full(10, np.sqrt(start)), t_eval=time, rtol=1e-9, atol=1e-12).y
+    expected = solved[:5].T * solved[5:].T / target
+    assert strength_over_time(time, frequencies, rate=rate, target=target, start=start) == pytest.approx(
+        expected, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_the_exponent_code_returns_the_exponents_of_the_theory_on_exact_curves(alpha):
+    """Tolerance 2 %: the theory holds for large T, D and N."""
+    frequencies, theory = zipf_frequencies(N_SKILLS, alpha=alpha), multilinear_exponents(alpha)
+    time = np.geomspace(1e3, 1e4, 20)
+    counts = np.geomspace(1e5, 1e6, 20)[:, None] * frequencies
+    width = np.geomspace(100, 1000, 20)
+    curves = {
+        "time": (time, strength_over_time(time, frequencies, **MODEL)),
+        "data": (counts[:, 0], strength_with_data(counts, critical=800.0)),
+        "parameters": (width, strength_with_width(width, N_SKILLS, each=4.0)),
+    }
+    for name, (x, strength) in curves.items():
+        loss = multilinear_loss(strength, frequencies, target=MODEL["target"]) + tail(alpha)
+        assert loss_exponent(x, loss) == pytest.approx(theory[name], rel=0.02), name
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_the_lowest_loss_over_sizes_has_the_exponent_of_compute(alpha):
+    frequencies = zipf_frequencies(N_SKILLS, alpha=alpha)
+    compute, sizes = np.geomspace(3e4, 3e6, 12), np.unique(np.geomspace(3, 3000, 90).round().astype(int))
+    losses = [loss_over_time_with_skills(compute / n, frequencies, n_skills=int(n), **MODEL) for n in sizes]
+    lowest = np.min(losses, axis=0) + tail(alpha)
+    assert -finite_exponent(compute, lowest) == pytest.approx(multilinear_exponents(alpha)["compute"], rel=0.04)
+
+
+def test_a_skills_rate_and_onset_are_recovered_and_give_the_curve_of_another_skill():
+    frequencies, time = zipf_frequencies(5, alpha=0.6), np.linspace(0, 4000, 400)
+    strength = strength_over_time(time, frequencies, rate=0.01, target=5.0, start=0.001)
+    rate, onset = fit_time_curve(time, strength[:, 0])
+    assert [rate, onset] == pytest.approx([2 * 0.01 * 5 * frequencies[0], np.log(5 / 0.001 - 1)])
+    other = 1 / (1 + np.exp(onset - rate * frequencies[4] / frequencies[0] * time))
+    assert strength[:, 4] == pytest.approx(other)
+    assert np.isnan(fit_time_curve(time, np.zeros(400))).all()
