@@ -6,8 +6,6 @@ R_k = a_k b_k. The loss is (S − R_k)² / 2, averaged over the skills by P_k.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Float, Real
 
@@ -71,18 +69,6 @@ def multilinear_exponents(alpha: float) -> dict[str, float]:
         "parameters": alpha,
         "compute": alpha / (alpha + 2),
     }
-
-
-def fit_time_curve(time: Real[np.ndarray, " point"], strength: Float[np.ndarray, " point"]) -> tuple[float, float]:
-    """Rate and onset of one skill's curve R / S = 1 / (1 + e^(onset − rate T)), from the points between 0.1 and 0.9.
-
-    NaN for fewer than two points.
-    """
-    inside = (strength > 0.1) & (strength < 0.9)
-    if inside.sum() < 2:
-        return math.nan, math.nan
-    slope, intercept = np.polyfit(time[inside], np.log(strength[inside] / (1 - strength[inside])), 1)
-    return float(slope), -float(intercept)
 
 
 def _missing_share(growth: np.ndarray, *, target: float, start: float) -> np.ndarray:

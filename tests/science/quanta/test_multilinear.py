@@ -6,7 +6,6 @@ from scipy.integrate import solve_ivp
 
 from grok.science.quanta.compute import finite_exponent
 from grok.science.quanta.multilinear import (
-    fit_time_curve,
     loss_over_time_with_skills,
     multilinear_exponents,
     multilinear_loss,
@@ -67,13 +66,3 @@ def test_the_lowest_loss_over_sizes_has_the_exponent_of_compute(alpha):
     losses = [loss_over_time_with_skills(compute / n, frequencies, n_skills=int(n), **MODEL) for n in sizes]
     lowest = np.min(losses, axis=0) + tail(alpha)
     assert -finite_exponent(compute, lowest) == pytest.approx(multilinear_exponents(alpha)["compute"], rel=0.04)
-
-
-def test_a_skills_rate_and_onset_are_recovered_and_give_the_curve_of_another_skill():
-    frequencies, time = zipf_frequencies(5, alpha=0.6), np.linspace(0, 4000, 400)
-    strength = strength_over_time(time, frequencies, rate=0.01, target=5.0, start=0.001)
-    rate, onset = fit_time_curve(time, strength[:, 0])
-    assert [rate, onset] == pytest.approx([2 * 0.01 * 5 * frequencies[0], np.log(5 / 0.001 - 1)])
-    other = 1 / (1 + np.exp(onset - rate * frequencies[4] / frequencies[0] * time))
-    assert strength[:, 4] == pytest.approx(other)
-    assert np.isnan(fit_time_curve(time, np.zeros(400))).all()

@@ -1,0 +1,36 @@
+"""Strength of each skill: how much of its target function the network has learned (Nam et al. 2024)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from grok.checks import UserError
+from grok.measures.snapshot import Measure, Snapshot
+from grok.models.model import Model
+from grok.models.spec import ControlledBits, Values
+from grok.records.quantity import Quantity
+from grok.tasks.task import Task
+
+
+class SkillStrength(Measure):
+    """R_k / S = E[g_k f | skill k] / S on the test examples, with the target S g_k: 0 at first, 1 when learned."""
+
+    needs_outputs: ClassVar = True
+
+    def validate(self, task: Task, model: Model) -> None:
+        """Require a regression with subtasks.
+
+        Raises:
+            UserError: the task has no subtasks, or classes.
+        """
+        if not (isinstance(task.spec.inputs, ControlledBits) and isinstance(task.spec.outputs, Values)):
+            raise UserError(f"needs task=skill_parity, not {type(task).__name__}")
+
+    def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
+        assert snapshot.test.outputs is not None
+        outputs, targets = (each.cpu().double().squeeze(-1) for each in (snapshot.test.outputs, snapshot.test.targets))
+        n_subtasks: int = snapshot.task.n_subtasks  # type: ignore[attr-defined]
+        strength = (outputs / targets).unflatten(1, (n_subtasks, -1)).mean(-1)
+        ranks = range(1, n_subtasks + 1)
+        found = Quantity(strength, "strength of each skill", dims=("subtask",), coordinates={"subtask": ranks})
+        return {"skill_strength": found}
