@@ -108,7 +108,8 @@ def _draw_steps(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, color: st
     fit = power_law(x, y, groups=groups[learned])
     order = float(np.mean([learning_order_correlation(each) for each in seeds]))
     ends = np.array([x.min(), x.max()])
-    result = f"slope {format_signed(fit.exponent)}{format_interval(fit)}, Spearman {format_signed(order)}"
+    ordered = f", Spearman {format_signed(order)}" if np.isfinite(order) else ""
+    result = f"slope {format_signed(fit.exponent)}{format_interval(fit)}{ordered}"
     label = name + (result if np.isfinite(fit.exponent) else "too few learned subtasks for a fit")
     axes.plot(x, y, "o", color=color, ms=3.8, mew=0, alpha=0.6)
     axes.plot(ends, fit.coefficient * ends**fit.exponent, color=color, lw=1.5, label=label)

@@ -36,7 +36,7 @@ def draw(dataset: xr.Dataset, path: Path) -> Path:
         labels = axes.set_yticks(range(dataset.sizes["claim"]), [str(name) for name in dataset["claim"].values])
         for tick, explained in zip(labels, dataset["explained"].values, strict=True):
             tick.label1.set_color("black" if explained else GRAY)
-        axes.set(xlim=(-FARTHEST - 0.7, FARTHEST + 6.8), ylim=(dataset.sizes["claim"] - 0.5, -0.5))
+        axes.set(xlim=(-FARTHEST - 0.7, FARTHEST + 8), ylim=(dataset.sizes["claim"] - 0.5, -0.5))
         axes.set_xticks([-9, -6, -3, -1, 0, 1, 3, 6, 9])
         axes.set_xlabel("prediction − measured value, in units of the measured interval's half")
         figure.legend(loc="outside upper center", ncols=5, frameon=False, fontsize=8)

@@ -53,6 +53,7 @@ class PredictedClaim:
 
     study: str
     claim: str
+    label: str  # in the figure
     law: str | None = None  # of grok.science.quanta.laws
     key: str = "step"  # the swept key that is x
     to_x: float = math.inf  # the constant is fitted to this x
@@ -164,8 +165,7 @@ def predictions(*, claims: Sequence[PredictedClaim]) -> xr.Dataset:
     variables: dict[str, Any] = {name: (("claim", "law"), values.astype(float)) for name, values in by_law.items()}
     variables |= {name: ("claim", each) for name, each in zip(("measured", "low", "high"), measured, strict=True)}
     variables["explained"] = ("claim", within.any(1).astype(float))
-    names = [f"{each.study.removeprefix('quanta_')}: {each.claim}" for each in claims]
-    return xr.Dataset(variables, {"claim": names, "law": list(LAWS)})
+    return xr.Dataset(variables, {"claim": [each.label for each in claims], "law": list(LAWS)})
 
 
 @cache

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, to_hex
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import FixedLocator, LogLocator
 
 from grok.reports.style import SEQUENTIAL, color_bar
 
@@ -38,4 +38,5 @@ def subtask_lines(axes: Axes, x: np.ndarray, losses: np.ndarray, *, width: float
 
 def rank_color_bar(axes: Axes, n_subtasks: int) -> None:
     """Draw the color bar of the ranks to the right of the axes."""
-    color_bar(axes, rank_colors(n_subtasks), "rank of the subtask", LogLocator(subs=(1, 3)), "{:.0f}")
+    ticks = LogLocator(subs=(1, 3)) if n_subtasks > 3 else FixedLocator(range(1, n_subtasks + 1))
+    color_bar(axes, rank_colors(n_subtasks), "rank of the subtask", ticks, "{:.0f}")

@@ -66,10 +66,8 @@ def _class_scores(axes: Axes, dataset: xr.Dataset) -> None:
                 axes.plot(scores, np.full(len(scores), row - shift), "o", ms=3.6, color=color, alpha=0.75, mew=0)
     axes.set(yticks=range(len(names)), xlim=(0, 1.03), xlabel="F1 of the best group of tokens")
     axes.set_yticklabels([f"{name} ({float(numbers.sel({'class': name})):.0f})" for name in names], fontsize=7.5)
-    for index, (label, color) in enumerate(GROUPING_STYLES.values()):
-        axes.annotate(
-            label, (0.02 + 0.3 * index, 1.01), xycoords="axes fraction", color=color, fontsize=8, weight="bold"
-        )
+    for x, (label, color) in zip((0.02, 0.34, 0.72), GROUPING_STYLES.values(), strict=True):
+        axes.annotate(label, (x, 1.01), xycoords="axes fraction", color=color, fontsize=8, weight="bold")
     axes.annotate(_order(dataset), (1, 0.01), xycoords="axes fraction", ha="right", color=GRAY, fontsize=7.5)
 
 
@@ -112,7 +110,7 @@ def _changes(axes: Axes, dataset: xr.Dataset) -> None:
     axes.set_xscale("symlog", **linear)
     axes.set_yscale("symlog", **linear)
     axes.set(xlabel="change of the loss outside (nats)", ylabel="inside, other samples than the gradient's (nats)")
-    axes.set_title("a step along the mean gradient of a group", fontsize=8.5, color=GRAY)
+    axes.set_title("step along a group's mean gradient", fontsize=8.5, color=GRAY)
 
 
 def _shifts(dataset: xr.Dataset) -> list[tuple[float, str]]:
