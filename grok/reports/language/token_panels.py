@@ -87,4 +87,4 @@ def smooth_and_sharp_tokens(axes: Axes, dataset: xr.Dataset) -> None:
     axes.set_ylabel(f"percent of {losses.shape[1]:,} tokens")
     axes.legend(fontsize=7.5, frameon=False)
     noise = f"std of a token's loss over seeds: {complete.std(1, ddof=1).mean():.2g} nats (largest network)"
-    axes.set_title(noise, fontsize=8.5, color=GRAY, loc="left")
+    axes.set_title(noise, fontsize=7.5, color=GRAY, loc="left")

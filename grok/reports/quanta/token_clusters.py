@@ -194,7 +194,7 @@ def draw_texts(figure: SubFigure, clusters: Sequence[Cluster]) -> None:
 
 
 def context_of(row: np.ndarray) -> str:
-    """The text of UTF-8 bytes that are filled up with zeros; a character that is cut at either end is left out."""
+    """The text of UTF-8 bytes, filled up with zeros or all NaN; a character that is cut at either end is left out."""
     return _bytes_of(row).decode(errors="ignore")
 
 
@@ -204,7 +204,7 @@ def token_of(row: np.ndarray) -> str:
 
 
 def _bytes_of(row: np.ndarray) -> bytes:
-    return row.astype(np.uint8).tobytes().rstrip(b"\0")
+    return np.nan_to_num(row).astype(np.uint8).tobytes().rstrip(b"\0")
 
 
 def _visible(text: str) -> str:

@@ -18,6 +18,8 @@ from grok.reports.study.study import Study
 ALWAYS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")  # of small sweeps, for the notebooks
 MAX_VALUES = 20_000  # of one quantity of a small sweep, over all runs and evaluation steps; larger arrays are rounded
 SIGNIFICANT_BITS = (8, 10, 13, 16, 19, 23)  # of float32; as few as the verdicts allow
+MAX_UNREAD = 1_000_000  # values of one quantity; the rows of larger ones that nothing reads are left blank
+MIN_ROWS = 100  # along the last axis but one, which are left blank together
 MAX_PICTURE_BYTES = 120_000
 COLORS = 192
 TOLERANCE = 1e-3  # between the measured values before and after, relative
@@ -28,11 +30,14 @@ def thin(dataset: xr.Dataset, study: Study) -> xr.Dataset:
 
     A quantity is needed if a verdict or a pixel of the figure changes without it. Rounded numbers are float32, whose
     last bits are zero, so that they compress well. Each measured value changes by at most 1 part in 1,000. Those
-    of a study that trains nothing are exact and not rounded.
+    of a study that trains nothing are exact and not rounded. Of very large arrays, such as the texts of all clusters,
+    rows that change no verdict and no pixel are NaN.
     """
     kept, before = dataset[_needed(dataset, study)], study.judge(dataset)
     if study.data is not None:
         return kept
+    for name in [name for name, array in kept.items() if array.size > MAX_UNREAD and array.dtype.kind == "f"]:
+        kept = kept.assign({name: _without_unread_rows(kept, study, str(name))})
     numbers = {str(name): array for name, array in kept.items() if array.dtype.kind == "f"}
     rounded_names = [name for name, array in numbers.items() if "step" in array.dims or array.size > MAX_VALUES]
     for name in sorted(rounded_names, key=lambda name: -kept[name].size):
@@ -76,6 +81,30 @@ def _needed(dataset: xr.Dataset, study: Study) -> list[str]:
 
         leave_out([name for name in kept if not (name in ALWAYS and dataset[name].size <= MAX_VALUES)])
     return kept
+
+
+def _without_unread_rows(dataset: xr.Dataset, study: Study, name: str) -> xr.DataArray:
+    """A quantity whose rows are NaN where the outputs stay the same, found by blanking ever smaller blocks of them."""
+    rows = dataset[name].values.reshape(-1, dataset.sizes[dataset[name].dims[-1]]).copy()
+    shape = dataset[name].shape
+    with tempfile.TemporaryDirectory() as folder:
+        expected = _outputs(dataset, study, Path(folder))
+
+        def blank(start: int, stop: int) -> None:
+            before = rows[start:stop].copy()
+            rows[start:stop] = np.nan
+            array = dataset[name].copy(data=rows.reshape(shape))
+            if _outputs(dataset.assign({name: array}), study, Path(folder)) == expected:
+                return
+            rows[start:stop] = before
+            if stop - start > MIN_ROWS:
+                middle = (start + stop) // 2
+                blank(start, middle)
+                blank(middle, stop)
+
+        for run in range(math.prod(shape[:-2])):
+            blank(run * shape[-2], (run + 1) * shape[-2])
+    return dataset[name].copy(data=rows.reshape(shape))
 
 
 def _outputs(dataset: xr.Dataset, study: Study, folder: Path) -> tuple[str, bytes] | None:

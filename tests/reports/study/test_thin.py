@@ -14,8 +14,9 @@ from tests.reports.study.conftest import DECLARED, claim
 
 RESULTS = ROOT / "results"
 MEGABYTE = 1_000_000
-LARGE_STUDIES = {  # that were there before the limit
+LARGE_STUDIES = {  # that were there before the limit, and one whose claims are on 983,040 losses of tokens
     "effective_theory_default",
+    "language_tokens",
     "modular_addition",
     "quanta_exponents",
     "quanta_scaling_data",
@@ -29,7 +30,7 @@ def size(folder: Path) -> int:
 
 
 def test_all_results_together_are_small():
-    assert size(RESULTS) <= 10 * MEGABYTE
+    assert size(RESULTS) <= 13 * MEGABYTE
     assert all(path.stat().st_size <= MAX_PICTURE_BYTES for path in RESULTS.rglob("*.png"))
 
 
@@ -53,6 +54,23 @@ def test_only_what_a_claim_or_the_figure_reads_is_kept_and_verdicts_agree(datase
     (before,), (after,) = study.judge(full), study.judge(kept)
     assert before["holds"] == after["holds"] and before["measured"] == pytest.approx(after["measured"], rel=1e-3)
     np.testing.assert_allclose(kept["subtask_loss"], full["subtask_loss"], rtol=2e-3)
+
+
+def test_rows_of_a_very_large_array_that_nothing_reads_are_left_blank(dataset, monkeypatch):
+    monkeypatch.setattr("grok.reports.study.thin.MAX_UNREAD", 1000)
+    runs = [dim for dim in dataset["test_loss"].dims if dim != "step"]
+    shape = (*(dataset.sizes[dim] for dim in runs), 400, 3)
+    texts = xr.DataArray(np.random.default_rng(0).normal(size=shape), dims=(*runs, "sample", "byte"))
+
+    def figure(shown: xr.Dataset, path: Path) -> Path:
+        path.write_bytes(shown["text"].values[..., 250, :].tobytes())
+        return path
+
+    study = Study(title="t", **DECLARED, scales={}, preset={}, figure=figure, claims={"c": claim()})
+    kept = thin(dataset.assign(text=texts).assign_attrs(scale="laptop"), study)["text"].transpose(*texts.dims)
+    blank = np.isnan(kept).all("byte").sum("sample")
+    assert (blank == 300).all()
+    np.testing.assert_allclose(kept[..., 200:300, :], texts[..., 200:300, :], rtol=2e-3)
 
 
 def test_a_picture_keeps_its_content_with_a_palette(tmp_path):
