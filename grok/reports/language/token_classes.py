@@ -19,6 +19,7 @@ from grok.science.language.token_classes import OTHER
 from grok.science.language.token_learning import halfway_points
 
 STYLES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))  # after the colors are used up
+LINE_MARKS = dict(zip(STYLES, ("—", "- -", "···"), strict=True))  # before the name of a class
 
 FIRST_FRACTION = 1000  # of the last step, at which the step axis begins; losses hardly change before
 
@@ -45,7 +46,8 @@ def class_losses(axes: Axes, record: xr.Dataset) -> None:
     for name, style in class_styles(learning_order(later)).items():
         curve = later["class_loss"].sel({"class": name})
         axes.plot(later["step"], curve, lw=1.3, **style)
-        labels[f"{name} ({_percent(float(shares.sel({'class': name})))})"] = (float(curve[-1]), style["color"])
+        share = _percent(float(shares.sel({"class": name})))
+        labels[f"{LINE_MARKS[style['ls']]} {name} ({share})"] = (float(curve[-1]), style["color"])
     axes.plot(later["step"], later["test_loss"], color="black", lw=2.4)
     labels["mean of all tokens"] = (float(later["test_loss"][-1]), "black")
     axes.set(xscale="log", xlabel="optimizer step", ylabel="test loss (nats per token)", ylim=(0, None))
