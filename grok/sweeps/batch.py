@@ -57,9 +57,8 @@ class Context:
     failures: FirstFailure = field(default_factory=FirstFailure)
     # Each run that has started in this process, by its folder, with the step and the sessions before.
     started: dict[Path, tuple[int, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
-    last_lines: list[str] = field(
-        default_factory=list
-    )  # to be printed after everything else: where the loggers' data are
+    # To be printed after everything else: where the loggers' data are.
+    last_lines: list[str] = field(default_factory=list)
 
     def stop_if_interrupted(self, run: Run, position: str = "") -> None:
         """End the process if a signal has arrived, and print how to resume."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ class PlannedBatch:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """The batches that would train, and the errors of the runs that would be refused, by their folders."""
 
@@ -55,8 +55,8 @@ def plan_run(run: Run) -> None:
     """
     console = Console(highlight=False, soft_wrap=True, markup=False)
     plan = _plan([[run]], console)
-    for error in plan.refused.values():
-        raise UserError(error)
+    if plan.refused:
+        raise UserError(next(iter(plan.refused.values())))
     _print_plan(plan, console)
 
 
@@ -69,8 +69,8 @@ def plan_sweep(batches: Sequence[Sequence[Run]], sweep: Path, console: Console) 
     plan = _plan(batches, console)
     _print_plan(plan, console)
     print_errors("refused", [*plan.refused.items()], sweep, console)
-    for error in plan.refused.values():
-        raise FailedRunsError(error)
+    if plan.refused:
+        raise FailedRunsError(next(iter(plan.refused.values())))
 
 
 def _plan(batches: Sequence[Sequence[Run]], console: Console) -> Plan:
@@ -78,7 +78,9 @@ def _plan(batches: Sequence[Sequence[Run]], console: Console) -> Plan:
     plan = Plan()
     for batch in batches:
         for part in split_to_fit_memory(batch):
-            _add_to_plan(list(_with_usable_folders(part, plan.refused)), plan, console)
+            usable, refused = _usable(part)
+            plan.refused |= refused
+            _add_to_plan(usable, plan, console)
     return plan
 
 
@@ -101,15 +103,17 @@ def _print_plan(plan: Plan, console: Console) -> None:
     console.print(f"finished before: {n_finished}; dry_run=true trains nothing")
 
 
-def _with_usable_folders(runs: Sequence[Run], refused: dict[Path, str]) -> Iterator[Run]:
-    """The runs whose folders do not hold another run; the others are added to those that are refused."""
+def _usable(runs: Sequence[Run]) -> tuple[list[Run], dict[Path, str]]:
+    """The runs whose folders do not hold another run, and the errors of the others by their folders."""
+    usable, refused = [], {}
     for run in runs:
         try:
             if run.folder.exists():
                 needs_training(run.folder, run.config)
-            yield run
+            usable.append(run)
         except UserError as error:
             refused[run.folder] = str(error)
+    return usable, refused
 
 
 def _add_to_plan(runs: Sequence[Run], plan: Plan, console: Console) -> None:

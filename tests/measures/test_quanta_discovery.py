@@ -69,7 +69,8 @@ def test_a_well_trained_network_has_clusters_by_the_bits_of_its_subtasks_and_not
     assert bits > 0.6 > 0.4 > subtask and parity > subtask
     assert values["quanta_similarity_gap"] > 0
     f1 = values["quanta_matched_f1"]  # [clusters or atoms, true or shuffled subtasks]
-    assert (f1[:, 0] > f1[:, 1]).all() and values["quanta_atom_agreement"][0] > 0.1
+    assert (f1[:, 0] > f1[:, 1]).all()
+    assert values["quanta_atom_agreement"][0] > values["quanta_agreement_at_subtasks"][0]  # an atom has either sign
 
 
 def test_samples_are_as_frequent_as_in_training_and_recorded_in_the_order_of_clusters():

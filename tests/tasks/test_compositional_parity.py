@@ -79,6 +79,7 @@ def test_a_composite_is_learned_after_its_atoms_and_not_alone():
     curricula = ("atoms_and_composites", "composites")
     history = trained(*[composed(*SMALL, *keys, *training, f"task.curriculum={each}") for each in curricula]).history
     losses = np.array([values.numpy() for values in history.columns["subtask_loss"]])  # [step, replica, subtask]
+    assert (losses[-1, 0] < 0.07).all()
     first, second, composite = (losses[:, 0, :] < 0.07).argmax(0)
     assert 0 < max(first, second) < composite
     assert losses[:, 1].min() > 0.6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def frontiers(*, study: str, scale: str, from_bits: float, to_parameters: float)
     """
     kept, config = result(study=study, scale=scale), compose_study(study, scale)
     batch_size, alpha = int(config.batch_size), float(config.task.alpha)
-    check_records(kept, f"results/{study}/{scale}")
+    check_records(kept, f"results/{study}/{scale}", positive=("test_loss", "n_parameters"))
     kept = kept.isel(step=slice(1, None))  # step 0 has no compute
     sizes = kept["n_parameters"].isel(seed=0).values
     examples = batch_size * kept["step"].values
@@ -77,16 +78,16 @@ def _on_grid(compute: np.ndarray, sizes: np.ndarray, examples: np.ndarray, losse
     return np.stack(each)
 
 
-def check_records(dataset: xr.Dataset, name: str) -> None:
-    """Require losses and sizes, all of them positive.
+def check_records(dataset: xr.Dataset, name: str, *, positive: Sequence[str]) -> None:
+    """Require the losses of the subtasks, and `positive` quantities.
 
     Raises:
         UserError: one is missing or not positive.
     """
-    for quantity in ("test_loss", "subtask_loss", "n_parameters"):
+    for quantity in ("subtask_loss", *positive):
         if quantity not in dataset:
             raise UserError(f"study.data: {name} has no {quantity}")
-    for quantity in ("test_loss", "n_parameters"):
+    for quantity in positive:
         lowest = float(dataset[quantity].min())
         if not lowest > 0:
             raise UserError(f"study.data: {name}: {quantity} is {lowest:g}; it must be above 0")

@@ -32,7 +32,8 @@ class Arm:
     """A kept sweep over a key, whose losses at each step are those of a law of this key and a law of steps.
 
     The fit has the runs up to `to_x` and the steps up to `to_step`; the other points are held out. With `lowest`, a
-    loss is the lowest one up to its step, which is early stopping.
+    loss is the lowest one up to its step, which is early stopping; it would repeat fitted values at later steps of the
+    fitted runs, so only the runs beyond `to_x` are held out.
     """
 
     name: str
@@ -62,7 +63,7 @@ def joint_laws(*, arms: Sequence[Arm]) -> xr.Dataset:
 def _arm(arm: Arm) -> xr.Dataset:
     """Both rules for every seed of one arm; its points are in one dimension, which other arms may exceed."""
     config, kept = compose_study(arm.study, arm.scale), result(study=arm.study, scale=arm.scale)
-    check_records(kept.assign(n_parameters=xr.DataArray(1.0)), f"results/{arm.study}/{arm.scale}")
+    check_records(kept, f"results/{arm.study}/{arm.scale}", positive=("test_loss",))
     alpha = float(arm.where.get("task.alpha", config.task.alpha))
     kept = kept.sel(dict(arm.where)).sel(step=kept["step"] >= arm.from_step)
     frequencies = zipf_frequencies(kept.sizes["subtask"], alpha=alpha)
@@ -76,14 +77,17 @@ def _seed(arm: Arm, run: xr.Dataset, frequencies: np.ndarray) -> xr.Dataset:
     if arm.lowest:
         losses, subtasks = (np.minimum.accumulate(each, axis=1) for each in (losses, subtasks))
     x, steps = (run[name].values.astype(float) for name in (arm.key, "step"))
-    fitted = (x[:, None] <= arm.to_x) & (steps <= arm.to_step)
-    first = Axis(arm.law, x, fit_constant(arm.law, x, subtasks[:, -1], frequencies))
-    second = Axis("steps", steps, fit_constant("steps", steps, subtasks[-1], frequencies))
+    x_fitted, step_fitted = x <= arm.to_x, steps <= arm.to_step
+    fitted = x_fitted[:, None] & step_fitted
+    held_out = np.broadcast_to(~x_fitted[:, None], fitted.shape) if arm.lowest else ~fitted
+    known = subtasks[x_fitted][:, step_fitted]
+    first = Axis(arm.law, x, fit_constant(arm.law, x[x_fitted], known[:, -1], frequencies))
+    second = Axis("steps", steps, fit_constant("steps", steps[step_fitted], known[-1], frequencies))
     errors, constants, predicted = [], [], []
     for rule in RULES:
         axes = fit_joint_law(first, second, losses, frequencies, rule=rule, fitted=fitted)
         by_law = grid_losses(*axes, frequencies, rule=rule)
-        errors.append([log_error(by_law, losses, where=part) for part in (fitted, ~fitted)])
+        errors.append([log_error(by_law, losses, where=part) for part in (fitted, held_out)])
         constants.append([axis.constant for axis in axes])
         predicted.append(by_law.ravel())
     variables: dict[str, Any] = {
@@ -91,7 +95,7 @@ def _seed(arm: Arm, run: xr.Dataset, frequencies: np.ndarray) -> xr.Dataset:
         "constant": (("rule", "limit"), constants),
         "predicted": (("rule", "point"), predicted),
         "measured": ("point", losses.ravel()),
-        "held_out": ("point", 1.0 - fitted.ravel()),
+        "held_out": ("point", np.where(fitted | held_out, held_out, np.nan).ravel()),
     }
     coordinates = {"rule": list(RULES), "part": list(PARTS), "limit": ["key", "steps"], "point": range(losses.size)}
     return xr.Dataset(variables, coordinates)

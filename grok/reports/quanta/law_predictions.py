@@ -148,8 +148,8 @@ class PredictedClaim:
 def predictions(*, claims: Sequence[PredictedClaim]) -> xr.Dataset:
     """The measured value of each claim with its interval, what each law predicts, and whether that is within it.
 
-    `distance` is that of a prediction from the measured value, in units of the interval's half on its side. A law also
-    explains a claim whose quantity does not exist if it predicts that it does not exist.
+    `distance` is that of a prediction from the measured value, in units of the interval's half on its side. No law
+    explains a claim whose measured value is NaN.
     """
     measured, predicted = np.full((3, len(claims)), np.nan), np.full((len(claims), len(LAWS)), np.nan)
     applies = np.zeros((len(claims), len(LAWS)), bool)
@@ -160,7 +160,7 @@ def predictions(*, claims: Sequence[PredictedClaim]) -> xr.Dataset:
             predicted[row, LAWS.index(law)], applies[row, LAWS.index(law)] = number, True
     value, low, high = (each[:, None] for each in measured)
     distance = (predicted - value) / np.where(predicted < value, value - low, high - value)
-    within = np.where(np.isnan(value), applies & np.isnan(predicted), np.abs(distance) <= 1)
+    within = np.abs(distance) <= 1
     by_law = {"predicted": predicted, "applies": applies, "distance": np.abs(distance), "within": within}
     variables: dict[str, Any] = {name: (("claim", "law"), values.astype(float)) for name, values in by_law.items()}
     variables |= {name: ("claim", each) for name, each in zip(("measured", "low", "high"), measured, strict=True)}

@@ -14,8 +14,13 @@ from jaxtyping import Float, Int, Real
 from grok.science.quanta.emergence import NATS_PER_BIT
 from grok.science.quanta.laws import fit_constant, fit_count_constant, predicted_count, predicted_loss
 from grok.science.quanta.quantization_model import asymptotic_exponents, zipf_frequencies
-from grok.science.quanta.subtask_losses import count_exponent, fit_start, learned_count_exponent, loss_exponent
-from grok.science.statistics.curves import first_below
+from grok.science.quanta.subtask_losses import (
+    count_exponent,
+    fit_end,
+    fit_start,
+    learned_count_exponent,
+    loss_exponent,
+)
 
 
 def loss_exponent_minus_law(
@@ -37,10 +42,7 @@ def loss_exponent_minus_law(
     With `to_bits`, the range ends where the loss first is below this value, independent of the speed of learning; NaN
     if the loss never is below it. The law's constant is fitted to these losses, up to the end of the range.
     """
-    if to_bits > 0:
-        to_x = min(to_x, first_below(x, mean, level=to_bits * NATS_PER_BIT))
-        if math.isinf(to_x):
-            return math.nan
+    to_x = fit_end(x, mean, to_x=to_x, to_bits=to_bits)
     frequencies, bits, in_range = zipf_frequencies(ranks.size, alpha=alpha), losses / NATS_PER_BIT, x <= to_x
     fitted = fit_constant(law, x[in_range], bits[in_range], frequencies)
     predicted = predicted_loss(law, x, frequencies, constant=fitted)

@@ -63,6 +63,9 @@ def log_error(
     return float(np.sqrt(np.square(ratio).mean()))
 
 
-def worst_of_best(arms: np.ndarray, rules: np.ndarray, errors: Float[np.ndarray, "arm rule"]) -> float:
-    """The lowest error over the rules in each arm, then the largest over the arms."""
-    return float(errors.min(1).max())
+def largest_error_of_better_rule(
+    arms: np.ndarray, rules: np.ndarray, parts: np.ndarray, errors: Float[np.ndarray, "arm rule part"]
+) -> float:
+    """The largest held-out error over the arms, each with the rule that has the lower error on the fitted points."""
+    fitted, held_out = errors[..., parts == "fitted"][..., 0], errors[..., parts == "held out"][..., 0]
+    return float(np.take_along_axis(held_out, fitted.argmin(1)[:, None], 1).max())

@@ -175,7 +175,7 @@ def _learned_with_samples(
 
 
 def _inverse_ranks(frequencies: Float[np.ndarray, " subtask"]) -> Float[np.ndarray, " subtask"]:
-    """What takes the place of frequencies if the subtask of rank k needs steps ∝ k."""
+    """1 / rank, used in place of the frequency by the law of ranks."""
     return 1 / np.arange(1.0, frequencies.size + 1)
 
 

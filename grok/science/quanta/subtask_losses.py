@@ -128,13 +128,15 @@ def loss_exponent(
     from_x: float | int = 0.0,
     to_x: float | int = math.inf,
     from_bits: float | int = math.inf,
+    to_bits: float | int = 0.0,
     every: int | float | None = None,
 ) -> float:
-    """k in L ∝ x^−k of the mean loss, over a range of x that starts where the loss first is below `from_bits`.
+    """k in L ∝ x^−k of the mean loss, from where the loss first is below `from_bits` to where it is below `to_bits`.
 
-    With `every`, the fit uses the multiples of `every` instead of the points.
+    With `every`, the fit uses the multiples of `every` instead of the points. NaN if the loss never is below `to_bits`.
     """
     start = fit_start(x, mean, from_x=from_x, from_bits=from_bits)
+    to_x = fit_end(x, mean, to_x=to_x, to_bits=to_bits)
     if every is not None:
         x, mean = power_law.interpolate_at_multiples(x, mean, every=every)
     return -power_law.exponent(x, mean, from_x=start, to_x=to_x)
@@ -165,6 +167,18 @@ def fit_start(
 ) -> float:
     """First x of a fit: at least `from_x`, and with a loss below `from_bits`; infinite if the loss never is."""
     return float(max(from_x, first_below(x, mean, level=from_bits * NATS_PER_BIT)))
+
+
+def fit_end(
+    x: Real[np.ndarray, " point"],
+    mean: Real[np.ndarray, " point"],
+    *,
+    to_x: float | int = math.inf,
+    to_bits: float | int = 0.0,
+) -> float:
+    """Last x of a fit: at most `to_x`, and at most the first x with a loss below `to_bits`; NaN if there is none."""
+    reached = first_below(x, mean, level=to_bits * NATS_PER_BIT) if to_bits > 0 else math.inf
+    return math.nan if to_bits > 0 and math.isinf(reached) else float(min(to_x, reached))
 
 
 def learned_count_exponent(

@@ -34,5 +34,5 @@ def test_a_loss_or_a_size_that_is_missing_or_not_positive_is_refused(changed, me
     values = {"test_loss": 0.5, "subtask_loss": 0.5, "n_parameters": 10.0} | changed
     records = xr.Dataset({name: ("width", [1.0, value]) for name, value in values.items() if value is not None})
     with pytest.raises(UserError, match=message) as refused:
-        check_records(records, "results/x")
+        check_records(records, "results/x", positive=("test_loss", "n_parameters"))
     assert "\n" not in str(refused.value)
