@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from grok.science.quanta.joint_law import Axis, fit_joint_law, grid_losses, log_error
+from grok.science.quanta.joint_law import (
+    Axis,
+    fit_joint_law,
+    grid_losses,
+    largest_error_of_better_rule,
+    log_error,
+)
 from grok.science.quanta.quantization_model import zipf_frequencies
 
 FREQUENCIES = zipf_frequencies(100, alpha=0.4)
@@ -23,3 +29,10 @@ def test_planted_constants_are_recovered_and_the_rule_is_told_apart_on_other_poi
         for each, axes in found.items()
     }
     assert errors[rule] < 0.02 < 0.1 < errors[other]
+
+
+def test_the_better_rule_is_chosen_by_the_fitted_points():
+    errors = np.array([[[0.1, 0.3], [0.2, 0.1]], [[0.3, 0.1], [0.2, 0.2]]])  # [arm, rule, part]
+    names = np.array(["first", "second"]), np.array(["larger", "sum"]), np.array(["fitted", "held out"])
+    assert largest_error_of_better_rule(*names, errors) == pytest.approx(0.3)
+    assert largest_error_of_better_rule(*names, errors[1:]) == pytest.approx(0.2)
