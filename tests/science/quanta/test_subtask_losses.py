@@ -119,3 +119,10 @@ def test_a_network_that_learned_nothing_has_nan_for_every_number():
     assert math.isnan(loss_exponent_minus_law(STEPS, RANKS, losses, mean, alpha=0.4, law="steps"))
     two_batch_sizes = np.stack([losses] * 2)
     assert math.isnan(examples_ratio(np.array([1, 2]), STEPS, RANKS, two_batch_sizes, numerator=2, denominator=1))
+
+
+def test_a_fit_ends_where_the_loss_first_is_below_a_level_and_has_no_exponent_if_it_never_is():
+    mean = NATS_PER_BIT * np.where(STEPS <= 1000, STEPS**-0.3, 1000**-0.3 * (STEPS / 1000) ** -0.1)
+    assert loss_exponent(STEPS, mean, to_bits=1.01 * 1000**-0.3) == pytest.approx(0.3, abs=1e-6)
+    assert loss_exponent(STEPS, mean) < 0.28
+    assert math.isnan(loss_exponent(STEPS, mean, to_bits=0.01))
