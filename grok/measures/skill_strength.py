@@ -7,8 +7,8 @@ from typing import ClassVar
 from grok.checks import UserError
 from grok.measures.snapshot import Measure, Snapshot
 from grok.models.model import Model
-from grok.models.spec import ControlledBits, Values
 from grok.records.quantity import Quantity
+from grok.tasks.skill_parity import SkillParity
 from grok.tasks.task import Task
 
 
@@ -18,18 +18,18 @@ class SkillStrength(Measure):
     needs_outputs: ClassVar = True
 
     def validate(self, task: Task, model: Model) -> None:
-        """Require a regression with subtasks.
+        """Require the regression of skills.
 
         Raises:
-            UserError: the task has no subtasks, or classes.
+            UserError: the task is another one.
         """
-        if not (isinstance(task.spec.inputs, ControlledBits) and isinstance(task.spec.outputs, Values)):
+        if not isinstance(task, SkillParity):
             raise UserError(f"needs task=skill_parity, not {type(task).__name__}")
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Quantity]:
-        assert snapshot.test.outputs is not None
+        assert snapshot.test.outputs is not None and isinstance(snapshot.task, SkillParity)
         outputs, targets = (each.cpu().double().squeeze(-1) for each in (snapshot.test.outputs, snapshot.test.targets))
-        n_subtasks: int = snapshot.task.n_subtasks  # type: ignore[attr-defined]
+        n_subtasks = len(snapshot.task.frequencies)
         strength = (outputs / targets).unflatten(1, (n_subtasks, -1)).mean(-1)
         ranks = range(1, n_subtasks + 1)
         found = Quantity(strength, "strength of each skill", dims=("subtask",), coordinates={"subtask": ranks})

@@ -15,14 +15,14 @@ from grok.checks import UserError, check_choice, check_int
 from grok.models.spec import Classes, Spec, Vectors
 from grok.random_streams import RandomStreams
 from grok.science.numerics.packed_bits import random_bit_words, unpack_bits
-from grok.tasks.parity import ParityTask
+from grok.tasks.parity import ParityClassification
 from grok.tasks.task import Data, Provenance
 
 CURRICULA = {"atoms_and_composites": 1.0, "composites": 0.0}  # the relative frequency of an atom
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompositionalParity(ParityTask):
+class CompositionalParity(ParityClassification):
     """Atoms add k = `subset_size` bits of their own modulo 2; a composite adds the bits of several atoms.
 
     Inputs are [control bits ‖ task bits]. The control bit of each atom of a subtask is 1, so that a composite has

@@ -41,8 +41,8 @@ class ParityTask(Task):
     @abstractmethod
     def examples(
         self, subsets: Int[Tensor, "subset k"], subtasks: Int[Tensor, " example"], generator: Generator
-    ) -> tuple[Tensor, Int[Tensor, " example"]]:
-        """Inputs with random bits for these subtasks, and their parities."""
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs with random bits for these subtasks, and targets that tell their parities."""
 
     @property
     def subtask_names(self) -> Sequence[str | int]:
@@ -55,6 +55,10 @@ class ParityTask(Task):
         inputs, targets = self.examples(subsets, subtasks, generator)
         weights = (self.frequencies / self.n_test_per_subtask).repeat_interleave(self.n_test_per_subtask)
         return Examples(inputs, targets, torch.arange(len(targets)), weights)
+
+
+class ParityClassification(ParityTask):
+    """Subtasks with two classes: an even and an odd sum."""
 
     def example_loss(
         self, outputs: Float[Tensor, "*batch 2"], targets: Int[Tensor, "*batch"]

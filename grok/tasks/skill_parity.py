@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -13,12 +14,13 @@ from grok.checks import check_float
 from grok.models.spec import ControlledBits, Spec, Values
 from grok.random_streams import RandomStreams
 from grok.science.losses import squared_error
+from grok.tasks.parity import ParityTask
 from grok.tasks.sparse_parity import SparseParity
-from grok.tasks.task import Data, Examples, Provenance, Task
+from grok.tasks.task import Data, Examples
 
 
 @dataclass(frozen=True, kw_only=True)
-class SkillParity(Task):
+class SkillParity(ParityTask):
     """Regress ± `target`, by the parity of k = `subset_size` of n bits; the subtask of an example is its skill.
 
     Inputs and frequencies are those of sparse parity. An example is correct if its output has the sign of its target.
@@ -26,12 +28,9 @@ class SkillParity(Task):
 
     per_replica_keys: ClassVar = ("alpha", "subset_size", "target")
     n_subtasks: int
-    n_bits: int
-    subset_size: int
     alpha: float
     target: float
     n_train: int | None
-    n_test_per_subtask: int
 
     def __post_init__(self) -> None:
         check_float("task.target", self.target, above=0)
@@ -47,29 +46,42 @@ class SkillParity(Task):
     def spec(self) -> Spec:
         return Spec(ControlledBits(self.n_subtasks, self.n_bits), Values(1))
 
+    @property
+    def frequencies(self) -> Float[Tensor, " subtask"]:
+        return self._parity.frequencies
+
+    def subsets(self, streams: RandomStreams) -> Int[Tensor, "subtask k"]:
+        return self._parity.subsets(streams)
+
+    def examples(
+        self, subsets: Int[Tensor, "subtask k"], subtasks: Int[Tensor, " example"], generator: Generator
+    ) -> tuple[Int[Tensor, "example _"], Float[Tensor, "example 1"]]:
+        return self._signed(*self._parity.examples(subsets, subtasks, generator))
+
     def data(self, streams: RandomStreams) -> Data:
         """The examples of sparse parity with ± `target` as targets."""
         found = self._parity.data(streams)
-        provenance = Provenance(
+        provenance = replace(
+            found.provenance,
             source=f"{found.provenance.source}; targets ±{self.target:g}",
-            split=found.provenance.split,
             message=found.provenance.message.replace("sparse parity", f"sparse parity with targets ±{self.target:g}"),
         )
-        sample = found.sample
+        sample = None if self.n_train is not None else partial(self._sample, self.subsets(streams))
+        return Data(self._regression(found.train), self._regression(found.test), provenance, sample)
 
-        def signed_sample(n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-            assert sample is not None
-            inputs, parities = sample(n, generator)
-            return inputs, self._signed(parities)
-
-        train, test = self._regression(found.train), self._regression(found.test)
-        return Data(train, test, provenance, None if sample is None else signed_sample)
+    def _sample(
+        self, subsets: Int[Tensor, "subtask k"], n: int, generator: Generator
+    ) -> tuple[Int[Tensor, "example _"], Float[Tensor, "example 1"]]:
+        return self._signed(*self._parity.sample_by_frequency(subsets, n, generator))
 
     def _regression(self, examples: Examples) -> Examples:
-        return Examples(examples.inputs, self._signed(examples.targets), examples.indices, examples.weights)
+        inputs, targets = self._signed(examples.inputs, examples.targets)
+        return Examples(inputs, targets, examples.indices, examples.weights)
 
-    def _signed(self, parities: Int[Tensor, " example"]) -> Float[Tensor, "example 1"]:
-        return self.target * (2 * parities.to(torch.get_default_dtype()) - 1).unsqueeze(-1)
+    def _signed(
+        self, inputs: Int[Tensor, "example _"], parities: Int[Tensor, " example"]
+    ) -> tuple[Int[Tensor, "example _"], Float[Tensor, "example 1"]]:
+        return inputs, self.target * (2 * parities.to(torch.get_default_dtype()) - 1).unsqueeze(-1)
 
     def example_loss(
         self, outputs: Float[Tensor, "*batch 1"], targets: Float[Tensor, "*batch 1"]

@@ -16,7 +16,7 @@ from grok.models.spec import Classes, ControlledBits, Spec
 from grok.random_streams import RandomStreams
 from grok.science.numerics.packed_bits import parity, random_bit_words
 from grok.science.quanta.quantization_model import zipf_frequencies
-from grok.tasks.parity import ParityTask
+from grok.tasks.parity import ParityClassification
 from grok.tasks.task import Data, Examples, Provenance, Thresholds
 
 # Integers of 64 bits that an example of the training set takes at least while it is made, in several tensors.
@@ -25,7 +25,7 @@ PARITY_EXAMPLES = 2**17  # whose parities are computed at once, so that unpacked
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseParity(ParityTask):
+class SparseParity(ParityClassification):
     """Add k = `subset_size` of n bits modulo 2; the subtask of an example determines which k bits.
 
     Subtask i = 1 … n_subtasks has a probability ∝ i^−(alpha + 1). Inputs are Int [example, 1 + word]: i − 1, and the

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from grok.records.per_run import per_run
 from grok.reports.style import GRAY, PALETTE, set_plain_ticks
 from grok.science.quanta.quantization_model import zipf_frequencies
-from grok.science.quanta.skill_curves import numbers
 
 
 def skill_strengths(
@@ -31,8 +30,7 @@ def skill_strengths(
     `predicted` is a function of `grok.science.quanta.skill_curves`, applied to the first skill's mean over seeds.
     """
     strength = per_run(dataset.sel(where), "skill_strength", over_steps=key == "step").transpose(key, "seed", "subtask")
-    x, known = numbers(strength[key].values)
-    measured = strength.values[known]
+    x, measured = strength[key].values.astype(float), strength.values
     if log_scale:
         measured, x = measured[x > 0], x[x > 0]
     order = np.argsort(x)

@@ -16,23 +16,14 @@ from scipy.stats import binom
 JointRule = Literal["larger", "sum"]
 
 
-def hutter_error(
-    samples: Int[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"]
-) -> Float[np.ndarray, " point"]:
-    """Expected error Σ p_k (1 − p_k)^n of a learner that knows what it has seen once (Hutter 2021, arXiv:2102.04074).
-
-    For p_k ∝ k^−(α+1) and infinitely many features it falls as n^−α/(1+α).
-    """
-    return np.asarray(losses_by_count(samples, frequencies, threshold=1) @ frequencies)
-
-
 def losses_by_count(
     samples: Int[np.ndarray, " point"], frequencies: Float[np.ndarray, " subtask"], *, threshold: float | int
 ) -> Float[np.ndarray, "point subtask"]:
     """Expected loss of each subtask, P(d_k < τ), if it is learned with at least τ of n samples.
 
     The number d_k of its samples is binomial with the mean n p_k. For large τ the loss is the step of
-    `quantization_model.learned_with_samples`.
+    `quantization_model.learned_with_samples`. With τ = 1 the mean is Hutter's Σ p_k (1 − p_k)^n (2021,
+    arXiv:2102.04074), which for p_k ∝ k^−(α+1) and infinitely many subtasks falls as n^−α/(1+α).
     """
     probability: np.ndarray = binom.cdf(math.ceil(threshold) - 1, samples[:, None], frequencies)
     return probability

@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int, Real, Shaped
+from jaxtyping import Bool, Float, Int, Real
 from scipy.optimize import minimize_scalar
 
-from grok.science.quanta.multilinear import strength_with_data, strength_with_width
+from grok.science.quanta.multilinear import strength_over_time, strength_with_data, strength_with_width
 from grok.science.quanta.quantization_model import zipf_frequencies
 
 
@@ -37,7 +37,7 @@ def predicted_over_time(
 ) -> Float[np.ndarray, "other skill"]:
     """Strengths at the times `at`: all skills have the first one's onset, and a rate ∝ their frequency."""
     rate, onset = fit_time_curve(time, first)
-    return np.asarray(1 / (1 + np.exp(onset - rate * at[:, None] * frequencies / frequencies[0])))
+    return strength_over_time(at, frequencies / frequencies[0], rate=rate, onset=onset)
 
 
 def predicted_with_data(
@@ -66,27 +66,28 @@ def predicted_with_width(
 
 
 def largest_error(
-    points: Shaped[np.ndarray, " point"],
+    x: Real[np.ndarray, " point"],
     ranks: Int[np.ndarray, " skill"],
     strength: Real[np.ndarray, "point skill"],
     *,
     alpha: float,
     predicted: Callable[..., np.ndarray],
+    in_transition: bool = False,
 ) -> float:
     """The largest over the skills from the second on of the mean absolute error of a prediction.
 
-    `predicted` is a function of this module. Points that are no numbers, such as null examples, do not count. NaN if
-    the first skill's curve has no constants.
+    `predicted` is a function of this module. With `in_transition`, the mean is over the points where the measured or
+    the predicted strength is from 0.05 to 0.95. NaN if the first skill's curve has no constants.
     """
-    x, known = numbers(points)
-    errors = np.abs(predicted(x, strength[known, 0], zipf_frequencies(ranks.size, alpha=alpha), at=x) - strength[known])
-    return float(errors.mean(0)[1:].max())
+    by_law = predicted(x, strength[:, 0], zipf_frequencies(ranks.size, alpha=alpha), at=x)
+    used = _is_in_transition(strength) | _is_in_transition(by_law) if in_transition else np.full(strength.shape, True)
+    errors = np.abs(by_law - strength)
+    means = [errors[used[:, skill], skill].mean() for skill in range(1, ranks.size) if used[:, skill].any()]
+    return float(np.max(means)) if means else math.nan
 
 
-def numbers(points: Shaped[np.ndarray, " point"]) -> tuple[Float[np.ndarray, " known"], np.ndarray]:
-    """The points that are numbers, and which ones they are; a key with null has texts."""
-    known = np.array([str(each) not in ("null", "None") for each in points])
-    return points[known].astype(float), known
+def _is_in_transition(strength: Real[np.ndarray, "point skill"]) -> Bool[np.ndarray, "point skill"]:
+    return np.asarray((strength >= 0.05) & (strength <= 0.95))
 
 
 def _fit(curve: Callable[[float], np.ndarray], strength: np.ndarray, x: np.ndarray) -> float:

@@ -7,7 +7,6 @@ import pytest
 
 from grok.science.quanta.finite_sums import (
     critical_batch_ratio,
-    hutter_error,
     joint_loss,
     learned_with_loss,
     losses_by_count,
@@ -23,6 +22,11 @@ from grok.science.quanta.quantization_model import (
 from grok.science.statistics.power_law import exponent
 
 FREQUENCIES = zipf_frequencies(100, alpha=0.4)
+
+
+def hutter_error(samples: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Expected error of a learner that knows what it has seen once (Hutter 2021)."""
+    return losses_by_count(samples, frequencies, threshold=1) @ frequencies
 
 
 def test_hutters_sum_is_the_mean_error_of_a_simulated_table():

@@ -5,26 +5,31 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from grok.science.quanta.compute import finite_exponent
-from grok.science.quanta.multilinear import (
-    loss_over_time_with_skills,
-    multilinear_exponents,
-    multilinear_loss,
-    strength_over_time,
-    strength_with_data,
-    strength_with_width,
-)
+from grok.science.quanta.multilinear import strength_over_time, strength_with_data, strength_with_width
 from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.science.quanta.subtask_losses import loss_exponent
 
 ALPHAS = (0.6, 1.0)
 N_SKILLS = 20_000
-MODEL = {"rate": 0.5, "target": 5.0, "start": 1e-6}
+TARGET = 5.0
+MODEL = {"rate": 5.0, "onset": np.log(TARGET / 1e-6 - 1)}
 
 
 def tail(alpha: float) -> float:
     """The loss of the skills beyond the last, relative to the frequencies of the first."""
     rest = (N_SKILLS + 0.5) ** -alpha / alpha
-    return MODEL["target"] ** 2 / 2 * rest / (np.arange(1, N_SKILLS + 1.0) ** -(alpha + 1)).sum()
+    return TARGET**2 / 2 * rest / (np.arange(1, N_SKILLS + 1.0) ** -(alpha + 1)).sum()
+
+
+def mean_loss(strength: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """S² / 2 Σ P_k (1 − R_k / S)²."""
+    return TARGET**2 / 2 * (1 - strength) ** 2 @ frequencies
+
+
+def exponents(alpha: float) -> dict[str, float]:
+    """Those of the loss for infinitely many skills: in time, data, parameters, and compute C = N T."""
+    by_own_examples = alpha / (alpha + 1)
+    return {"time": by_own_examples, "data": by_own_examples, "parameters": alpha, "compute": alpha / (alpha + 2)}
 
 
 def test_the_closed_form_solves_the_gradient_flow():
@@ -37,15 +42,14 @@ def test_the_closed_form_solves_the_gradient_flow():
 
     solved = solve_ivp(flow, (0, 60), np.full(10, np.sqrt(start)), t_eval=time, rtol=1e-9, atol=1e-12).y
     expected = solved[:5].T * solved[5:].T / target
-    assert strength_over_time(time, frequencies, rate=rate, target=target, start=start) == pytest.approx(
-        expected, abs=1e-6
-    )
+    found = strength_over_time(time, frequencies, rate=2 * rate * target, onset=np.log(target / start - 1))
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_exponent_code_returns_the_exponents_of_the_theory_on_exact_curves(alpha):
     """Tolerance 2 %: the theory holds for large T, D and N."""
-    frequencies, theory = zipf_frequencies(N_SKILLS, alpha=alpha), multilinear_exponents(alpha)
+    frequencies, theory = zipf_frequencies(N_SKILLS, alpha=alpha), exponents(alpha)
     time = np.geomspace(1e3, 1e4, 20)
     counts = np.geomspace(1e5, 1e6, 20)[:, None] * frequencies
     width = np.geomspace(100, 1000, 20)
@@ -55,14 +59,21 @@ def test_the_exponent_code_returns_the_exponents_of_the_theory_on_exact_curves(a
         "parameters": (width, strength_with_width(width, N_SKILLS, each=4.0)),
     }
     for name, (x, strength) in curves.items():
-        loss = multilinear_loss(strength, frequencies, target=MODEL["target"]) + tail(alpha)
+        loss = mean_loss(strength, frequencies) + tail(alpha)
         assert loss_exponent(x, loss) == pytest.approx(theory[name], rel=0.02), name
+
+
+def loss_with_first_skills(n: int, time: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """The mean loss of a model with the n most frequent skills only; it never learns the others."""
+    strength = np.zeros((time.size, frequencies.size))
+    strength[:, :n] = strength_over_time(time, frequencies[:n], **MODEL)
+    return mean_loss(strength, frequencies)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_lowest_loss_over_sizes_has_the_exponent_of_compute(alpha):
     frequencies = zipf_frequencies(N_SKILLS, alpha=alpha)
     compute, sizes = np.geomspace(3e4, 3e6, 12), np.unique(np.geomspace(3, 3000, 90).round().astype(int))
-    losses = [loss_over_time_with_skills(compute / n, frequencies, n_skills=int(n), **MODEL) for n in sizes]
+    losses = [loss_with_first_skills(int(n), compute / n, frequencies) for n in sizes]
     lowest = np.min(losses, axis=0) + tail(alpha)
-    assert -finite_exponent(compute, lowest) == pytest.approx(multilinear_exponents(alpha)["compute"], rel=0.04)
+    assert -finite_exponent(compute, lowest) == pytest.approx(exponents(alpha)["compute"], rel=0.04)

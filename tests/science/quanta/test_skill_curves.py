@@ -16,7 +16,7 @@ from grok.science.quanta.skill_curves import (
 FREQUENCIES, RANKS = zipf_frequencies(5, alpha=0.6), np.arange(1, 6)
 TIME, EXAMPLES, WIDTH = np.linspace(0, 4000, 400), np.array([500.0, 1000, 3000, 9000]), np.array([2.0, 4, 8, 16, 40])
 CURVES = [
-    (predicted_over_time, TIME, strength_over_time(TIME, FREQUENCIES, rate=0.01, target=5.0, start=0.001)),
+    (predicted_over_time, TIME, strength_over_time(TIME, FREQUENCIES, rate=0.1, onset=8.5)),
     (predicted_with_data, EXAMPLES, strength_with_data(EXAMPLES[:, None] * FREQUENCIES, critical=800.0)),
     (predicted_with_width, WIDTH, strength_with_width(WIDTH, 5, each=4.5)),
 ]
@@ -30,9 +30,19 @@ def test_the_first_skill_predicts_the_others_of_the_exact_model(predicted, x, st
     assert largest_error(x, RANKS, shuffled, alpha=0.6, predicted=predicted) > 0.15
 
 
-def test_null_examples_do_not_count_and_a_skill_that_is_never_learned_has_no_curve():
-    strength = strength_with_data(EXAMPLES[:, None] * FREQUENCIES, critical=800.0)
-    with_null = np.vstack([strength, np.zeros(5)])
-    points = np.array(["500", "1000", "3000", "9000", "null"])
-    assert largest_error(points, RANKS, with_null, alpha=0.6, predicted=predicted_with_data) < 2e-3
+def test_a_mean_over_transitions_sees_an_error_that_plateaus_hide():
+    strength = strength_over_time(TIME, FREQUENCIES, rate=0.1, onset=8.5)
+    late = strength_over_time(TIME, FREQUENCIES, rate=0.1, onset=11.0)
+    late[:, 0] = strength[:, 0]
+    errors = [
+        largest_error(TIME, RANKS, late, alpha=0.6, predicted=predicted_over_time, in_transition=chosen)
+        for chosen in (False, True)
+    ]
+    assert errors[0] < 0.15 < errors[1]
+    nearly = largest_error(TIME, RANKS, strength, alpha=0.6, predicted=predicted_over_time, in_transition=True)
+    assert nearly < 2e-3
+
+
+def test_a_skill_that_is_never_learned_has_no_curve():
     assert np.isnan(fit_time_curve(TIME, np.zeros(400))).all()
+    assert np.isnan(largest_error(TIME, RANKS, np.zeros((400, 5)), alpha=0.6, predicted=predicted_over_time))
