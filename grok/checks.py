@@ -10,6 +10,8 @@ from collections.abc import Collection, Sequence
 from numbers import Real
 from typing import Any
 
+import psutil
+
 EXIT_USER_ERROR = 2  # exit code for a user's mistake
 MAX_EXACT = 2**53  # every integer below it is a float
 
@@ -90,6 +92,16 @@ def check_bool(key: str, value: Any) -> None:
     """
     if not isinstance(value, bool):
         raise UserError(f"{key}={as_typed_value(value)}: must be true or false")
+
+
+def require_memory(n_bytes: int) -> None:
+    """Require free memory for what several smaller tensors will take together.
+
+    Raises:
+        MemoryError: there is less.
+    """
+    if n_bytes > psutil.virtual_memory().available:
+        raise MemoryError(f"tried to allocate {n_bytes} bytes")
 
 
 def unknown_key(

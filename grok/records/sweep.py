@@ -13,7 +13,7 @@ import xarray as xr
 
 from grok.checks import UserError
 from grok.old_names import refuse_old_manifest, refuse_old_record
-from grok.records.file_names import ERROR, RECORD, SUMMARY
+from grok.records.file_names import CHECKPOINT, ERROR, RECORD, SUMMARY
 from grok.records.files import write_json
 
 MANIFEST, DATASET = "sweep.json", "sweep.nc"
@@ -61,10 +61,15 @@ def swept_keys(sweep: Path) -> list[str]:
 
 
 def status(folder: Path) -> tuple[str, str]:
-    """The status of the run in a folder: done, failed or stopped (not finished); and the error of a failed run."""
+    """The status of the run in a folder, and the error of a failed run.
+
+    It is done, failed, stopped (not finished, with a checkpoint) or missing (without one).
+    """
     if (folder / ERROR).exists():
         return "failed", (folder / ERROR).read_text(encoding="utf-8").strip().splitlines()[-1]
-    return ("done" if (folder / SUMMARY).exists() else "stopped"), ""
+    if (folder / SUMMARY).exists():
+        return "done", ""
+    return ("stopped" if (folder / CHECKPOINT).exists() else "missing"), ""
 
 
 def assemble(sweep: Path) -> xr.Dataset:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from grok.checks import UserError, check_float, check_int
+from grok.checks import UserError, check_float, check_int, require_memory
 from grok.models.spec import Classes, ControlledBits, Spec
 from grok.random_streams import RandomStreams
 from grok.science.numerics.packed_bits import parity, random_bit_words
@@ -19,8 +19,7 @@ from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.tasks.parity import ParityClassification
 from grok.tasks.task import Data, Examples, Provenance, Thresholds
 
-# Integers of 64 bits that an example of the training set takes at least while it is made, in several tensors.
-INTEGERS_PER_EXAMPLE = 10
+BYTES_PER_EXAMPLE = 80  # that an example of the training set takes at least while it is made, in several tensors
 PARITY_EXAMPLES = 2**17  # whose parities are computed at once, so that unpacked bits take little memory
 
 
@@ -81,7 +80,7 @@ class SparseParity(ParityClassification):
             train = self.balanced_examples(subsets, streams.generator("train"))
             sample, training_data = partial(self.sample_by_frequency, subsets), "new examples in every step"
         else:
-            torch.empty(self.n_train, INTEGERS_PER_EXAMPLE, dtype=torch.int64)  # refused if that fills the memory
+            require_memory(self.n_train * BYTES_PER_EXAMPLE)
             inputs, targets = self.sample_by_frequency(subsets, self.n_train, streams.generator("train"))
             train = Examples(inputs, targets, torch.arange(len(targets)))
             sample, training_data = None, f"{self.n_train:,} examples"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,7 +146,7 @@ def learned_count_by_alpha(
     law for this number and for infinitely many subtasks, and the `published` ones.
     """
     chosen = dataset.sel(where)
-    for index, (alpha, color) in enumerate(zip(chosen[ALPHA].values.tolist(), PALETTE, strict=False)):
+    for index, (alpha, color) in enumerate(zip(chosen[ALPHA].values.tolist(), cycle(PALETTE), strict=False)):
         seeds = scaling.points(chosen.sel({ALPHA: alpha}))
         fit = _fit_count(seeds)
         law = scaling.predicted_count(seeds, alpha, seeds[0].x)

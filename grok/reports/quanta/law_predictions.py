@@ -21,12 +21,11 @@ from grok.science.quanta import laws
 from grok.science.quanta.emergence import NATS_PER_BIT
 from grok.science.quanta.finite_sums import (
     critical_batch_ratio,
-    joint_loss,
-    learned_with_loss,
     losses_by_count,
     losses_with_learned,
+    losses_with_limit,
 )
-from grok.science.quanta.quantization_model import loss_with_learned, zipf_frequencies
+from grok.science.quanta.quantization_model import zipf_frequencies
 from grok.science.quanta.subtask_losses import examples_ratio
 
 LAWS = ("counts", "larger", "sum", "critical batch")
@@ -134,14 +133,11 @@ class PredictedClaim:
         if law == "counts" and law_of_x != "parameters":
             batch = int(config.batch_size) if law_of_x == "steps" else 1
             losses = losses_by_count((x * batch).astype(int), frequencies, threshold=constant * batch)
-            return losses, losses @ frequencies
-        if law != "counts" and self.limit is not None:
+        elif law != "counts" and self.limit is not None:
             limit = _limit_loss(self.limit, frequencies, _tick(run, WIDTH, config.model.width), counts=self.counts)
-            joint = joint_loss(
-                loss_with_learned(n, frequencies), np.full(n.size, limit), rule="sum" if law == "sum" else "larger"
-            )
-            n = learned_with_loss(joint, frequencies)
-        losses = losses_with_learned(n, frequencies.size)
+            losses = losses_with_limit(n, frequencies, limit=limit, rule="sum" if law == "sum" else "larger")
+        else:
+            losses = losses_with_learned(n, frequencies.size)
         return losses, losses @ frequencies
 
 

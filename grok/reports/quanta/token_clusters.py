@@ -204,7 +204,8 @@ def token_of(row: np.ndarray) -> str:
 
 
 def _bytes_of(row: np.ndarray) -> bytes:
-    return np.nan_to_num(row).astype(np.uint8).tobytes().rstrip(b"\0")
+    found: bytes = np.nan_to_num(row).astype(np.uint8).tobytes()
+    return found.rstrip(b"\0")
 
 
 def _visible(text: str) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 from scipy.stats import binom
 
+from grok.science.quanta.quantization_model import loss_with_learned
+
 JointRule = Literal["larger", "sum"]
 
 
@@ -56,6 +58,19 @@ def joint_loss(
     """
     joint: np.ndarray = np.maximum(first, second) if rule == "larger" else np.minimum(1.0, first + second)
     return joint
+
+
+def losses_with_limit(
+    n_learned: Real[np.ndarray, " point"],
+    frequencies: Float[np.ndarray, " subtask"],
+    *,
+    limit: float,
+    rule: JointRule,
+) -> Float[np.ndarray, "point subtask"]:
+    """Loss of each subtask if n are learned by one law, and a second limit leaves the mean loss `limit`."""
+    mean = loss_with_learned(n_learned, frequencies)
+    joint = joint_loss(mean, np.full(mean.size, limit), rule=rule)
+    return losses_with_learned(learned_with_loss(joint, frequencies), frequencies.size)
 
 
 def critical_batch_ratio(ratios: Mapping[int, float], *, large: int, small: int) -> float:
