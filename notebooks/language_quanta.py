@@ -57,9 +57,9 @@ display(Image(str(study.figure(results, pictures / "language_tokens.png")), widt
 pd.DataFrame(study.judge(results))[columns]
 
 # %% [markdown]
-# The mean loss falls smoothly, and each class at its own steps. But frequent classes are not learned earlier, and classes
-# are as wide as the mean: these claims fail. By the mean of three seeds, 1.8 % of the tokens improve smoothly with size,
-# and none sharply. The loss of a token differs by 0.45 nats between seeds, so single curves say little.
+# The mean loss falls smoothly, and each class at its own steps. But frequent classes are not learned earlier, and
+# classes are as wide as the mean: these claims fail. By the mean of three seeds, 1.8 % of the tokens improve smoothly
+# with size, and none sharply. The loss of a token differs by 0.45 nats between seeds, so single curves say little.
 
 # %% [markdown]
 # ## 2. Clusters of similar gradients (Fig. 1 of the paper)
@@ -74,9 +74,10 @@ display(Image(str(study.figure(results, pictures / "language_quanta.png")), widt
 pd.DataFrame(study.judge(results))[columns]
 
 # %% [markdown]
-# About half of the clusters are coherent, and they agree with those of other networks (adjusted Rand index 0.71). A step
-# along a cluster's mean gradient changes the loss of its other tokens a hundred times as much as that of tokens outside.
-# But groups of tokens with the same predicted token do about as well, and the clusters split the newline of wrapped text.
+# About half of the clusters are coherent, and they agree with those of other networks (adjusted Rand index 0.71). A
+# step along a cluster's mean gradient changes the loss of its other tokens a hundred times as much as that of tokens
+# outside. But groups of tokens with the same predicted token do about as well, and the clusters split the newline of
+# wrapped text.
 
 # %% [markdown]
 # ## 3. An induction head forms abruptly
