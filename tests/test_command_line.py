@@ -74,7 +74,10 @@ from tests.conftest import ROOT
         (["device=cuda:99"], "device=cuda:99: not on this machine"),
         (["stop_when_grokked=maybe"], "stop_when_grokked=maybe: must be true or false"),
         (["stop_when_overfit=0"], "stop_when_overfit=0: must be an integer of at least 1"),
-        (["stop_when_overfit=10"], "stop_when_overfit=10: needs evaluate.every, the steps between the compared"),
+        (
+            ["stop_when_overfit=10", "evaluate.every=null"],
+            "stop_when_overfit=10: needs evaluate.every, the steps between the compared",
+        ),
         (["evaluate.per_decade=0"], "evaluate.per_decade=0: must be an integer of at least 1"),
         (["optimizer.lr=-1"], "optimizer.lr=-1: must be a number at least 0"),
         (["optimizer.weight_decay=x"], "optimizer.weight_decay=x: must be a number"),

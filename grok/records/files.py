@@ -60,8 +60,7 @@ def write_dataset(path: Path, dataset: xr.Dataset, *, compressed: bool = False) 
     The file is made in memory first, so that a full disk raises the file system's own error.
     """
     gzip = {"zlib": True, "complevel": 6, "shuffle": True}
-    large = [
-        name for name, each in dataset.variables.items() if each.nbytes >= COMPRESSED_FROM and each.dtype.kind in "bif"
-    ]
-    encoding = {name: gzip for name in large if compressed}
+    large = [name for name, each in dataset.variables.items() if each.nbytes >= COMPRESSED_FROM]
+    numbers = [name for name in large if dataset[name].dtype.kind in "bif"] if compressed else []
+    encoding = {name: {**gzip, "chunksizes": dataset[name].shape} for name in numbers}  # small chunks take much space
     write_bytes(path, bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding)))

