@@ -95,10 +95,10 @@ def check_bool(key: str, value: Any) -> None:
 
 
 def require_memory(n_bytes: int) -> None:
-    """Require free memory for what several smaller tensors will take together.
+    """Require free memory for several tensors together, each of which would fit alone.
 
     Raises:
-        MemoryError: there is less.
+        MemoryError: there is less. `grok.training.free_memory` names the key that needs it.
     """
     if n_bytes > psutil.virtual_memory().available:
         raise MemoryError(f"tried to allocate {n_bytes} bytes")

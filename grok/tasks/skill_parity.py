@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
@@ -66,13 +67,13 @@ class SkillParity(ParityTask):
             source=f"{found.provenance.source}; targets ±{self.target:g}",
             message=found.provenance.message.replace("sparse parity", f"sparse parity with targets ±{self.target:g}"),
         )
-        sample = None if self.n_train is not None else partial(self._sample, self.subsets(streams))
+        sample = found.sample and partial(self._sample, found.sample)
         return Data(self._regression(found.train), self._regression(found.test), provenance, sample)
 
     def _sample(
-        self, subsets: Int[Tensor, "subtask k"], n: int, generator: Generator
+        self, sample: Callable[[int, Generator], tuple[Tensor, Tensor]], n: int, generator: Generator
     ) -> tuple[Int[Tensor, "example _"], Float[Tensor, "example 1"]]:
-        return self._signed(*self._parity.sample_by_frequency(subsets, n, generator))
+        return self._signed(*sample(n, generator))
 
     def _regression(self, examples: Examples) -> Examples:
         inputs, targets = self._signed(examples.inputs, examples.targets)

@@ -28,11 +28,12 @@ def step_curves(
     guess_among: int | None = None,
     limits: tuple[float, float] | None = None,
     legend: bool = False,
+    log_scale: bool = False,
 ) -> None:
     """A quantity over steps: a curve per seed of the runs {name: where}, with a color for each name.
 
     Dotted lines are at the `levels` {name: quantity}, and at the loss of guessing among `guess_among` tokens. A
-    quantity that differs between these runs has a line at its mean.
+    quantity that differs between these runs has a line at its mean. With `log_scale`, steps are on a log scale.
     """
     chosen = [dataset.sel(where) for where in runs.values()]
     for number, (name, part) in enumerate(zip(runs, chosen, strict=True)):
@@ -46,7 +47,8 @@ def step_curves(
         level_line(axes, name if np.allclose(values, mean, equal_nan=True) else f"{name}\n(mean)", mean)
     if guess_among is not None:
         level_line(axes, "guessing", math.log(guess_among))
-    axes.set(xlabel="optimizer step", ylabel=label, xlim=(0, int(dataset["step"][-1])), ylim=limits)
+    axes.set(xlabel="optimizer step", ylabel=label, ylim=limits, xscale="log" if log_scale else "linear")
+    axes.set_xlim(int(log_scale), int(dataset["step"][-1]))
     if legend:
         axes.legend(**LEGEND)
 

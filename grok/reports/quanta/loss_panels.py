@@ -98,8 +98,7 @@ def _transition_caption(points: SeedLosses) -> str:
     """The order and the median width of one seed's transitions."""
     ranks = np.arange(1, points.losses.shape[1] + 1)
     order, width = (measure(points.x, ranks, points.losses) for measure in (learning_order, median_transition_width))
-    ordered = f"order of learning: Spearman {format_signed(order)}; " if np.isfinite(order) else ""
-    return f"{ordered}median transition: {format_signed(width)} decades"
+    return f"order of learning: Spearman {format_signed(order)}; median transition: {format_signed(width)} decades"
 
 
 def _monogenic_caption(points: SeedLosses) -> str:

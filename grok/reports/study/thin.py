@@ -36,7 +36,8 @@ def thin(dataset: xr.Dataset, study: Study) -> xr.Dataset:
     kept, before = dataset[_needed(dataset, study)], study.judge(dataset)
     if study.data is not None:
         return kept
-    for name in [name for name, array in kept.items() if array.size > MAX_UNREAD and array.dtype.kind == "f"]:
+    tables = {name: array for name, array in kept.items() if array.ndim > 1 and array.dtype.kind == "f"}
+    for name in [name for name, array in tables.items() if array.size > MAX_UNREAD]:
         kept = kept.assign({name: _without_unread_rows(kept, study, str(name))})
     numbers = {str(name): array for name, array in kept.items() if array.dtype.kind == "f"}
     rounded_names = [name for name, array in numbers.items() if "step" in array.dims or array.size > MAX_VALUES]

@@ -26,10 +26,10 @@ def smallest_delay(
 ) -> float:
     """The smallest ratio of a composite's step to that of its last atom; above 1 if each composite is learned last.
 
-    Of the seeds and composites that were learned; NaN if none was.
+    Only composites that were learned count; NaN without one.
     """
-    last_atom, composite = steps_of_learned(subtasks, steps)
-    return float((composite / last_atom).min()) if composite.size else math.nan
+    delays = _delays(subtasks, steps)
+    return float(delays.min()) if delays.size else math.nan
 
 
 def median_delay(
@@ -37,10 +37,17 @@ def median_delay(
 ) -> float:
     """The median over seeds of the ratio of a composite's step to that of its last atom.
 
-    Of the seeds and composites that were learned; NaN if none was.
+    Only composites that were learned count; NaN without one.
     """
+    delays = _delays(subtasks, steps)
+    return float(np.median(delays)) if delays.size else math.nan
+
+
+def _delays(
+    subtasks: Shaped[np.ndarray, " subtask"], steps: Real[np.ndarray, "subtask seed"]
+) -> Float[np.ndarray, " learned"]:
     last_atom, composite = steps_of_learned(subtasks, steps)
-    return float(np.median(composite / last_atom)) if composite.size else math.nan
+    return np.asarray(composite / last_atom)
 
 
 def is_composite(subtasks: Shaped[np.ndarray, " subtask"]) -> Bool[np.ndarray, " subtask"]:

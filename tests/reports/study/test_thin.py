@@ -63,11 +63,14 @@ def test_rows_of_a_very_large_array_that_nothing_reads_are_left_blank(dataset, m
     texts = xr.DataArray(np.random.default_rng(0).normal(size=shape), dims=(*runs, "sample", "byte"))
 
     def figure(shown: xr.Dataset, path: Path) -> Path:
-        path.write_bytes(shown["text"].values[..., 250, :].tobytes())
+        path.write_bytes(shown["text"].values[..., 250, :].tobytes() + shown["curve"].values[:1].tobytes())
         return path
 
     study = Study(title="t", **DECLARED, scales={}, preset={}, figure=figure, claims={"c": claim()})
-    kept = thin(dataset.assign(text=texts).assign_attrs(scale="laptop"), study)["text"].transpose(*texts.dims)
+    curve = ("point", np.ones(2000))  # has no rows
+    found = thin(dataset.assign(text=texts, curve=curve).assign_attrs(scale="laptop"), study)
+    kept = found["text"].transpose(*texts.dims)
+    assert np.isfinite(found["curve"]).all()
     blank = np.isnan(kept).all("byte").sum("sample")
     assert (blank == 300).all()
     np.testing.assert_allclose(kept[..., 200:300, :], texts[..., 200:300, :], rtol=2e-3)
