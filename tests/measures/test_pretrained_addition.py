@@ -24,7 +24,7 @@ CLOCK_VALUES = {
     "test loss": "4.98838e-7",
     "restricted loss, current frequencies": "2.201e-9",
     "excluded loss (train), current frequencies": "8.385",
-    "trigonometric loss": "1.59e-9",
+    "trigonometric loss, current frequencies": "1.59e-9",
     "logit variance explained by Σ α cos w(a + b − c)": ".97477",
     "number of key frequencies, by W_L": "5",
     "number of key frequencies, by W_E": "10",
