@@ -16,7 +16,7 @@ from grok.checks import UserError
 from grok.models.model import Model
 from grok.sweeps.active_batch import RunState
 from grok.tasks.task import Task
-from grok.training.compiled_gradients import COMPILE_FROM_STEPS, why_not_compiled
+from grok.training.compiled_gradients import COMPILE_FROM_BATCH_STEPS, COMPILE_FROM_STEPS, why_not_compiled
 from grok.training.instantiation import check_base, instantiate_cached
 from grok.training.module import ReplicaModule
 from grok.training.products import TORCH, Products, choose_products, torch_products
@@ -26,11 +26,12 @@ MAY_DIFFER = "The last bits may differ from those of an uninterrupted run."
 
 
 def products_of(states: Sequence[RunState], settings: Settings, device: torch.device, console: Console) -> Products:
-    """The products of a batch: torch's own for runs that follow the reference; those of the latest sessions, if this
-    machine has them."""
+    """The products of a batch: with `auto`, torch's own for runs that follow the reference; those of the latest
+    sessions, if this machine has them."""
     made = (instantiate_cached(state.run.config["task"], "task") for state in states)
     tasks = [check_base(each, Task, "task") for each in made]
-    setting = "reference" if any(task.follows_reference for task in tasks) else settings.products
+    follow_reference = settings.products == "auto" and any(task.follows_reference for task in tasks)
+    setting = "reference" if follow_reference else settings.products
     chosen = choose_products(setting, settings.precision, device)
     before = _latest(states, "products")
     if before == {TORCH} and chosen.library != TORCH:
@@ -86,7 +87,7 @@ def _is_worthwhile(settings: Settings, model: Model, n_runs: int, device: torch.
     if settings.compile != "auto":
         return bool(settings.compile)
     ends_early = (settings.stop_when_grokked or settings.stop_when_overfit is not None) and n_runs > 1
-    is_long = settings.steps >= COMPILE_FROM_STEPS
+    is_long = settings.steps >= COMPILE_FROM_STEPS or settings.steps * n_runs >= COMPILE_FROM_BATCH_STEPS
     return device.type == "cpu" and is_long and model.gains_by_compiling and not ends_early
 
 

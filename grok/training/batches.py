@@ -106,6 +106,9 @@ class BatchSource(Protocol):
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets [replica, example, …] for the step from `step` to `step + 1`."""
 
+    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batch of `step`, and one of each other shape that training will see."""
+
 
 class EpochBatches:
     """Epochs over the training set, shuffled for each replica by its stream `batches`.
@@ -137,6 +140,11 @@ class EpochBatches:
             self.epoch, self.order = epoch, self._shuffled(epoch)
         return self.dataset.gather(self.order[position])
 
+    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        first = step - step % self.batches_per_epoch
+        yield self.batch(first)
+        yield self.batch(first + self.batches_per_epoch - 1)
+
     def _shuffled(self, epoch: int) -> list[Tensor]:
         """The indices [replica, example] of each batch of the epoch."""
         indices = self.dataset.indices
@@ -160,6 +168,9 @@ class FreshBatches:
         indices = self.dataset.indices
         positions = torch.stack([*self._positions(step)])
         return self.dataset.gather(indices.gather(1, positions.to(indices.device, non_blocking=True)))
+
+    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        yield self.batch(step)
 
     def _positions(self, step: int) -> Iterator[Int[Tensor, " example"]]:
         """The positions of each replica's batch among its training examples."""
@@ -202,6 +213,9 @@ class OnlineBatches:
         inputs, targets = (torch.stack(parts) for parts in zip(*sampled, strict=True))
         device, dtype = self.dataset.indices.device, self.dataset.dtype
         return as_dtype(inputs, dtype).to(device), as_dtype(targets, dtype).to(device)
+
+    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        yield self.batch(step)
 
 
 def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:

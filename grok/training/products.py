@@ -41,7 +41,7 @@ def choose_products(setting: str, precision: str, device: torch.device) -> Produ
     oneDNN's if they are exact enough."""
     if precision == "bfloat16":
         return Products(ROUNDED, relative_error(ROUNDED, torch.float32, device), setting == "reference")
-    if setting == "auto" and precision == "float32" and device.type == "cpu":
+    if setting != "reference" and precision == "float32" and device.type == "cpu":
         error = relative_error(ONEDNN, torch.float32, device)
         if error <= MAX_ERROR:
             return Products(ONEDNN, error, False)

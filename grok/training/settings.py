@@ -11,7 +11,7 @@ from grok.configuration import COMMAND_KEYS, SWEEP_GROUPS, value_at
 from grok.old_names import refuse_old_keys
 
 PRECISIONS = ("float64", "float32", "bfloat16")
-PRODUCTS = ("auto", "reference")
+PRODUCTS = ("auto", "onednn", "reference")
 STARTS = ("weights", "state")
 NESTED = ("evaluate", "keep_weights")  # mappings whose keys are fields, such as `evaluate_every`
 GROUPS = ("task", "model", "optimizer", "logger", *NESTED)

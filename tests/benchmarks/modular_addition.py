@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from grok.training.build import build
 from grok.training.memory import keep_freed_memory
 from grok.training.products import choose_products
+from tests.benchmarks.arithmetic import operations, operations_per_second
 from tests.conftest import composed
 
 EVALUATE_EVERY = 100
@@ -212,12 +213,19 @@ def main() -> None:
     ways = all_ways(options)
     for work, _ in ways.values():
         work()  # warm up
-    times = [
-        {name: seconds_per_epoch(way, options.device) for name, way in ways.items()} for _ in range(options.rounds)
-    ]
+    times, rates = [], []
+    for _ in range(options.rounds):
+        times.append({name: seconds_per_epoch(way, options.device) for name, way in ways.items()})
+        with choose_products("auto", "float32", options.device).active():
+            rates.append(operations_per_second(options.device))
     title = f"modular addition, p = {options.p}: medians of {options.rounds} rounds, with quartiles"
     Console().print(comparison(times, title))
     Console().print(evaluation_share(times))
+    work, epochs = ways[OURS]
+    count = operations(work) / epochs
+    ratios = [each[OURS] * rate / count for each, rate in zip(times, rates, strict=True)]
+    print(f"our epoch: {count / 1e9:.2f} GFLOP; large products: {statistics.median(rates) / 1e9:.0f} GFLOP/s")
+    print(f"our epoch / its products at this rate (the arithmetic limit): {quartiles(ratios)}")
     if options.seeds > 1:
         Console().print(batching_gain(times, options.seeds))
 

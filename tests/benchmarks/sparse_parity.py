@@ -4,7 +4,7 @@
 
 It times two ways alternately in one process. Ours includes sampling the batch. The reference's makes a batch subtask by
 subtask in Python, with one-hot control bits, torch.nn.Linear over all 600 inputs, and unfused AdamW. Only ratios count.
-A second table shows the parts of our step.
+A second table shows the parts of our step, and the arithmetic limit of both.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from grok.training.build import build
 from grok.training.memory import keep_freed_memory
 from grok.training.module import ReplicaModule
 from grok.training.products import choose_products
+from tests.benchmarks.arithmetic import operations, operations_per_second
 from tests.conftest import composed
 
 SIZES = ("task.n_subtasks=500", "task.n_bits=100", "batch_size=20000", "optimizer.lr=1e-3")
@@ -124,11 +125,12 @@ def compare(width: int, rounds: int, device: torch.device) -> None:
         work()  # warm up
     with products.active():
         step_parts(module, optimizer, device)
-    steps, parts = [], []
+    steps, parts, rates = [], [], []
     for _ in range(rounds):
         steps.append({name: wall_time(work, device) for name, work in ways.items()})
         with products.active():
             parts.append(step_parts(module, optimizer, device))
+            rates.append(operations_per_second(device))
     sizes = f"500 subtasks, 100 bits, batch {BATCH:,}, width {width}"
     table = Table("way", "ms per step", "times ours", title=f"{sizes}: medians of {rounds} rounds, with quartiles")
     for name in ways:
@@ -139,6 +141,12 @@ def compare(width: int, rounds: int, device: torch.device) -> None:
         shares = [each[name] / sum(each.values()) for each in parts]
         table.add_row(*row(name, [each[name] for each in parts], shares))
     Console().print(table)
+    print(f"large products: {statistics.median(rates) / 1e9:.0f} GFLOP/s")
+    for name in ways:
+        limits = [operations(ways[name]) / rate for rate in rates]
+        shares = [limit / each[name] for limit, each in zip(limits, steps, strict=True)]
+        _, limit, share = row(name, limits, shares)
+        print(f"{name}: at this rate {limit} ms; share of the step: {share}")
 
 
 def main() -> None:

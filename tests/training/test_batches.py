@@ -34,6 +34,14 @@ def test_an_epoch_has_every_example_of_each_replica_once(shared):
     assert all(torch.equal(inputs.squeeze(2), targets) for inputs, targets in epoch)
 
 
+@pytest.mark.parametrize("step", [0, 4, 5, 7])
+def test_each_shape_of_an_epoch_is_known_before_training(step):
+    batches = EpochBatches(dataset(2, 10, True), [RandomStreams(0), RandomStreams(1)], batch_size=4)
+    assert {inputs.shape[1] for inputs, _ in batches.each_shape(step)} == {4, 2}
+    batches = EpochBatches(dataset(2, 10, True), [RandomStreams(0), RandomStreams(1)], batch_size=None)
+    assert {inputs.shape[1] for inputs, _ in batches.each_shape(step)} == {10}
+
+
 def test_epochs_and_replicas_have_their_own_orders():
     batches = EpochBatches(dataset(2, 100, True), [RandomStreams(0), RandomStreams(1)], batch_size=50)
     first, second = batches.batch(0)[1], batches.batch(2)[1]

@@ -18,6 +18,7 @@ from grok.sweeps import compute
 from grok.sweeps.compute import _is_worthwhile
 from grok.training import products
 from grok.training.build import build
+from grok.training.products import choose_products
 from grok.training.settings import Settings
 from tests.conftest import ADDITION, TINY, checkpoint, composed, trained_in
 from tests.process import TrainProcess
@@ -121,6 +122,12 @@ def test_a_run_that_follows_the_reference_computes_as_torch_does(tmp_path, capsy
     assert session(folder)["products"] == "torch" and session(folder)["compiled"] == 0
 
 
+def test_a_run_that_follows_the_reference_may_have_other_products(tmp_path):
+    options = ("task=toy_addition", "task.rng=reference", "products=onednn", "steps=3", "plot=[]")
+    folder = trained_in(tmp_path / "run", *options)
+    assert session(folder)["products"] == choose_products("auto", "float32", torch.device("cpu")).library
+
+
 def test_a_model_with_a_parameter_that_is_not_used_is_not_compiled():
     module, _ = build([composed(*TINY)])
     module.model.unused = torch.nn.Parameter(torch.zeros(1, 3))
@@ -149,6 +156,8 @@ def test_a_compiled_sweep_with_rates_of_its_own_resumes_bit_for_bit(tmp_path):
     [
         (("steps=20000",), 5, True),
         (("steps=19999",), 1, False),
+        (("steps=5000",), 100, True),
+        (("steps=5000",), 99, False),
         (("steps=20000", "stop_when_grokked=true"), 1, True),
         (("steps=20000", "stop_when_grokked=true"), 2, False),
         (("steps=20000", "stop_when_overfit=9", "evaluate.every=100"), 2, False),
