@@ -22,6 +22,7 @@ from grok.sweeps.run_dir import needs_training
 from grok.sweeps.schedule import estimated_bytes, split_to_fit_memory
 from grok.training.build import build, select_device
 from grok.training.free_memory import as_user_error, free_bytes, size_text
+from grok.training.memory import keep_freed_memory
 from grok.training.module import ReplicaModule
 from grok.training.settings import Settings
 from grok.training.starting_point import load_starting_points
@@ -153,6 +154,7 @@ def _planned(runs: Sequence[Run], measured: Sequence[float], console: Console) -
 
 def _estimated_seconds(module: ReplicaModule) -> float:
     """The time in which a module trains. It is trained for some steps."""
+    keep_freed_memory()
     module.on_fit_start()
     optimizer = module.configure_optimizers()
     start = time.perf_counter()
