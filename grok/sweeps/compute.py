@@ -1,7 +1,7 @@
 """How the runs of a batch are computed: the library of their products, and whether their steps are compiled.
 
-Both are chosen by the machine and the configuration alone, never by a measured time. They are noted in each session and
-used again when the run resumes, so that it ends with the same bits.
+Both are chosen by the machine, the configuration and the number of batched runs, never by a measured time. They are
+noted in each session and used again when the run resumes, so that it ends with the same bits.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def products_of(states: Sequence[RunState], settings: Settings, device: torch.de
     follow_reference = settings.products == "auto" and any(task.follows_reference for task in tasks)
     setting = "reference" if follow_reference else settings.products
     chosen = choose_products(setting, settings.precision, device)
+    if setting == "onednn" and chosen.library == TORCH:
+        console.print("products: torch's own; oneDNN's need precision=float32 and a CPU where their error is float32's")
     before = _latest(states, "products")
     if before == {TORCH} and chosen.library != TORCH:
         return torch_products(setting, settings.precision, device)

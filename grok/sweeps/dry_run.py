@@ -42,10 +42,12 @@ class PlannedBatch:
 
 @dataclass
 class Plan:
-    """The batches that would train, and the errors of the runs that would be refused, by their folders."""
+    """The batches that would train, the errors of the runs that would be refused, by their folders, and the memory that
+    is free before the first batch is timed."""
 
     batches: list[PlannedBatch] = field(default_factory=list)
     refused: dict[Path, str] = field(default_factory=dict)
+    free_bytes: int = 0
 
 
 def plan_run(run: Run) -> None:
@@ -78,6 +80,7 @@ def _plan(batches: Sequence[Sequence[Run]], console: Console) -> Plan:
     """The plan of these batches. Steps that a run would compile are timed as they are before."""
     plan = Plan()
     for batch in batches:
+        plan.free_bytes = plan.free_bytes or free_bytes(select_device(batch[0].config))
         for part in split_to_fit_memory(batch):
             usable, refused = _usable(part)
             plan.refused |= refused
@@ -96,10 +99,8 @@ def _print_plan(plan: Plan, console: Console) -> None:
     runs = [run for batch in plan.batches for run in batch.runs]
     if runs:
         console.print(table)
-        total, free = sum(batch.seconds for batch in plan.batches), free_bytes(select_device(runs[0].config))
-        console.print(
-            f"about {_duration(total)} for {len(runs)} runs one batch after the other; free memory: {size_text(free)}"
-        )
+        total, free = sum(batch.seconds for batch in plan.batches), size_text(plan.free_bytes)
+        console.print(f"about {_duration(total)} for {len(runs)} runs one batch after the other; free memory: {free}")
     n_finished = sum((run.folder / SUMMARY).exists() for run in runs)
     console.print(f"finished before: {n_finished}; dry_run=true trains nothing")
 

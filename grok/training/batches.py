@@ -106,8 +106,8 @@ class BatchSource(Protocol):
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets [replica, example, …] for the step from `step` to `step + 1`."""
 
-    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batch of `step`, and one of each other shape that training will see."""
+    def batch_of_each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """One batch of each shape that training will see, from the epoch of `step`."""
 
 
 class EpochBatches:
@@ -140,10 +140,11 @@ class EpochBatches:
             self.epoch, self.order = epoch, self._shuffled(epoch)
         return self.dataset.gather(self.order[position])
 
-    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batch_of_each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
         first = step - step % self.batches_per_epoch
         yield self.batch(first)
-        yield self.batch(first + self.batches_per_epoch - 1)
+        if self.dataset.indices.shape[1] % self.batch_size:
+            yield self.batch(first + self.batches_per_epoch - 1)
 
     def _shuffled(self, epoch: int) -> list[Tensor]:
         """The indices [replica, example] of each batch of the epoch."""
@@ -169,7 +170,7 @@ class FreshBatches:
         positions = torch.stack([*self._positions(step)])
         return self.dataset.gather(indices.gather(1, positions.to(indices.device, non_blocking=True)))
 
-    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batch_of_each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield self.batch(step)
 
     def _positions(self, step: int) -> Iterator[Int[Tensor, " example"]]:
@@ -214,7 +215,7 @@ class OnlineBatches:
         device, dtype = self.dataset.indices.device, self.dataset.dtype
         return as_dtype(inputs, dtype).to(device), as_dtype(targets, dtype).to(device)
 
-    def each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batch_of_each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield self.batch(step)
 
 

@@ -127,7 +127,7 @@ class ReplicaModule(LightningModule):
     def compile_gradients(self, device: torch.device) -> None:
         """Compute the gradients by a compiled function from now on, on this device.
 
-        It is compiled for all shapes of batches, so that a compiler that fails does so before training.
+        It is compiled for all shapes of batches, so that a compiler that fails here does so before training.
 
         Raises:
             UserError: in the first batch, a shape is wrong.
@@ -138,7 +138,7 @@ class ReplicaModule(LightningModule):
         if unused := [name for name, parameter in self.model.named_parameters() if parameter.grad is None]:
             raise RuntimeError(f"{unused[0]} has no gradient")
         self.compiled = CompiledGradients(self.model, self.task, device)
-        for batch in self.batches.each_shape(self.step):
+        for batch in self.batches.batch_of_each_shape(self.step):
             self.compiled.set_gradients(*batch)
 
     def train_step(self, optimizer: torch.optim.Optimizer) -> None:

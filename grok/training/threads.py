@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 # Turns of a waiting loop before a thread sleeps. Without a limit, threads that wait for one whose core is taken by
-# another program keep the other cores busy for nothing. With 10,000 an idle machine is as fast as without a limit.
+# another program keep the other cores busy for nothing. With 10,000 an idle machine is about as fast as without a
+# limit (see tests/benchmarks/README.md).
 SPIN_COUNT = "10000"
 SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 

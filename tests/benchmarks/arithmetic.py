@@ -15,7 +15,7 @@ SIZE = 1024  # of the square products that measure the rate
 
 
 def operations(step: Callable[[], object]) -> int:
-    """The floating-point operations of a step's matrix products: two for each product and sum."""
+    """The floating-point operations of a step's matrix products: two for each multiplication with its addition."""
     with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.baddbmm_: _in_place}) as counter:
         step()
     return counter.get_total_flops()

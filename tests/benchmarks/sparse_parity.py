@@ -142,8 +142,9 @@ def compare(width: int, rounds: int, device: torch.device) -> None:
         table.add_row(*row(name, [each[name] for each in parts], shares))
     Console().print(table)
     print(f"large products: {statistics.median(rates) / 1e9:.0f} GFLOP/s")
-    for name in ways:
-        limits = [operations(ways[name]) / rate for rate in rates]
+    for name, work in ways.items():
+        count = operations(work)
+        limits = [count / rate for rate in rates]
         shares = [limit / each[name] for limit, each in zip(limits, steps, strict=True)]
         _, limit, share = row(name, limits, shares)
         print(f"{name}: at this rate {limit} ms; share of the step: {share}")

@@ -27,6 +27,7 @@ def test_the_precision_and_the_reference_decide_first():
     reference = choose_products("reference", "float32", CPU)
     assert reference.library == TORCH and reference.reference
     assert not choose_products("auto", "float32", CPU).reference
+    assert not choose_products("onednn", "float32", CPU).reference
 
 
 def test_products_are_active_only_inside():
