@@ -69,7 +69,8 @@ def draw(
         figure.supxlabel(labels.x, fontsize=RC["axes.labelsize"])
         figure.supylabel(labels.y, fontsize=RC["axes.labelsize"])
         present = [phase for phase in PHASE_COLORS if (dataset["phase"] == phase).any()]
-        _legend(figure, present, labels.published if published else "")
+        columns = 4 if not published else 2 if len(parts) == 1 else 3  # as many as fit
+        _legend(figure, present, labels.published if published else "", columns=columns)
         save_figure(figure, path)
     return path
 
@@ -129,7 +130,7 @@ def _mark_published(
         axes.plot(*np.meshgrid(columns, rows), "o", **HOLLOW_MARKER)
 
 
-def _legend(figure: Figure, phases: Sequence[str], published: str) -> None:
+def _legend(figure: Figure, phases: Sequence[str], published: str, *, columns: int) -> None:
     """Draw the legend of the phases and, if its label is not empty, of published values."""
     handles: list[Patch | Line2D] = [Patch(facecolor=PHASE_COLORS[phase], label=phase) for phase in phases]
     if published:
@@ -137,7 +138,7 @@ def _legend(figure: Figure, phases: Sequence[str], published: str) -> None:
     figure.legend(
         handles=handles,
         loc="outside upper center",
-        ncols=3 if published else 4,
+        ncols=columns,
         frameon=False,
         fontsize=8,
         handlelength=1,
