@@ -5,8 +5,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
 
 from tests.conftest import ROOT, composed
 
@@ -46,6 +48,17 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page):
         found = page.parent / name if name else page
         assert found.exists(), f"{page}: {target} is missing"
         assert not heading or heading in anchors(found), f"{page}: {target} names no heading"
+
+
+def test_the_readme_and_the_citation_name_the_works_of_all_studies():
+    studies = [OmegaConf.load(path) for path in (ROOT / "conf" / "study").rglob("*.yaml")]
+    works = {work for each in studies for work in OmegaConf.select(each, "study.papers", default=[])}
+    readme = (ROOT / "README.md").read_text()
+    links = dict(re.findall(r"\[([^\]]+)\]\((https://arxiv.org/abs/[^)]+)\)", readme))
+    assert works and works <= links.keys()
+    cited = {each["url"] for each in yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]}
+    reproduced = readme.split("## Citation")[1].split("; compared with")[0]
+    assert all(url in cited for work, url in links.items() if work in works and work in reproduced)
 
 
 def test_the_readme_has_at_most_200_lines():
