@@ -107,10 +107,11 @@ class BatchSource(Protocol):
         """Inputs and targets [replica, example, …] for the step from `step` to `step + 1`."""
 
     def batch_of_each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """One batch of each shape that training will see, from the epoch of `step`."""
+        """One batch of each shape that training will see; by default, all batches have the shape of that of `step`."""
+        yield self.batch(step)
 
 
-class EpochBatches:
+class EpochBatches(BatchSource):
     """Epochs over the training set, shuffled for each replica by its stream `batches`.
 
     The last batch of an epoch is smaller if the batch size does not divide the number of examples, as in torch's
@@ -154,7 +155,7 @@ class EpochBatches:
         return list(indices.gather(1, orders.to(indices.device, non_blocking=True)).split(self.batch_size, dim=1))
 
 
-class FreshBatches:
+class FreshBatches(BatchSource):
     """A batch drawn in every step from all training examples, without replacement, by each replica's stream `batches`
     or as the reference code draws it."""
 
@@ -169,9 +170,6 @@ class FreshBatches:
         indices = self.dataset.indices
         positions = torch.stack([*self._positions(step)])
         return self.dataset.gather(indices.gather(1, positions.to(indices.device, non_blocking=True)))
-
-    def batch_of_each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        yield self.batch(step)
 
     def _positions(self, step: int) -> Iterator[Int[Tensor, " example"]]:
         """The positions of each replica's batch among its training examples."""
@@ -192,7 +190,7 @@ class FreshBatches:
         return self.latest
 
 
-class OnlineBatches:
+class OnlineBatches(BatchSource):
     """New examples in every step, sampled for each replica by its stream `batches`."""
 
     def __init__(
@@ -214,9 +212,6 @@ class OnlineBatches:
         inputs, targets = (torch.stack(parts) for parts in zip(*sampled, strict=True))
         device, dtype = self.dataset.indices.device, self.dataset.dtype
         return as_dtype(inputs, dtype).to(device), as_dtype(targets, dtype).to(device)
-
-    def batch_of_each_shape(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        yield self.batch(step)
 
 
 def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -127,7 +127,7 @@ class ReplicaModule(LightningModule):
     def compile_gradients(self, device: torch.device) -> None:
         """Compute the gradients by a compiled function from now on, on this device.
 
-        It is compiled for all shapes of batches, so that a compiler that fails here does so before training.
+        It is compiled for all shapes of batches, so that a compiler fails here and not during training.
 
         Raises:
             UserError: in the first batch, a shape is wrong.
