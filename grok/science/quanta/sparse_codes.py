@@ -67,3 +67,9 @@ def matched_f1(found: Int[np.ndarray, " n"], truth: Int[np.ndarray, " n"]) -> fl
     weights = counts.sum(1) / counts.sum()
     true, matched = linear_sum_assignment(f1 * weights[:, None], maximize=True)
     return float((f1[true, matched] * weights[true]).sum())
+
+
+def excess_difference(methods: np.ndarray, labels: np.ndarray, f1: Float[np.ndarray, "method label"]) -> float:
+    """How much more the F1 of atoms exceeds that with shuffled labels than the F1 of clusters does."""
+    excess = f1[:, LABELS.index("true")] - f1[:, LABELS.index("shuffled")]
+    return float(excess[METHODS.index("atoms")] - excess[METHODS.index("clusters")])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from grok.science.quanta.discovery import agreement, spectral_clusterings
-from grok.science.quanta.sparse_codes import matched_f1, strongest_atoms, unit_gradients
+from grok.science.quanta.sparse_codes import excess_difference, matched_f1, strongest_atoms, unit_gradients
 
 
 def test_atoms_are_found_whatever_their_sign_and_clusters_are_not():
@@ -27,3 +27,8 @@ def test_f1_is_one_for_equal_groups_and_each_group_matches_one_subtask():
     assert matched_f1(7 - truth, truth) == pytest.approx(1)
     assert matched_f1(np.zeros(8, int), truth) == pytest.approx(4 / 8 * 2 * 4 / 12)  # only the largest has a match
     assert matched_f1(np.array([0, 0, 1, 1, 2, 2, 3, 3]), truth) == pytest.approx((4 * 2 / 3 + 2 + 2) / 8)
+
+
+def test_the_excess_is_over_shuffled_labels():
+    methods, labels = np.array(["clusters", "atoms"]), np.array(["true", "shuffled"])
+    assert excess_difference(methods, labels, np.array([[0.5, 0.2], [0.9, 0.4]])) == pytest.approx(0.2)
