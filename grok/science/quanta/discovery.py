@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from scipy.linalg import eigh
-from sklearn.cluster import k_means, kmeans_plusplus
+from sklearn.cluster import k_means
 from sklearn.metrics import adjusted_rand_score
 from torch import Generator, Tensor
 
+from grok.science.quanta.first_centers import FirstCenters
 from grok.science.statistics.power_law import exponent
 
 BLOCK = 500  # rows of a Gram matrix that are changed at once
@@ -63,7 +64,7 @@ def spectral_clusterings(
     The result is that of scikit-learn's `SpectralClustering(affinity="precomputed", assign_labels="kmeans")` for each
     count. The eigenvectors are computed once: those for fewer clusters are the first of those for more clusters.
 
-    One initialization of k-means takes a time ∝ count², most of it for k-means++. Up to `full_n_init_up_to` clusters
+    One initialization of k-means takes a time ∝ count². Up to `full_n_init_up_to` clusters
     there are `n_init` initializations; for more clusters n_init · (full_n_init_up_to / count)², at least 1, so that
     the time does not grow.
 
@@ -83,20 +84,14 @@ def clusterings_of_maps(
     maps: Float[np.ndarray, "n column"], *, counts: Sequence[int], n_init: int, full_n_init_up_to: int, seed: int
 ) -> dict[int, Int[np.ndarray, " n"]]:
     """The clusterings of `spectral_clusterings` from the eigenmaps, so that several seeds can share these."""
-    maps, clusterings = maps.astype(np.float32), {}  # half the time of double
-    for count in counts:
+    maps = maps.astype(np.float32)  # half the time of double
+    first_centers, clusterings = FirstCenters(maps), {}
+    for count in sorted(counts):
+        first_centers.use_columns(count)
         n_starts = max(1, min(n_init, int(n_init * (full_n_init_up_to / count) ** 2)))
-        start = {"init": _first_centers, "n_init": n_starts, "random_state": seed}
+        start = {"init": first_centers, "n_init": n_starts, "random_state": seed}
         clusterings[count] = k_means(maps[:, :count], count, **start)[1].astype(int)
-    return clusterings
-
-
-def _first_centers(
-    points: Float[np.ndarray, "n d"], count: int, random_state: np.random.RandomState
-) -> Float[np.ndarray, "count d"]:
-    """scikit-learn's k-means++ in double precision: it converts single precision at every step, which takes longer."""
-    centers: np.ndarray = kmeans_plusplus(points.astype(np.float64), count, random_state=random_state)[0]
-    return centers
+    return {count: clusterings[count] for count in counts}
 
 
 def laplacian_eigenmaps(

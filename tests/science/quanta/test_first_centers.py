@@ -1,0 +1,36 @@
+"""First centers of k-means are those of scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.cluster import k_means, kmeans_plusplus
+
+from grok.science.quanta.first_centers import BLOCK, FirstCenters
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_first_centers_are_those_of_scikit_learn_for_every_number_of_columns(dtype):
+    points = np.random.default_rng(0).normal(size=(BLOCK + 100, 30)).astype(dtype)
+    first = FirstCenters(points)
+    for count in (5, 12, 30):
+        first.use_columns(count)
+        for seed in range(5):
+            ours = first(points[:, :count], count, np.random.RandomState(seed))
+            theirs, _ = kmeans_plusplus(points[:, :count].astype(float), count, random_state=seed)
+            np.testing.assert_array_equal(ours, theirs.astype(dtype))
+
+
+def test_k_means_has_the_same_clusters_as_with_its_own_first_centers():
+    centers = 10 * np.random.default_rng(1).normal(size=(8, 8))
+    points = centers.repeat(20, 0) + np.random.default_rng(2).normal(size=(160, 8))
+    first = FirstCenters(points)
+    first.use_columns(8)
+    for seed in range(3):
+        ours, theirs = (k_means(points, 8, init=init, n_init=3, random_state=seed) for init in (first, "k-means++"))
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_equal_points_are_chosen_once_more_where_there_are_too_few_others():
+    points = np.repeat(np.eye(2), 3, 0)
+    first = FirstCenters(points)
+    first.use_columns(2)
+    assert len(first(points, 4, np.random.RandomState(0))) == 4
