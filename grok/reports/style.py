@@ -62,9 +62,9 @@ def format_interval(fit: PowerLaw) -> str:
     return f" ± {format_signed((fit.high - fit.low) / 2)} (95 %)" if np.isfinite([fit.low, fit.high]).all() else ""
 
 
-def set_plain_ticks(axis: Axis) -> None:
-    """Set ticks at 1, 2 and 5 times the powers of ten of a log axis, labeled as plain numbers."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+def set_plain_ticks(axis: Axis, multiples: Sequence[int] = (1, 2, 5)) -> None:
+    """Set ticks at these multiples of the powers of ten of a log axis, labeled as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=multiples))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
