@@ -46,5 +46,5 @@ def skill_strengths(
     axes.axhline(1, color=GRAY, lw=0.7, ls=":")
     axes.set(xlabel=label, ylabel="strength R / S", ylim=(-0.1, 1.25), xscale="log" if log_scale else "linear")
     if log_scale:
-        set_plain_ticks(axes.xaxis)
+        set_plain_ticks(axes.xaxis, (1, 2, 5) if x[-1] < 300 * x[0] else (1, 3))
     axes.legend(fontsize=7, frameon=False, ncols=3, loc="upper left")

@@ -18,7 +18,7 @@ from grok.reports.study.study import Study
 ALWAYS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")  # of small sweeps, for the notebooks
 MAX_VALUES = 20_000  # of one quantity of a small sweep, over all runs and evaluation steps; larger arrays are rounded
 SIGNIFICANT_BITS = (8, 10, 13, 16, 19, 23)  # of float32; as few as the verdicts allow
-MAX_UNREAD = 300_000  # values of one quantity; the rows of larger ones that nothing reads are left blank
+MAX_UNREAD = 200_000  # values of one quantity; the rows of larger ones that nothing reads are left blank
 MIN_ROWS = 100  # along the last axis but one, which are left blank together
 MAX_PICTURE_BYTES = 120_000
 COLORS = 192
