@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter
 
 from grok.records.per_run import per_run
 from grok.reports.style import GRAY, PALETTE, set_plain_ticks
@@ -46,5 +47,9 @@ def skill_strengths(
     axes.axhline(1, color=GRAY, lw=0.7, ls=":")
     axes.set(xlabel=label, ylabel="strength R / S", ylim=(-0.1, 1.25), xscale="log" if log_scale else "linear")
     if log_scale:
-        set_plain_ticks(axes.xaxis, (1, 2, 5) if x[-1] < 300 * x[0] else (1, 3))
-    axes.legend(fontsize=7, frameon=False, ncols=3, loc="upper left")
+        set_plain_ticks(axes.xaxis, (1, 2, 5) if x[-1] < 300 * x[0] else (1, 3))  # more would overlap
+    else:
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k: five digits would overlap
+    axes.plot([], [], color=GRAY, **style, label="measured")
+    axes.plot([], [], color=GRAY, lw=1.6, ls="--", label="predicted")
+    axes.legend(fontsize=7, frameon=False, ncols=4, loc="upper left", columnspacing=1.0, handlelength=1.8)

@@ -17,16 +17,23 @@ class FirstCenters:
     scikit-learn computes the distances of its candidates from the points: a time ∝ n · d for each center, or n · d²
     in all if there are as many centers as columns. Here distances are from the inner products of all pairs of points,
     which are kept and extended from one number of columns to the next: n² · d once, and n for each candidate.
-    Single precision: 400 MB for 10,000 points.
+    They are those of the points minus their mean, so that they do not lose the distances to rounding. In single
+    precision they take 400 MB for 10,000 points.
     """
 
     def __init__(self, points: Float[np.ndarray, "n d"]) -> None:
-        self.points = points
+        self.points = points - points.mean(0, dtype=np.float64).astype(points.dtype)
         self.products = np.zeros((len(points), len(points)), points.dtype)
         self.n_columns = 0
 
     def use_columns(self, n_columns: int) -> None:
-        """Choose centers from the first columns of the points; the number of columns must not fall."""
+        """Choose centers from the first columns of the points.
+
+        Raises:
+            ValueError: there are fewer columns than before.
+        """
+        if n_columns < self.n_columns:
+            raise ValueError(f"{n_columns} columns after {self.n_columns}: the number of columns must not fall")
         added = self.points[:, self.n_columns : n_columns]
         for start in range(0, len(added), BLOCK):
             self.products[start : start + BLOCK] += added[start : start + BLOCK] @ added.T

@@ -70,6 +70,6 @@ def matched_f1(found: Int[np.ndarray, " n"], truth: Int[np.ndarray, " n"]) -> fl
 
 
 def excess_difference(methods: np.ndarray, labels: np.ndarray, f1: Float[np.ndarray, "method label"]) -> float:
-    """How much more the F1 of atoms exceeds that with shuffled labels than the F1 of clusters does."""
-    excess = f1[:, LABELS.index("true")] - f1[:, LABELS.index("shuffled")]
-    return float(excess[METHODS.index("atoms")] - excess[METHODS.index("clusters")])
+    """Atoms' excess minus clusters' excess; an excess is the F1 with the true labels minus that with shuffled ones."""
+    excess = f1[:, labels == "true"] - f1[:, labels == "shuffled"]
+    return float((excess[methods == "atoms"] - excess[methods == "clusters"]).item())

@@ -103,6 +103,17 @@ def test_one_initialization_finds_clear_clusters(planted):
     assert agreement(fewer[6], one[6]) == 1 == agreement(fewer[6], truth)  # 10 · (2 / 6)² is one initialization
 
 
+def test_the_order_of_the_counts_does_not_matter(planted):
+    similarity, _ = planted
+    rising, falling = (
+        spectral_clusterings(similarity, counts=counts, n_init=3, full_n_init_up_to=9, seed=0)
+        for counts in ([3, 6, 9], [9, 6, 3])
+    )
+    assert [*falling] == [9, 6, 3]
+    for count, clusters in rising.items():
+        np.testing.assert_array_equal(clusters, falling[count])
+
+
 def test_the_envelope_of_random_clusterings_falls_as_one_over_the_rank_and_faster_for_small_clusters():
     """With many samples the clusters of a clustering have nearly equal sizes; with few samples they do not."""
     counts, ranks = [*range(1, 51)], np.arange(1, 51)

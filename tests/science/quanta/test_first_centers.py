@@ -9,7 +9,7 @@ from grok.science.quanta.first_centers import BLOCK, FirstCenters
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_first_centers_are_those_of_scikit_learn_for_every_number_of_columns(dtype):
-    points = np.random.default_rng(0).normal(size=(BLOCK + 100, 30)).astype(dtype)
+    points = (100 + np.random.default_rng(0).normal(size=(BLOCK + 100, 30))).astype(dtype)
     first = FirstCenters(points)
     for count in (5, 12, 30):
         first.use_columns(count)
@@ -29,8 +29,16 @@ def test_k_means_has_the_same_clusters_as_with_its_own_first_centers():
         np.testing.assert_array_equal(ours[1], theirs[1])
 
 
-def test_equal_points_are_chosen_once_more_where_there_are_too_few_others():
-    points = np.repeat(np.eye(2), 3, 0)
+def test_a_number_of_columns_that_falls_is_refused():
+    first = FirstCenters(np.random.default_rng(0).normal(size=(20, 5)))
+    first.use_columns(4)
+    with pytest.raises(ValueError, match="must not fall"):
+        first.use_columns(3)
+
+
+def test_all_different_points_are_chosen_before_equal_ones():
+    points = np.repeat(np.eye(3), [1, 6, 2], 0)
     first = FirstCenters(points)
-    first.use_columns(2)
-    assert len(first(points, 4, np.random.RandomState(0))) == 4
+    first.use_columns(3)
+    for seed in range(5):
+        assert len(np.unique(first(points, 4, np.random.RandomState(seed)), axis=0)) == 3
