@@ -18,10 +18,12 @@ LARGE_STUDIES = {  # older than the limit, with claims on 983,040 losses of toke
     "effective_theory_default",
     "language_tokens",
     "modular_addition",
+    "quanta_convergence",
     "quanta_exponents",
     "quanta_scaling_data",
     "quanta_scaling_parameters",
     "quanta_scaling_steps",
+    "skill_emergence",
     "teacher_student_landscape",
 }
 
