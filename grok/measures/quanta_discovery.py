@@ -61,8 +61,8 @@ class QuantaDiscovery(Measure):
 
     Two controls accompany the envelope of the cluster sizes: the same network with equally frequent subtasks, and
     random clusters. Most of the time goes into clustering, which runs twice. For 2,500 samples and up to 375 clusters a
-    replica took 25 s on one thread and 0.8 GB; for 10,000 samples and up to 1,500 clusters, 27 minutes and 3.0 GB,
-    before clustering became 1.15 times as fast and needed fewer copies (see `spectral_clusterings`).
+    replica takes less than 25 s on one thread and 0.8 GB; for 10,000 samples and up to 1,500 clusters, 6 minutes and
+    3.0 GB.
     """
 
     needs_float64: ClassVar = True
