@@ -126,7 +126,7 @@ def _draw_slopes(axes: Axes, seeds: Sequence[np.ndarray], alpha: float, publishe
         slopes.append((name, published.slope, FINITE_STYLE))
         if published.n_subtasks == n:
             ranks = np.array([*published.steps])
-            hollow: Any = {"mfc": "white", "mec": GRAY, "ms": 4.5, "label": "published steps"}
+            hollow: Any = {"mfc": "none", "mec": "black", "mew": 0.9, "ms": 6, "label": "published steps"}
             axes.plot(zipf_frequencies(n, alpha=alpha)[ranks - 1], [*published.steps.values()], "o", **hollow)
     if x.size:
         ends = np.array([x.min(), x.max()])

@@ -87,7 +87,8 @@ def exponent_by_stopping_step(
     law, steps_constant = _predicted_by_step(scaling, chosen, stops, alpha)
     asymptotic = scaling.asymptotic_exponent(alpha)
     axes.fill_between(steps, low, high, color=TRAIN, alpha=0.2, lw=0)
-    axes.plot(steps, exponents, color=TRAIN, lw=1.8, label="ours, 95 % over seeds")
+    interval = ", 95 % over seeds" if chosen.sizes["seed"] > 1 else ""
+    axes.plot(steps, exponents, color=TRAIN, lw=1.8, label=f"ours{interval}")
     name = f"law for {stops[-1][2][0].losses.shape[1]} subtasks, limited by steps"
     axes.plot(steps, law, color="black", lw=1.1, ls=FINITE_STYLE, label=name)
     name = f"law for ∞ subtasks: {format_signed(asymptotic)}"
