@@ -85,7 +85,6 @@ def clusterings_of_maps(
     maps = maps.astype(np.float32)  # half the time of double
     first_centers, clusterings = FirstCenters(maps), {}
     for count in sorted(counts):
-        first_centers.use_columns(count)
         n_starts = max(1, min(n_init, int(n_init * (full_n_init_up_to / count) ** 2)))
         start = {"init": first_centers, "n_init": n_starts, "random_state": seed}
         clusterings[count] = k_means(maps[:, :count], count, **start)[1].astype(int)

@@ -14,11 +14,11 @@ BLOCK = 1000  # rows of inner products that are updated at once
 class FirstCenters:
     """k-means++ (Arthur & Vassilvitskii 2007) on the first columns of points, with scikit-learn's random choices.
 
-    scikit-learn computes the distances of its candidates from the points: a time ∝ n · d for each center, or n · d²
-    in all if there are as many centers as columns. Here distances are from the inner products of all pairs of points,
-    which are kept and extended from one number of columns to the next: n² · d once, and n for each candidate.
-    They are those of the points minus their mean, so that they do not lose the distances to rounding. In single
-    precision they take 400 MB for 10,000 points.
+    It is an `init` of scikit-learn's `k_means` for one number of columns after another. scikit-learn computes the
+    distances of each candidate from the points, in a time ∝ n · d; for as many centers as columns that is n · d² in
+    all. Here, distances are from the inner products of all pairs of points. These are kept, and the next number of
+    columns only adds to them: n² · d once, and n for each candidate. Points are centered first, because rounding would
+    otherwise lose their distances. In single precision the products of 10,000 points take 400 MB.
     """
 
     def __init__(self, points: Float[np.ndarray, "n d"]) -> None:
@@ -26,25 +26,27 @@ class FirstCenters:
         self.products = np.zeros((len(points), len(points)), points.dtype)
         self.n_columns = 0
 
-    def use_columns(self, n_columns: int) -> None:
-        """Choose centers from the first columns of the points.
-
-        Raises:
-            ValueError: there are fewer columns than before.
-        """
-        if n_columns < self.n_columns:
-            raise ValueError(f"{n_columns} columns after {self.n_columns}: the number of columns must not fall")
-        added = self.points[:, self.n_columns : n_columns]
-        for start in range(0, len(added), BLOCK):
-            self.products[start : start + BLOCK] += added[start : start + BLOCK] @ added.T
-        self.n_columns = n_columns
-
     def __call__(
         self, points: Float[np.ndarray, "n column"], count: int, random_state: np.random.RandomState
     ) -> Float[np.ndarray, "count column"]:
-        """The centers, as rows of `points`: the chosen columns, possibly moved (`k_means` subtracts their mean)."""
+        """Rows of `points`, which are the first columns of all points, up to a shift (`k_means` subtracts the mean).
+
+        Raises:
+            ValueError: there are fewer columns than in an earlier call.
+        """
+        self._add_columns(points.shape[1])
         centers: np.ndarray = points[self._indices(count, random_state)]
         return centers
+
+    def _add_columns(self, n_columns: int) -> None:
+        """Extend the inner products to this number of columns."""
+        if n_columns < self.n_columns:
+            raise ValueError(f"{n_columns} columns after {self.n_columns}: the number of columns must not fall")
+        added = self.points[:, self.n_columns : n_columns]
+        if added.size:
+            for start in range(0, len(added), BLOCK):
+                self.products[start : start + BLOCK] += added[start : start + BLOCK] @ added.T
+        self.n_columns = n_columns
 
     def _indices(self, count: int, random_state: np.random.RandomState) -> Int[np.ndarray, " count"]:
         n_points, n_trials = len(self.points), 2 + int(math.log(count))

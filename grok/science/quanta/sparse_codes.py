@@ -71,5 +71,6 @@ def matched_f1(found: Int[np.ndarray, " n"], truth: Int[np.ndarray, " n"]) -> fl
 
 def excess_difference(methods: np.ndarray, labels: np.ndarray, f1: Float[np.ndarray, "method label"]) -> float:
     """Atoms' excess minus clusters' excess; an excess is the F1 with the true labels minus that with shuffled ones."""
-    excess = f1[:, labels == "true"] - f1[:, labels == "shuffled"]
-    return float((excess[methods == "atoms"] - excess[methods == "clusters"]).item())
+    true, shuffled = (f1[:, labels == name] for name in LABELS)
+    clusters, atoms = ((true - shuffled)[methods == name].item() for name in METHODS)
+    return float(atoms - clusters)
