@@ -104,11 +104,11 @@ pd.DataFrame(study.judge(results))[columns]
 # CHANGE THIS: the network, s0 (3,312 parameters without embeddings), s1 (14,496) or s2 (56,640)
 size = "s2"
 
-steps = 4_000
+steps, n_documents = 4_000, 2_000
 folder = f"runs/notebooks/language_quanta/{size}"
 
 # %%
-# !{python} train.py task=language size={size} task.n_documents=2000 \
+# !{python} train.py task=language size={size} task.n_documents={n_documents} \
 #     measure.token_quanta.n_samples=600 measure.token_quanta.n_clusters=30 \
 #     steps={steps} optimizer.schedule.warmup={steps // 40} logger=none hydra.run.dir={folder}
 

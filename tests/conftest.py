@@ -44,6 +44,15 @@ ADDITION = (
 )
 
 
+LONGEST = ("test_compiled", "test_ray", "test_slurm", "test_verdicts", "test_online", "test_sweep_resume")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that all workers end at about the same time."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
 def pytest_collection_finish() -> None:
     """Start the process from which `tests.process` forks, which imports everything while the first tests run."""
     if "tests.process" in sys.modules:
@@ -59,6 +68,11 @@ def composed(*overrides: str) -> dict[str, Any]:
             for key in ("hydra", *COMMAND_KEYS):
                 del config[key]
         return OmegaConf.to_container(config, resolve=True)
+
+
+def slow(*cases: Any) -> list[Any]:
+    """These cases of a parametrized test, which only `-m slow` runs: they are more cases of what another one checks."""
+    return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow) for case in cases]
 
 
 def checkpoint(folder: Path) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.utils import run_sync
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, slow
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
-SMOKE_STEPS = 50
+SHORTEST = ROOT / "notebooks" / "modular_addition.py"
+LONGER = [each for each in NOTEBOOKS if each != SHORTEST]
+SMALL = {"steps": 50, "n_documents": 100}  # values of what the parameters cell sets
 MAX_BYTES = 150_000  # of a committed notebook
 
 
@@ -24,12 +26,14 @@ def kernel():
     run_sync(manager.shutdown_kernel)(now=True)
 
 
-@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "source", [SHORTEST, *slow(*(each for each in NOTEBOOKS if each != SHORTEST))], ids=lambda path: path.stem
+)
 def test_a_notebook_draws_kept_results_and_trains_a_run(source, kernel, tmp_path):
     notebook = jupytext.read(source)
     (place,) = [n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
-    smoke = f"steps, folder = {SMOKE_STEPS}, {str(tmp_path)!r}"
-    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(smoke))
+    small = [f"{name} = {value}" for name, value in SMALL.items() if name in notebook.cells[place].source]
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join([*small, f"folder = {str(tmp_path)!r}"])))
     notebook.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {source.parent}"))  # as in a new kernel
     client = nbclient.NotebookClient(notebook, km=kernel)
     client.execute()

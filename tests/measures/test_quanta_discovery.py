@@ -131,6 +131,7 @@ def test_a_network_with_too_few_learned_samples_has_no_clusters_and_still_writes
     assert record["quanta_envelope_equal_exponent"].isnull() and (folder / "quanta_discovery.png").exists()
 
 
+@pytest.mark.slow
 def test_the_study_draws_the_quanta_of_its_networks(command, tmp_path):
     code, _ = command("study=quanta_discovery", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
     assert code == 0

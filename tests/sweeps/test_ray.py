@@ -13,7 +13,7 @@ import pytest
 from tests.process import TrainProcess
 from tests.sweeps import sweep
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -35,12 +35,14 @@ def start(cluster: slurm.Slurm, name: str, *overrides: str, folder: Path) -> Tra
     return sweep.start(*CLUSTER, name, *overrides, folder=folder, environment=cluster.environment)
 
 
+@pytest.mark.slow
 def test_a_batch_of_runs_is_one_job(cluster, alone, tmp_path):
     sweep.finish(start(cluster, "batches", *sweep.BATCHES, folder=tmp_path / "sweep"))
     sweep.assert_complete(tmp_path / "sweep", *sweep.BATCHES, alone=alone)
     assert len(cluster.jobs("batches")) == 2
 
 
+@pytest.mark.slow
 def test_each_run_can_be_a_job(cluster, alone, tmp_path):
     runs = ("seed=0,1", "steps=100")
     sweep.finish(start(cluster, "runs", "hydra.launcher.job=run", *runs, folder=tmp_path / "sweep"))

@@ -104,6 +104,7 @@ def test_an_lstm_learns_reviews_that_one_word_decides(few_reviews, monkeypatch, 
     assert record["test_accuracy"][-1] == 1 and record["train_loss"][-1] < 0.1
 
 
+@pytest.mark.slow
 def test_the_landscape_study_of_reviews_runs_at_smoke_scale_and_writes_its_verdict_and_figure(
     command, tmp_path, few_reviews
 ):

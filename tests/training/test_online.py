@@ -100,6 +100,7 @@ def test_a_trial_resumed_by_hand_continues_the_run_of_its_agent(tracked, server,
     assert_arrived(server.runs["trial"], folder)
 
 
+@pytest.mark.slow
 def test_an_agent_trains_the_trials_of_a_sweep(server, tmp_path):
     sweep = yaml.safe_load((ROOT / "conf" / "wandb_sweep.yaml").read_text())
     sweep["method"] = "grid"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -22,6 +23,15 @@ def compose_study(name: str, scale: str) -> DictConfig:
     """
     if not (CONF / "study" / f"{name}.yaml").exists():
         raise UserError(f"study={name}: only a study of {CONF / 'study'} can be a result")
-    in_train = GlobalHydra.instance().is_initialized()  # by the command of another study, which has the same files
-    with nullcontext() if in_train else initialize_config_dir(str(CONF), version_base="1.3"):
+    if GlobalHydra.instance().is_initialized():  # by the command of another study, perhaps with more folders
         return compose("train", overrides=[f"study={name}", f"scale={scale}"], return_hydra_config=True)
+    config = deepcopy(_composed(name))
+    config.scale = scale
+    return config
+
+
+@cache
+def _composed(name: str) -> DictConfig:
+    """The configuration of the study at its default scale, composed once: Hydra takes a third of a second."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", overrides=[f"study={name}"], return_hydra_config=True)

@@ -60,13 +60,13 @@ def import_sweep(sweep: Path, results: Path) -> Path:
     return folder
 
 
-def read_results(results: Path) -> list[tuple[Path, xr.Dataset]]:
-    """The folders of results with their Datasets.
+def result_folders(results: Path) -> list[Path]:
+    """The folders of kept results.
 
     Raises:
         UserError: there are none.
     """
-    found = [(path.parent, load(path)) for path in sorted(results.glob(f"*/*/{DATASET}"))]
+    found = [path.parent for path in sorted(results.glob(f"*/*/{DATASET}"))]
     if not found:
         raise UserError(f"{results}: holds no results; expected <study>/<scale>/{DATASET}")
     return found
@@ -88,7 +88,8 @@ def main(arguments: Sequence[str]) -> None:
     for sweep in given.sweeps:
         console.print(f"imported: {import_sweep(sweep, given.results)}")
     judged = []
-    for folder, dataset in read_results(given.results):
+    for folder in result_folders(given.results):
+        dataset = load(folder)
         study = load_study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
         judged.append(_result(study, dataset, study.report(dataset, folder, console)))
         compact_picture(folder / "figure.png")
@@ -106,7 +107,8 @@ def judged_results(results: Path) -> list[JudgedResult]:
         UserError: there are none.
     """
     found = []
-    for folder, dataset in read_results(results):
+    for folder in result_folders(results):
+        dataset = load(folder)
         study = load_study(str(dataset.attrs["study"]), str(dataset.attrs["scale"]))
         verdicts = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
         found.append(_result(study, dataset, verdicts))

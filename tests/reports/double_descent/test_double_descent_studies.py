@@ -20,6 +20,7 @@ def test_the_claims_on_the_closed_form_are_its_values(command, tmp_path):
     assert_drawn(tmp_path / "sweep" / "figure.png")
 
 
+@pytest.mark.slow
 def test_the_study_over_widths_runs_at_smoke_scale_and_is_drawn(command, tmp_path):
     assert command("study=double_descent", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())

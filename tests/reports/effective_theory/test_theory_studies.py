@@ -9,8 +9,7 @@ import xarray as xr
 from grok.reports.effective_theory.theory_panels import expected_curves
 from grok.reports.study.ledger import load_study
 from grok.science.effective_theory import effective_loss
-from tests.conftest import assert_drawn
-from tests.reports.effective_theory.diagrams import DIAGRAMS
+from tests.conftest import assert_drawn, slow
 from tests.reports.planted import failing
 
 
@@ -54,7 +53,11 @@ def test_all_claims_hold_on_runs_that_follow_the_theory(name, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    [*[f"effective_theory_{name}" for name in (*DIAGRAMS, "default", "grokking_rate")], "transformer_phase_diagram"],
+    [
+        "effective_theory_s3",
+        *slow(*(f"effective_theory_{name}" for name in ("phase_diagram", "weight_decay", "classes", "default"))),
+        *slow("effective_theory_grokking_rate", "transformer_phase_diagram"),
+    ],
 )
 def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
     assert command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0

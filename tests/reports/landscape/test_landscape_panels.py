@@ -23,6 +23,7 @@ STUDIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
     arguments = (f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep", *STUDIES[name])

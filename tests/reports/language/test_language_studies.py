@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 import grok
 from grok.reports.language.step_curves import step_curves
 from grok.reports.study.ledger import load_study
-from tests.conftest import assert_drawn, trained_in
+from tests.conftest import assert_drawn, slow, trained_in
 
 SMALL = ("task.n_test=8", "model.width=8", "batch_size=8", "evaluate.every=null", "logger=none")
 INDUCTION = ("task=induction", "task.n_tokens=12", "task.length=17", "task.piece_length=5")
@@ -30,7 +30,7 @@ def test_a_run_has_the_plot_of_its_heads_and_its_scores_by_block_and_head(name, 
     assert ("bigram_loss" in summary) == (name == "markov_chains") and summary["phase"] is None
 
 
-@pytest.mark.parametrize("name", ["induction_head", "markov_chains"])
+@pytest.mark.parametrize("name", ["induction_head", *slow("markov_chains")])
 def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
     code, stderr = command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
     assert code == 0, stderr

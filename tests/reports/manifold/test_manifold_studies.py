@@ -12,10 +12,10 @@ from grok.reports.study.data import result
 from tests.conftest import assert_drawn
 
 PARITY = {"study": "quanta_scaling_parameters", "scale": "laptop"}
-STUDIES = ["manifold_scaling", "manifold_scaling_data", "manifold_scaling_fresh"]
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["manifold_scaling", "manifold_scaling_data", "manifold_scaling_fresh"])
 def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
     assert command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")[0] == 0
     verdicts = json.loads((tmp_path / "sweep" / "verdict.json").read_text())

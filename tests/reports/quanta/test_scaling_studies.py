@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from grok.reports.study.ledger import load_study
 from grok.science.quanta.laws import predicted_learned
-from tests.conftest import assert_drawn
+from tests.conftest import assert_drawn, slow
 from tests.reports.quanta.theory import log_steps, n_learned_by_step, n_learned_by_width, theory_dataset
 
 QUANTA = ("emergence", "scaling_steps", "scaling_parameters", "scaling_data", "exponents", "convergence", "departure")
-STUDIES = (*(f"quanta_{name}" for name in (*QUANTA, "optimizers")), "domino", "compositional_parity")
+LONGER = ("domino", *(f"quanta_{name}" for name in (*QUANTA, "optimizers")))
 
 SEEDS = {"seed": [0, 1]}
 ALPHAS = {"task.alpha": [0.2, 0.8]}
@@ -38,7 +38,7 @@ THEORIES = {
 }
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", ["compositional_parity", *slow(*LONGER)])
 def test_a_study_runs_at_smoke_scale_is_judged_and_is_drawn(name, command, tmp_path):
     code, stderr = command(f"study={name}", "scale=smoke", "logger=none", "hydra.sweep.dir=sweep")
     assert code == 0, stderr

