@@ -71,7 +71,7 @@ def composed(*overrides: str) -> dict[str, Any]:
 
 
 def slow(*cases: Any) -> list[Any]:
-    """These cases of a parametrized test, which only `-m slow` runs: they are more cases of what another one checks."""
+    """The cases of a parametrized test, marked as slow; a tuple is one case with several arguments."""
     return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow) for case in cases]
 
 

@@ -26,9 +26,7 @@ def kernel():
     run_sync(manager.shutdown_kernel)(now=True)
 
 
-@pytest.mark.parametrize(
-    "source", [SHORTEST, *slow(*(each for each in NOTEBOOKS if each != SHORTEST))], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("source", [SHORTEST, *slow(*LONGER)], ids=lambda path: path.stem)
 def test_a_notebook_draws_kept_results_and_trains_a_run(source, kernel, tmp_path):
     notebook = jupytext.read(source)
     (place,) = [n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
